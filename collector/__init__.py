@@ -1,0 +1,1 @@
+"""From the phone to the item: projects, intake, anonymization, consent, erasure, dead letters."""

@@ -1,0 +1,1 @@
+"""Versioned training sets: frozen inputs, split, files, schema, card, manifest, gates."""
