@@ -1,0 +1,186 @@
+"""The collector's tables: projects, people, signals, items, what was refused and what was erased. The project comes first in every key."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Text, Uuid
+from sqlmodel import Field, SQLModel
+
+from foundation.database import BigSerial, JsonText, UtcDateTime
+
+
+class ErasureState(StrEnum):
+    RECEIVED = "received"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+def _project_key() -> Any:
+    return Column(ForeignKey("projects.id"), primary_key=True, autoincrement=False)
+
+
+class Project(SQLModel, table=True):
+    __tablename__ = "projects"
+
+    id: int | None = Field(default=None, sa_column=Column(BigSerial, primary_key=True, autoincrement=True))
+    name: str = Field(sa_column=Column(String(63), nullable=False, unique=True))
+    revision: int
+    seed: int = Field(sa_column=Column(BigInteger, nullable=False))
+    consent_required: bool
+    has_erasures: bool = False
+    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+
+
+class Revision(SQLModel, table=True):
+    """A project file as it was given; signals keep the number of the one they were accepted under."""
+
+    __tablename__ = "revisions"
+
+    project_id: int = Field(sa_column=_project_key())
+    number: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    body: Any = Field(sa_column=Column(JsonText, nullable=False))
+    scrub_hash: str = Field(sa_column=Column(String(16), nullable=False))
+    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+
+
+class Subject(SQLModel, table=True):
+    """A person, known by a keyed hash only. After an erasure the row stays as the door that is shut."""
+
+    __tablename__ = "subjects"
+
+    project_id: int = Field(sa_column=_project_key())
+    id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    token_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary(32), nullable=True))
+    erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    passes: bool = True
+
+
+class Consent(SQLModel, table=True):
+    __tablename__ = "consents"
+
+    project_id: int = Field(sa_column=_project_key())
+    subject_id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    seq: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    granted: bool
+    purposes: Any = Field(sa_column=Column(JsonText, nullable=False))
+    notice: str = Field(sa_column=Column(String(64), nullable=False))
+    given_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    received_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    age_confirmed: bool | None = None
+
+
+class Suppression(SQLModel, table=True):
+    """The keyed hash of an erased signal's id: it does not come back, whoever sends it again."""
+
+    __tablename__ = "suppressions"
+
+    project_id: int = Field(sa_column=_project_key())
+    signal_hmac: bytes = Field(sa_column=Column(LargeBinary(16), primary_key=True))
+    erased_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+
+
+class Item(SQLModel, table=True):
+    """One content, the thing that is labelled. Its id is a keyed hash of its identity fields, so a new one needs no look-up."""
+
+    __tablename__ = "items"
+
+    project_id: int = Field(sa_column=_project_key())
+    id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    content: Any = Field(sa_column=Column(JsonText, nullable=False))
+    revision: int
+    scrub_hash: str = Field(sa_column=Column(String(16), nullable=False))
+    ready: bool = Field(default=True, sa_column=Column(Boolean, nullable=False))
+    hold: bool = Field(default=False, sa_column=Column(Boolean, nullable=False))
+    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+
+
+class Signal(SQLModel, table=True):
+    """One observation. What makes the item stands there; `extra` holds the payload's other fields."""
+
+    __tablename__ = "signals"
+    __table_args__ = (
+        Index("ix_signals_item", "project_id", "item_id"),
+        Index("ix_signals_subject_item", "project_id", "subject_id", "item_id"),
+    )
+
+    project_id: int = Field(sa_column=_project_key())
+    id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    source_hmac: bytes = Field(sa_column=Column(LargeBinary(16), nullable=False))
+    subject_id: uuid.UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
+    device_hmac: bytes | None = Field(default=None, sa_column=Column(LargeBinary(16), nullable=True))
+    item_id: uuid.UUID = Field(sa_column=Column(Uuid, nullable=False))
+    key_id: uuid.UUID = Field(sa_column=Column(Uuid, nullable=False))
+    revision: int
+    captured_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    received_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    event_time: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    time_quality: str = Field(sa_column=Column(String(12), nullable=False))
+    context: Any = Field(sa_column=Column(JsonText, nullable=False))
+    extra: Any = Field(sa_column=Column(JsonText, nullable=False))
+    prediction: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
+
+
+class DeadLetter(SQLModel, table=True):
+    """A refused signal: why, where, and, scrubbed, what it said; no content where consent is missing."""
+
+    __tablename__ = "dead_letters"
+    __table_args__ = (
+        Index("uq_dead_letters_signal", "project_id", "signal_id", unique=True),
+        Index("ix_dead_letters_subject", "project_id", "subject_id"),
+    )
+
+    project_id: int = Field(sa_column=_project_key())
+    id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    signal_id: uuid.UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
+    source_hmac: bytes = Field(sa_column=Column(LargeBinary(16), nullable=False))
+    subject_id: uuid.UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
+    device_hmac: bytes | None = Field(default=None, sa_column=Column(LargeBinary(16), nullable=True))
+    key_id: uuid.UUID = Field(sa_column=Column(Uuid, nullable=False))
+    reason: str = Field(sa_column=Column(String(32), nullable=False))
+    pointer: str = Field(sa_column=Column(Text, nullable=False))
+    revision: int
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    received_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    expires_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    body: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
+
+
+class Erasure(SQLModel, table=True):
+    """A person leaves: written by the request, done floor by floor, complete when every floor has said so."""
+
+    __tablename__ = "erasures"
+    __table_args__ = (Index("ix_erasures_state", "state"),)
+
+    project_id: int = Field(sa_column=_project_key())
+    id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    subject_id: uuid.UUID = Field(sa_column=Column(Uuid, nullable=False))
+    state: str = Field(sa_column=Column(String(12), nullable=False))
+    requested_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    completed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+
+
+class ErasureFloor(SQLModel, table=True):
+    """What one floor has done for an erasure; the row is its word that it is done."""
+
+    __tablename__ = "erasure_floors"
+
+    project_id: int = Field(sa_column=_project_key())
+    erasure_id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    floor: str = Field(sa_column=Column(String(16), primary_key=True))
+    counts: Any = Field(sa_column=Column(JsonText, nullable=False))
+    done_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+
+
+class ErasureItem(SQLModel, table=True):
+    """An item the person had sent: the floors above look here for what they owe. `removed`: nobody else had sent it."""
+
+    __tablename__ = "erasure_items"
+
+    project_id: int = Field(sa_column=_project_key())
+    erasure_id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    item_id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    removed: bool

@@ -1,0 +1,89 @@
+"""Reads that join or count: which items may be used, what a project holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, and_, exists, func, or_
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Session, col, select
+
+from collector.models import DeadLetter, Item, Project, Revision, Signal, Subject
+from collector.project import ProjectFile, load_file
+from foundation.errors import NotFound
+
+
+def find_project(session: Session, name: str) -> int | None:
+    """A project's id by its name; None where there is none."""
+    return session.exec(select(Project.id).where(col(Project.name) == name)).first()
+
+
+def read_project(session: Session, project_id: int) -> Project:
+    project = session.get(Project, project_id)
+    if project is None:
+        raise NotFound("there is no such project here")
+    return project
+
+
+def read_revision(session: Session, project_id: int, number: int) -> Revision:
+    revision = session.get(Revision, (project_id, number))
+    if revision is None:
+        raise NotFound("the project has no such revision")
+    return revision
+
+
+def current_file(session: Session, project_id: int) -> tuple[int, ProjectFile]:
+    """The newest revision's number and its file."""
+    number = read_project(session, project_id).revision
+    return number, file_of(session, project_id, number)
+
+
+def file_of(session: Session, project_id: int, number: int) -> ProjectFile:
+    """The project file of one revision; parsed once a process, since a revision never changes."""
+    known = _FILES.get((project_id, number))
+    if known is None:
+        known = load_file(read_revision(session, project_id, number).body)
+        _FILES[project_id, number] = known
+    return known
+
+
+def live_signal_passes() -> ColumnElement[bool]:
+    """A signal counts while its person's consent holds; without a person, while the project asks for no consent."""
+    return or_(
+        and_(col(Signal.subject_id).is_(None), ~consent_is_required()),
+        exists().where(
+            col(Subject.project_id) == Signal.project_id,
+            col(Subject.id) == Signal.subject_id,
+            col(Subject.passes),
+            col(Subject.erased_at).is_(None),
+        ),
+    )
+
+
+def consent_is_required() -> ColumnElement[bool]:
+    return exists().where(col(Project.id) == Signal.project_id, col(Project.consent_required))
+
+
+def usable_items(project_id: int) -> Select[Any]:
+    """The one view that push, consensus counts and export share: ids of items that are ready, not held, and alive."""
+    live = exists().where(
+        col(Signal.project_id) == Item.project_id, col(Signal.item_id) == Item.id, live_signal_passes()
+    )
+    return select(Item.id).where(col(Item.project_id) == project_id, col(Item.ready), ~col(Item.hold), live)
+
+
+def count_project(session: Session, project_id: int) -> dict[str, int]:
+    """What the collector holds of a project; `ready` are the items that a version may use."""
+    return {
+        "signals": _count(session, select(func.count()).where(col(Signal.project_id) == project_id)),
+        "items": _count(session, select(func.count()).where(col(Item.project_id) == project_id)),
+        "ready": _count(session, select(func.count()).select_from(usable_items(project_id).subquery())),
+        "dead_letters": _count(session, select(func.count()).where(col(DeadLetter.project_id) == project_id)),
+    }
+
+
+def _count(session: Session, statement: Select[Any]) -> int:
+    return int(session.connection().execute(statement).scalar_one())
+
+
+_FILES: dict[tuple[int, int], ProjectFile] = {}

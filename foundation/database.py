@@ -1,0 +1,208 @@
+"""The engine, the types that behave alike on SQLite and PostgreSQL, and the unit of work that stands at every edge."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import structlog
+from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, MetaData, Text, create_engine, event, func
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Session, SQLModel
+
+from foundation.errors import Unavailable
+
+OLDEST_SAFE_SQLITE = (3, 51, 3)
+"""Older ones can lose committed rows in WAL mode (sqlite.org/wal.html, the WAL-reset bug)."""
+BUSY_TIMEOUT_S = 10.0
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+SQLModel.metadata.naming_convention = NAMES
+log = structlog.get_logger(__name__)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time that is always UTC: naive values are refused on the way in, UTC comes out on every database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without zone cannot be stored")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class JsonText(TypeDecorator[Any]):
+    """JSON kept as text: jsonb costs PostgreSQL more a row than the decoding it would save."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else orjson.dumps(value).decode()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
+        return None if value is None else orjson.loads(value)
+
+
+BigSerial = BigInteger().with_variant(Integer(), "sqlite")
+"""A 64-bit number that counts up by itself; SQLite does so only for a column of type INTEGER."""
+
+
+class clock_ms(FunctionElement[int]):  # noqa: N801 - it reads as the SQL function it is
+    """Milliseconds since 1970 by the database's clock: leases must not depend on the clock of any one process."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(clock_ms, "postgresql")
+def _clock_ms_postgresql(element: clock_ms, compiler: SQLCompiler, **_: Any) -> str:  # noqa: ARG001
+    return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+
+
+@compiles(clock_ms, "sqlite")
+def _clock_ms_sqlite(element: clock_ms, compiler: SQLCompiler, **_: Any) -> str:  # noqa: ARG001
+    return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One engine and what is known of it."""
+
+    engine: Engine
+
+    @property
+    def is_postgresql(self) -> bool:
+        return self.engine.dialect.name == "postgresql"
+
+
+def open_database(url: str, *, pool_size: int = 16) -> Database:
+    """An engine with the settings on which the promise "acknowledged means stored" rests.
+
+    SQLite: the `pysqlite3` wheel, WAL, synchronous FULL, foreign keys on, transactions begun by us. Both: statements are
+    logged without their parameters, which may be personal.
+    """
+    if url.startswith("sqlite"):
+        return Database(_sqlite(url))
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        pool_timeout=5,
+        hide_parameters=True,
+        connect_args={"connect_timeout": 3, "options": "-c timezone=UTC"},
+    )
+    return Database(engine)
+
+
+def _sqlite(url: str) -> Engine:
+    from pysqlite3 import dbapi2
+
+    is_safe = dbapi2.sqlite_version_info >= OLDEST_SAFE_SQLITE
+    journal = "WAL" if is_safe else "TRUNCATE"
+    if not is_safe:
+        log.warning("sqlite_too_old_for_wal", version=dbapi2.sqlite_version, journal=journal)
+    engine = create_engine(
+        url,
+        module=dbapi2,
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False, "isolation_level": None},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        # IMMEDIATE: a reader that later writes would otherwise fail at once where a neighbour wrote in between.
+        mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine
+
+
+@contextmanager
+def unit_of_work(database: Database, *, read_only: bool = False) -> Iterator[Session]:
+    """One transaction: committed when the block ends, rolled back when it fails; then what waited for the commit runs.
+
+    Raises:
+        Unavailable: the database is locked, full or away; nothing was stored.
+    """
+    waiting: list[Callable[[], object]] = []
+    try:
+        connection = database.engine.connect()
+        if read_only:
+            connection = connection.execution_options(sqlite_begin="DEFERRED")
+        with connection, Session(connection, expire_on_commit=False) as session:
+            session.info["after_commit"] = waiting
+            session.info["database"] = database
+            yield session
+            session.commit()
+            # A Session bound to a connection leaves the outer commit to the connection's own transaction.
+            if connection.in_transaction():
+                connection.commit()
+    except OperationalError as error:
+        raise Unavailable("the database cannot take this right now: try again") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable("the database went away: try again") from error
+        raise
+    for act in waiting:
+        act()
+
+
+def after_commit(session: Session, act: Callable[..., object], *arguments: object) -> None:
+    """Runs `act(*arguments)` once the unit of work has committed, and never when it has not."""
+    session.info["after_commit"].append(lambda: act(*arguments))
+
+
+def insert_ignoring(session: Session, table: Any, rows: list[dict[str, Any]]) -> int:
+    """Inserts rows, leaving out those whose key is there already; the number that was new. The database decides the race."""
+    if not rows:
+        return 0
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).on_conflict_do_nothing()
+    result = session.connection().execute(statement, rows)
+    return max(int(result.rowcount), 0)
+
+
+def utc_now() -> datetime:
+    """The time for edges to pass down; below an edge a clock is an argument."""
+    return datetime.now(UTC)
+
+
+def new_id() -> uuid.UUID:
+    return uuid.uuid4()
+
+
+count = func.count

@@ -1,0 +1,182 @@
+"""The queue of record: a row a job, leased by the database's clock, its attempts counted before the work begins.
+
+A message on the broker is only a wake-up that carries the job's id. Lose every message and the sweep finds the work again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, case, or_, update
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from foundation.database import JsonText, UtcDateTime, clock_ms, insert_ignoring
+from foundation.errors import NotFound
+from foundation.identifiers import random_uuid
+
+MAX_ATTEMPTS = 3
+WAKE_AGAIN_AFTER_MS = 5_000
+ERROR_CHARS = 500
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class LeaseLost(Exception):
+    """Somebody else took the job over: this worker must stop without a trace."""
+
+
+class Job(SQLModel, table=True):
+    __tablename__ = "jobs"
+    __table_args__ = (
+        # One open job for a purpose: a thousand hints to pull make one pull.
+        Index("uq_jobs_open", "coalesce_key", unique=True),
+        Index("ix_jobs_state", "state", "lease_until_ms"),
+    )
+
+    id: uuid.UUID = Field(default_factory=random_uuid, primary_key=True)
+    kind: str = Field(sa_column=Column(String(64), nullable=False))
+    project_id: int | None = Field(default=None, sa_column=Column(ForeignKey("projects.id"), nullable=True, index=True))
+    args: Any = Field(default_factory=dict, sa_column=Column(JsonText, nullable=False))
+    coalesce_key: str | None = Field(default=None, sa_column=Column(String(160), nullable=True))
+    state: str = Field(default=JobState.QUEUED.value, sa_column=Column(String(16), nullable=False))
+    lease_until_ms: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    lease_holder: uuid.UUID | None = None
+    attempt: int = 0
+    done: int = 0
+    total: int | None = None
+    error: str | None = None
+    result: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
+    request_id: str | None = Field(default=None, sa_column=Column(String(64), nullable=True))
+    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+
+
+def enqueue(
+    session: Session,
+    kind: str,
+    *,
+    project_id: int | None,
+    now: datetime,
+    args: dict[str, Any] | None = None,
+    request_id: str | None = None,
+    coalesce: bool = False,
+) -> uuid.UUID:
+    """Writes a job; the id of the one that is open already where `coalesce` is asked for and there is one still queued."""
+    key = f"{kind}:{project_id}" if coalesce else None
+    job = Job(kind=kind, project_id=project_id, args=args or {}, request_id=request_id, created_at=now, coalesce_key=key)
+    if key is None:
+        session.add(job)
+        session.flush()
+        return job.id
+    row = job.model_dump()
+    insert_ignoring(session, Job.__table__, [row])  # type: ignore[attr-defined]
+    return session.exec(select(Job.id).where(Job.coalesce_key == key)).one()
+
+
+def claim(session: Session, job_id: uuid.UUID, *, holder: uuid.UUID, lease_s: int) -> Job | None:
+    """Takes the lease and counts the attempt, in one statement; None when there is nothing to do.
+
+    A job whose holder died is taken over once the lease is past. After three attempts it fails for good.
+    """
+    taken = session.connection().execute(
+        update(Job)
+        .where(col(Job.id) == job_id, _is_free())
+        .values(
+            state=case((col(Job.attempt) >= MAX_ATTEMPTS, JobState.FAILED.value), else_=JobState.RUNNING.value),
+            attempt=Job.attempt + 1,
+            lease_holder=holder,
+            lease_until_ms=clock_ms() + lease_s * 1000,
+            # A queued job answers for later wishes of its kind; a running one may have read its inputs already.
+            coalesce_key=None,
+            error=case((col(Job.attempt) >= MAX_ATTEMPTS, "gave up after three attempts"), else_=col(Job.error)),
+        )
+    )
+    if taken.rowcount != 1:
+        return None
+    job = session.get(Job, job_id, populate_existing=True)
+    return job if job is not None and job.state == JobState.RUNNING else None
+
+
+def renew(session: Session, job_id: uuid.UUID, *, holder: uuid.UUID, lease_s: int, **progress: int) -> None:
+    """Keeps the lease and notes progress (`done`, `total`).
+
+    Raises:
+        LeaseLost: another worker holds the job now.
+    """
+    values: dict[str, Any] = {"lease_until_ms": clock_ms() + lease_s * 1000, **progress}
+    _as_holder(session, job_id, holder, values)
+
+
+def finish(session: Session, job_id: uuid.UUID, *, holder: uuid.UUID, now: datetime, result: Any = None) -> None:
+    """Ends a job well; in the transaction of its last effect, so that both hold or neither."""
+    _as_holder(session, job_id, holder, {"state": JobState.DONE.value, "result": result, "finished_at": now})
+
+
+def fail(session: Session, job_id: uuid.UUID, *, holder: uuid.UUID, now: datetime, error: str, again: bool) -> None:
+    """Ends an attempt badly: back to the queue where another attempt may help, else failed for good."""
+    state = (
+        case((col(Job.attempt) < MAX_ATTEMPTS, JobState.QUEUED.value), else_=JobState.FAILED.value)
+        if again
+        else JobState.FAILED.value
+    )
+    values = {"state": state, "error": error[:ERROR_CHARS], "lease_until_ms": clock_ms(), "finished_at": now}
+    _as_holder(session, job_id, holder, values)
+
+
+def sweep(session: Session) -> Sequence[tuple[uuid.UUID, str]]:
+    """Jobs whose wake-up may be lost: queued for a while, or leased by somebody who is gone. Ids and kinds."""
+    return [
+        (row.id, row.kind)
+        for row in session.exec(
+            select(Job)
+            .where(
+                or_(
+                    (col(Job.state) == JobState.QUEUED)
+                    & (func_or_zero(col(Job.lease_until_ms)) < clock_ms() - WAKE_AGAIN_AFTER_MS),
+                    (col(Job.state) == JobState.RUNNING) & (col(Job.lease_until_ms) < clock_ms()),
+                )
+            )
+            .order_by(col(Job.created_at))
+            .limit(500)
+        )
+    ]
+
+
+def read_job(session: Session, job_id: uuid.UUID) -> Job:
+    job = session.get(Job, job_id)
+    if job is None:
+        raise NotFound("there is no such job here")
+    return job
+
+
+def func_or_zero(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    from sqlalchemy import func
+
+    return func.coalesce(column, 0)
+
+
+def _is_free() -> ColumnElement[bool]:
+    return or_(
+        col(Job.state) == JobState.QUEUED.value,
+        (col(Job.state) == JobState.RUNNING.value) & (col(Job.lease_until_ms) < clock_ms()),
+    )
+
+
+def _as_holder(session: Session, job_id: uuid.UUID, holder: uuid.UUID, values: dict[str, Any]) -> None:
+    kept = session.connection().execute(
+        update(Job)
+        .where(col(Job.id) == job_id, col(Job.lease_holder) == holder, col(Job.state) == JobState.RUNNING.value)
+        .values(**values)
+    )
+    if kept.rowcount != 1:
+        raise LeaseLost(str(job_id))

@@ -1,0 +1,57 @@
+"""JSON logs with a request id that follows the work into the worker, and the counters behind /metrics."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+REGISTRY = CollectorRegistry()
+REQUESTS = Counter(
+    "winnow_requests", "HTTP requests by route template, method and status", ["route", "method", "status"], registry=REGISTRY
+)
+REQUEST_SECONDS = Histogram("winnow_request_seconds", "Time to answer, by route template", ["route"], registry=REGISTRY)
+SIGNALS = Counter("winnow_signals", "Signals by what became of them", ["status"], registry=REGISTRY)
+
+
+def configure_logging(level: str) -> None:
+    """One JSON line an event, on stderr; the standard library's loggers included."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        # Only the places of a traceback: the text of an exception may hold what somebody typed.
+        structlog.processors.ExceptionRenderer(_places),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping().get(level.upper(), 20)),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+
+
+def _places(exc_info: Any) -> str:
+    kind, _, trace = exc_info
+    places = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename.rsplit('/', 2)[-1]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return f"{kind.__name__} at {' > '.join(places[-12:])}"

@@ -1,0 +1,97 @@
+"""The one place where a broken rule becomes an HTTP status and a problem document (RFC 9457)."""
+
+from __future__ import annotations
+
+import orjson
+import structlog
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from foundation import errors
+from foundation.errors import DomainError, TooMany, Unavailable
+
+log = structlog.get_logger(__name__)
+MEDIA_TYPE = "application/problem+json"
+STATUS_OF: dict[type[DomainError], int] = {
+    errors.Unparseable: 400,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.TimedOut: 408,
+    errors.Conflict: 409,
+    errors.Gone: 410,
+    errors.PreconditionFailed: 412,
+    errors.TooLarge: 413,
+    errors.UnsupportedMedia: 415,
+    errors.InvalidBody: 422,
+    errors.UsageError: 422,
+    errors.TooMany: 429,
+    errors.Unavailable: 503,
+}
+HTTP_DETAILS = {
+    404: "nothing is served here: GET /openapi.json lists what is",
+    405: "this path does not take that method: the Allow header lists those it takes",
+    431: "the request's header fields are too large",
+}
+
+
+def status_of(error: type[DomainError]) -> int:
+    """The status of an error class, or of the nearest class above it that has one."""
+    return next(STATUS_OF[kind] for kind in error.__mro__ if kind in STATUS_OF)
+
+
+def slug_of(error: type[DomainError]) -> str:
+    """The stable name of an error class: `KeyRetired` is `key-retired`, and docs/problems.md has a section of that name."""
+    name = error.__name__
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("-")
+
+
+def problem(error: DomainError) -> Response:
+    """The document for an expected failure."""
+    status = status_of(type(error))
+    body: dict[str, object] = {
+        "type": f"/docs/problems#{slug_of(type(error))}",
+        "title": error.title,
+        "status": status,
+        "detail": error.detail,
+        **error.facts,
+    }
+    if error.faults:
+        body["errors"] = [
+            {"pointer": fault.pointer, "reason": fault.reason, "detail": fault.detail} for fault in error.faults
+        ]
+    response = Response(orjson.dumps(body, default=str), status=status, content_type=MEDIA_TYPE)
+    if isinstance(error, TooMany | Unavailable):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def register_problems(app: Flask) -> None:
+    """Every answer of status 400 and above is a problem document, also those of the router and those of a bug."""
+    app.register_error_handler(DomainError, problem)
+    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(Exception, _bug)
+
+
+def _http_problem(error: HTTPException) -> Response:
+    code = error.code or 500
+    if code < 400:
+        return Response(status=code, headers=error.get_headers(request.environ))
+    body = {"type": "about:blank", "title": error.name, "status": code, "detail": HTTP_DETAILS.get(code, error.name)}
+    response = Response(orjson.dumps(body), status=code, content_type=MEDIA_TYPE)
+    if code == 405 and getattr(error, "valid_methods", None):
+        response.headers["Allow"] = ", ".join(error.valid_methods)  # type: ignore[attr-defined]
+    return response
+
+
+def _bug(error: Exception) -> Response:
+    log.error("unforeseen", route=str(request.url_rule), exc_info=error)
+    body = {
+        "type": "about:blank",
+        "title": "Internal error",
+        "status": 500,
+        "detail": "something unforeseen went wrong; the log has it under this request id",
+    }
+    return Response(orjson.dumps(body), status=500, content_type=MEDIA_TYPE)

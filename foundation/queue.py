@@ -1,0 +1,248 @@
+"""The Celery application: messages carry ids and only wake; the jobs table says what is to be done."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import structlog
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init
+from sqlmodel import Session
+
+from foundation import jobs
+from foundation.database import Database, open_database, unit_of_work, utc_now
+from foundation.errors import DomainError, Unavailable
+from foundation.failpoints import failpoint
+from foundation.observability import configure_logging
+from foundation.settings import Settings, load_settings
+
+log = structlog.get_logger(__name__)
+QUEUE = "winnow"
+PUBLISH_TIMEOUT_S = 1.0
+SWEEP = "foundation.sweep"
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a worker process has: its settings and its database."""
+
+    settings: Settings
+    database: Database
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One leased job, as its function sees it."""
+
+    runtime: Runtime
+    job_id: uuid.UUID
+    holder: uuid.UUID
+    project_id: int | None
+    args: dict[str, Any]
+
+    def progress(self, done: int, total: int | None = None) -> None:
+        """Notes how far the job is and keeps its lease."""
+        numbers = {"done": done} if total is None else {"done": done, "total": total}
+        with unit_of_work(self.runtime.database) as session:
+            jobs.renew(session, self.job_id, holder=self.holder, lease_s=self.runtime.settings.lease_s, **numbers)
+
+
+JobFunction = Callable[[Work], Any]
+_JOBS: dict[str, JobFunction] = {}
+_PERIODIC: dict[str, Callable[[Settings], float]] = {}
+_LISTENERS: dict[str, list[str]] = {}
+
+celery_app = Celery("winnow")
+
+
+@lru_cache(maxsize=1)
+def runtime() -> Runtime:
+    """Opened at the first task of a process, never at import."""
+    settings = load_settings()
+    return Runtime(settings, open_database(settings.database, pool_size=4))
+
+
+@worker_process_init.connect
+def _fresh_connections(**_: Any) -> None:
+    """A forked child must not share its parent's connections."""
+    runtime.cache_clear()
+
+
+@setup_logging.connect
+def _log_as_everywhere(**_: Any) -> None:
+    configure_logging(load_settings().log_level)
+
+
+def compose(modules: Iterable[str]) -> Celery:
+    """The application with the task modules of all domains; importing it starts and reads nothing."""
+    celery_app.conf.include = list(modules)
+    celery_app.add_defaults(_configuration)
+    return celery_app
+
+
+def _configuration() -> dict[str, Any]:
+    settings = load_settings()
+    celery_app.loader.import_default_modules()
+    return {
+        "broker_url": settings.broker_url or "memory://",
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": {"socket_connect_timeout": PUBLISH_TIMEOUT_S, "socket_timeout": 5.0},
+        "task_default_queue": QUEUE,
+        "task_ignore_result": True,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "worker_prefetch_multiplier": 1,
+        "worker_max_tasks_per_child": 1000,
+        "timezone": "UTC",
+        "beat_schedule": {
+            SWEEP: {"task": SWEEP, "schedule": settings.sweep_every_s, "options": {"expires": settings.sweep_every_s}},
+            **{
+                name: {"task": name, "schedule": every_s(settings), "options": {"expires": every_s(settings)}}
+                for name, every_s in _PERIODIC.items()
+            },
+        },
+    }
+
+
+def job(kind: str) -> Callable[[JobFunction], JobFunction]:
+    """Names the function that does the jobs of a kind, `<domain>.<verb>`; repeated, it must change nothing."""
+
+    def register(function: JobFunction) -> JobFunction:
+        _JOBS[kind] = function
+        celery_app.task(name=kind)(lambda job_id: run_job(job_id))
+        return function
+
+    return register
+
+
+def periodic(
+    name: str, *, every_s: Callable[[Settings], float], on: str | None = None
+) -> Callable[[Callable[[Runtime], object]], Callable[[Runtime], object]]:
+    """Names a function that runs every so often and finds its work by state; `on` also wakes it at an announcement."""
+
+    def register(function: Callable[[Runtime], object]) -> Callable[[Runtime], object]:
+        _PERIODIC[name] = every_s
+        if on:
+            _LISTENERS.setdefault(on, []).append(name)
+        celery_app.task(name=name)(lambda: _run_periodic(name, function))
+        return function
+
+    return register
+
+
+def _run_periodic(name: str, function: Callable[[Runtime], object]) -> None:
+    try:
+        function(runtime())
+    except Unavailable as error:
+        log.warning("periodic_waits", task=name, why=error.detail)
+
+
+def wake(kind: str, job_id: uuid.UUID) -> None:
+    """Sends the wake-up of a job; when the broker is away, the sweep will find the job."""
+    _publish(kind, [str(job_id)])
+
+
+def announce(subject: str) -> None:
+    """Wakes every floor that listens: an effect goes up as a row, and this only says that there is one."""
+    for name in _LISTENERS.get(subject, ()):
+        _publish(name, [])
+
+
+def _publish(name: str, arguments: list[str]) -> None:
+    try:
+        celery_app.send_task(name, arguments, retry=False, ignore_result=True)
+    except Exception as error:  # noqa: BLE001 - whatever a broker client raises, the row in the database is enough
+        log.warning("wake_up_not_sent", task=name, why=type(error).__name__)
+
+
+@celery_app.task(name=SWEEP)
+def sweep() -> None:
+    """Wakes the jobs whose message may be lost."""
+    with suppress(Unavailable), unit_of_work(runtime().database, read_only=True) as session:
+        for job_id, kind in jobs.sweep(session):
+            wake(kind, job_id)
+
+
+def run_job(job_id: str) -> None:
+    """Claims a job, keeps its lease while its function works, and writes how it ended."""
+    here, holder = runtime(), uuid.uuid4()
+    with unit_of_work(here.database) as session:
+        leased = jobs.claim(session, uuid.UUID(job_id), holder=holder, lease_s=here.settings.lease_s)
+    if leased is None:
+        return
+    failpoint("jobs.after_claim")
+    structlog.contextvars.bind_contextvars(job=job_id, kind=leased.kind, request_id=leased.request_id)
+    work = Work(here, leased.id, holder, leased.project_id, leased.args)
+    stop = threading.Event()
+    threading.Thread(target=_keep_lease, args=(work, stop), daemon=True).start()
+    try:
+        _finish(work, _JOBS[leased.kind](work))
+    except jobs.LeaseLost:
+        log.warning("lease_lost")
+    except DomainError as error:
+        _end_badly(work, error.detail, again=isinstance(error, Unavailable))
+    except Exception as error:  # noqa: BLE001 - the last stop: the row must say that the attempt failed
+        log.error("job_failed", exc_info=True)
+        _end_badly(work, f"unexpected {type(error).__name__}", again=True)
+    finally:
+        stop.set()
+        structlog.contextvars.clear_contextvars()
+
+
+def _finish(work: Work, result: Any) -> None:
+    failpoint("jobs.before_finish")
+    with unit_of_work(work.runtime.database) as session:
+        jobs.finish(session, work.job_id, holder=work.holder, now=utc_now(), result=result)
+
+
+def _end_badly(work: Work, why: str, *, again: bool) -> None:
+    with suppress(jobs.LeaseLost), unit_of_work(work.runtime.database) as session:
+        jobs.fail(session, work.job_id, holder=work.holder, now=utc_now(), error=why, again=again)
+
+
+def _keep_lease(work: Work, stop: threading.Event) -> None:
+    """Renews the lease thrice in its time, until the work ends or somebody else holds it."""
+    while not stop.wait(work.runtime.settings.lease_s / 3):
+        try:
+            with unit_of_work(work.runtime.database) as session:
+                jobs.renew(session, work.job_id, holder=work.holder, lease_s=work.runtime.settings.lease_s)
+        except jobs.LeaseLost:
+            return
+        except Unavailable:
+            continue
+
+
+def enqueue_and_wake(session: Session, kind: str, **wishes: Any) -> uuid.UUID:
+    """Writes a job in this transaction and sends its wake-up after the commit."""
+    from foundation.database import after_commit
+
+    job_id = jobs.enqueue(session, kind, now=utc_now(), **wishes)
+    after_commit(session, wake, kind, job_id)
+    return job_id
+
+
+def wait_until_done(database: Database, job_id: uuid.UUID, *, seconds: float) -> jobs.Job:
+    """Runs a job here and now where no worker does it; for commands.
+
+    Raises:
+        Unavailable: it was not done in time.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        run_job(str(job_id))
+        with unit_of_work(database, read_only=True) as session:
+            row = jobs.read_job(session, job_id)
+        if row.state in {jobs.JobState.DONE, jobs.JobState.FAILED}:
+            return row
+        time.sleep(0.2)
+    raise Unavailable("a worker holds this job and has not ended it in time: look again later")

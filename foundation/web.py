@@ -1,0 +1,338 @@
+"""What every blueprint shares: guarded routes that describe themselves, a call with what it needs, one way to read a body."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import orjson
+import structlog
+from flask import Flask, Response, current_app, g, request
+from flask.typing import ResponseReturnValue
+from flask_openapi3 import APIBlueprint
+from flask_openapi3.utils import parse_body
+from pydantic import BaseModel, ValidationError, create_model
+from sqlmodel import Session
+
+from foundation.bodies import read_body
+from foundation.database import Database, unit_of_work, utc_now
+from foundation.errors import Fault, InvalidBody, NotFound, Unparseable, UnsupportedMedia
+from foundation.guards import Allowed, FindProject, admit
+from foundation.identifiers import random_uuid
+from foundation.keys import Caller, Role
+from foundation.limits import Limiter
+from foundation.observability import REQUEST_SECONDS, REQUESTS
+from foundation.settings import Settings
+
+log = structlog.get_logger(__name__)
+EXTENSION = "winnow"
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+Body = TypeVar("Body", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the web process was composed of; the edges pass it down, nothing below reaches for it."""
+
+    settings: Settings
+    database: Database
+    limiter: Limiter
+    find_project: FindProject
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request that was let in."""
+
+    services: Services
+    caller: Caller
+    project: str
+    project_id: int | None
+    path: Any
+    now: datetime
+
+    @property
+    def settings(self) -> Settings:
+        return self.services.settings
+
+    @property
+    def project_no(self) -> int:
+        """The project's id, on a route whose project exists.
+
+        Raises:
+            NotFound: the route allows that the project is missing, and it is.
+        """
+        if self.project_id is None:
+            raise NotFound("there is no such project here")
+        return self.project_id
+
+    @property
+    def actor(self) -> str:
+        """How the activity log names the caller."""
+        return f"key:{self.caller.key_id}"
+
+    @property
+    def is_ingest(self) -> bool:
+        return self.caller.role is Role.INGEST
+
+    def unit_of_work(self, *, read_only: bool = False) -> AbstractContextManager[Session]:
+        return unit_of_work(self.services.database, read_only=read_only)
+
+    def read_body(self) -> bytes:
+        """The whole body, unpacked.
+
+        Raises:
+            Unparseable, TooLarge, UnsupportedMedia, TimedOut: it did not come whole, or is not read here.
+        """
+        return read_body(
+            request.stream,
+            content_length=request.content_length,
+            encoding=request.headers.get("Content-Encoding"),
+            max_packed=self.settings.max_unpacked_bytes,
+            max_unpacked=self.settings.max_unpacked_bytes,
+            deadline_s=self.settings.body_deadline_s,
+        )
+
+    def body_as(self, schema: type[Body]) -> Body:
+        """A small JSON body, checked against its schema.
+
+        Raises:
+            InvalidBody: each fault points at its place and says what is allowed; no value is repeated.
+        """
+        media_type_among(JSON)
+        return parse_as(schema, self.read_body())
+
+
+class Routes:
+    """A domain's blueprint on which no route can stand without saying who may call it."""
+
+    def __init__(self, domain: str, *, title: str) -> None:
+        self.blueprint = APIBlueprint(domain, domain, abp_tags=[{"name": title}])  # type: ignore[list-item]
+
+    def route(
+        self,
+        method: str,
+        rule: str,
+        *,
+        allows: Allowed,
+        summary: str,
+        answers: dict[int, type[BaseModel] | None],
+        problems: Sequence[int] = (),
+        takes: type[BaseModel] | None = None,
+        takes_also: Sequence[str] = (),
+        query: Sequence[str] = (),
+        may_be_missing: bool = False,
+    ) -> Callable[[Callable[[Call], ResponseReturnValue]], Callable[[Call], ResponseReturnValue]]:
+        """Adds a guarded route; what it takes and answers stands in /openapi.json."""
+
+        def add(view: Callable[[Call], ResponseReturnValue]) -> Callable[[Call], ResponseReturnValue]:
+            path_model = _path_model(view.__name__, rule)
+
+            def guarded(path: Any) -> ResponseReturnValue:
+                return view(_enter(allows, path, may_be_missing=may_be_missing))
+
+            guarded.__name__, guarded.__doc__ = view.__name__, view.__doc__
+            guarded.__annotations__ = {"path": path_model} if path_model else {}
+            target = guarded if path_model else _without_path(guarded)
+            register = getattr(self.blueprint, method.lower())
+            register(
+                rule,
+                summary=summary,
+                responses=_responses(answers, [401, 403, *([404] if path_model else []), *problems]),
+                security=[{"key": []}],
+                openapi_extensions=self._extensions(allows, takes, takes_also, query),
+            )(target)
+            return view
+
+        return add
+
+    def _extensions(
+        self, allows: Allowed, takes: type[BaseModel] | None, takes_also: Sequence[str], query: Sequence[str]
+    ) -> dict[str, Any]:
+        extensions: dict[str, Any] = {"x-winnow-roles": sorted(allows)}
+        if takes:
+            content, schemas = parse_body(takes)
+            self.blueprint.components_schemas.update(**schemas)
+            media = {name: content[JSON] for name in (JSON, *takes_also)} if JSON in content else content
+            extensions["requestBody"] = {"content": media, "required": True}
+        if query:
+            extensions["x-winnow-query"] = list(query)
+        return extensions
+
+
+def parse_as(schema: type[Body], body: bytes) -> Body:
+    """A JSON document as a model of ours.
+
+    Raises:
+        Unparseable: it is not JSON. InvalidBody: it breaks the schema.
+    """
+    value = load_json(body)
+    if not isinstance(value, dict):
+        raise InvalidBody("the body must be a JSON object", reason="not_an_object")
+    try:
+        return schema.model_validate(value)
+    except ValidationError as error:
+        raise InvalidBody("the body breaks its schema", faults=faults_of(error)) from None
+
+
+def load_json(body: bytes) -> Any:
+    """JSON (RFC 8259) as Python values.
+
+    Raises:
+        Unparseable: empty, not UTF-8, not JSON, nested too deep, or a lone surrogate.
+    """
+    if not body.strip():
+        raise Unparseable("the body is empty: send a JSON document", reason="empty_body")
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Unparseable("the body is not UTF-8", reason="not_utf8") from None
+    try:
+        return orjson.loads(body)
+    except (orjson.JSONDecodeError, RecursionError):
+        raise Unparseable("the body is not one JSON document", reason="not_json") from None
+
+
+def faults_of(error: ValidationError) -> list[Fault]:
+    """Pydantic's complaints without the values that caused them."""
+    return [
+        Fault(pointer_of(row["loc"]), _reason_of(str(row["type"])), str(row["msg"]))
+        for row in error.errors(include_input=False, include_url=False, include_context=False)
+    ]
+
+
+def pointer_of(places: Sequence[object]) -> str:
+    """A JSON pointer (RFC 6901); what a client named itself is cut, since a key may hold anything.
+
+    >>> pointer_of(["fields", "a/b", 0])
+    '/fields/a~1b/0'
+    """
+    return "".join(f"/{str(place)[:64].replace('~', '~0').replace('/', '~1')}" for place in places)
+
+
+def media_type_among(*allowed: str) -> str:
+    """The request's media type.
+
+    Raises:
+        UnsupportedMedia: it is none of those read here, or its charset is not UTF-8.
+    """
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype not in allowed or charset not in {"utf-8", "utf8"}:
+        raise UnsupportedMedia(f"send {' or '.join(allowed)} in UTF-8", allowed=list(allowed))
+    return request.mimetype
+
+
+def json_answer(value: Any, status: int = 200, **headers: str) -> Response:
+    body = value.model_dump(mode="json", exclude_none=True) if isinstance(value, BaseModel) else value
+    response = Response(orjson.dumps(body), status=status, content_type=JSON)
+    for name, text in headers.items():
+        response.headers[name.replace("_", "-")] = text
+    return response
+
+
+def services_of(app: Flask) -> Services:
+    services: Services = app.extensions[EXTENSION]
+    return services
+
+
+def observe_requests(app: Flask) -> None:
+    """A request id for each call, one log line with the route's template only, and the counters."""
+
+    @app.before_request
+    def _begin() -> None:
+        given = request.headers.get("X-Request-Id", "")
+        g.request_id = given if REQUEST_ID.fullmatch(given) else str(random_uuid())
+        g.began = time.perf_counter()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+    @app.after_request
+    def _end(response: Response) -> Response:
+        route = str(request.url_rule) if request.url_rule else "none"
+        seconds = time.perf_counter() - g.get("began", time.perf_counter())
+        REQUESTS.labels(route, request.method if request.url_rule else "none", response.status_code).inc()
+        REQUEST_SECONDS.labels(route).observe(seconds)
+        response.headers["X-Request-Id"] = g.get("request_id", "")
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        log.info("request", route=route, method=request.method, status=response.status_code, ms=round(seconds * 1e3, 1))
+        return response
+
+
+def _enter(allows: Allowed, path: Any, *, may_be_missing: bool) -> Call:
+    services = services_of(current_app)
+    project = getattr(path, "project", None)
+    with unit_of_work(services.database, read_only=True) as session:
+        admitted = admit(
+            session,
+            request.headers.get("Authorization"),
+            allowed=allows,
+            project=project,
+            find_project=services.find_project,
+            may_be_missing=may_be_missing,
+        )
+    caller = admitted.caller
+    if caller.role is Role.INGEST:
+        services.limiter.count_request(str(caller.key_id), request.remote_addr or "", project or "")
+    return Call(services, caller, project or "", admitted.project_id, path, utc_now())
+
+
+def _path_model(name: str, rule: str) -> type[BaseModel] | None:
+    places = re.findall(r"<(?:\w+:)?(\w+)>", rule)
+    if not places:
+        return None
+    fields: dict[str, Any] = {place: (str, ...) for place in places}
+    return create_model(f"{name.title().replace('_', '')}Path", **fields)
+
+
+def _without_path(guarded: Callable[[Any], ResponseReturnValue]) -> Callable[[], ResponseReturnValue]:
+    def target() -> ResponseReturnValue:
+        return guarded(None)
+
+    target.__name__, target.__doc__ = guarded.__name__, guarded.__doc__
+    return target
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457; `errors` has one entry for each place that is wrong."""
+
+    class Place(BaseModel):
+        pointer: str
+        reason: str
+        detail: str
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Place] | None = None
+
+
+def _responses(answers: dict[int, type[BaseModel] | None], problems: Sequence[int]) -> dict[str, Any]:
+    from flask_openapi3.models import Response as Described
+
+    from foundation.problems import MEDIA_TYPE
+
+    responses: dict[str, Any] = {
+        str(status): model or {"description": "OK", "content": {}} for status, model in answers.items()
+    }
+    for status in problems:
+        content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+        responses.setdefault(str(status), {"description": "problem", "content": content})
+    del Described
+    return responses
+
+
+def _reason_of(pydantic_type: str) -> str:
+    known = {"missing": "missing_field", "extra_forbidden": "unknown_field"}
+    if pydantic_type in known:
+        return known[pydantic_type]
+    if pydantic_type.endswith(("_type", "_parsing")) or pydantic_type.startswith(("datetime", "date", "uuid")):
+        return "wrong_type"
+    return "out_of_range" if "than" in pydantic_type or "too_" in pydantic_type else "wrong_value"
