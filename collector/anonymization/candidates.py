@@ -1,0 +1,101 @@
+"""Goes through the hits of the one pass and keeps those whose checks hold."""
+
+from __future__ import annotations
+
+import re
+
+from collector.anonymization.codes import code_find
+from collector.anonymization.hosts import email_find, host_find, link_find
+from collector.anonymization.numbers import NUMBER_BYTES, ipv4_find, number_find
+from collector.anonymization.patterns import CANDIDATES, NUMBERS, PLAINER_CANDIDATES
+from collector.anonymization.surroundings import Find, Surroundings
+
+_NOT_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
+_FEWEST_DIGITS = 6
+_REST_OF_TOKEN = re.compile(rb"[^ \n\r\t\0]{0,96}")
+_BEFORE_PATH = re.compile(rb"[/?]")
+_DOT_OF_A_MAC = 4
+_DOTS_OF_IPV4 = 3
+_LENGTHS_OF_MAC = frozenset({14, 17, 19, 23})
+
+
+def find_personal(shadow: bytes) -> list[Find]:
+    """All finds in a shadow, in order and without overlap."""
+    finds: list[Find] = []
+    position: int | None = 0
+    while position is not None:
+        position = _find_from(shadow, position, finds)
+    return finds
+
+
+def _find_from(shadow: bytes, position: int, finds: list[Find]) -> int | None:
+    """Adds what is found from a position on; returns where to start again, if a hit was not used up whole."""
+    for hit in CANDIDATES.finditer(shadow, position):
+        start, end = hit.span()
+        floor, last_type = (finds[-1][1], finds[-1][2]) if finds else (0, "")
+        around = Surroundings(shadow, start, end, floor, last_type)
+        find, done = _examined(around)
+        if find:
+            finds.append(find)
+        if done != end:
+            return done
+    return None
+
+
+def _examined(around: Surroundings) -> tuple[Find | None, int]:
+    """The find in a hit, if any, and where to go on."""
+    candidate = around.candidate
+    if not candidate.translate(None, NUMBER_BYTES) or candidate[0] in b"+(":
+        return _examined_number(around, candidate)
+    find = _named_find(around, candidate)
+    return (find, find[1]) if find else _examined_again(around, candidate)
+
+
+def _named_find(around: Surroundings, candidate: bytes) -> Find | None:
+    """The find in a hit that holds letters, judged by the first mark in it."""
+    if b"://" in candidate[:9] or candidate[:3].lower() == b"www":
+        return link_find(around) or host_find(around)
+    head = _BEFORE_PATH.split(candidate, 1)[0]
+    if b"@" in head or b"%40" in head:
+        return email_find(around)
+    dot = candidate.find(b".")
+    if dot < 0 or 0 <= candidate.find(b":", 0, 5) < dot:
+        return code_find(around)
+    return (code_find(around) if dot == _DOT_OF_A_MAC else None) or host_find(around)
+
+
+def _examined_number(around: Surroundings, candidate: bytes) -> tuple[Find | None, int]:
+    if candidate.count(b".") == _DOTS_OF_IPV4 or len(candidate) in _LENGTHS_OF_MAC:
+        find = ipv4_find(around, candidate) or code_find(around)
+        if find:
+            return find, find[1]
+        # The pattern took it for an address, so it may have stopped within a longer number.
+        longest = NUMBERS.match(around.shadow, around.start)
+        around = around.part(around.start, longest.end() if longest else around.end)
+    end = around.end
+    if around.after in b":@%":
+        # The last word of the run belongs to what follows: `at 5 2001:db8::1`, `call 0 123456@example.com`.
+        blank = around.shadow.rfind(b" ", around.start, end)
+        if blank > 0:
+            around, end = around.part(around.start, blank), blank + 1
+    find = number_find(around)
+    return find, find[1] if find else end
+
+
+def _examined_again(around: Surroundings, candidate: bytes) -> tuple[Find | None, int]:
+    """Looks for plainer things in the first word of a hit that failed, and where to go on after it."""
+    shadow, start = around.shadow, around.start
+    blank = candidate.find(b" ")
+    until = start + blank if blank > 0 else _REST_OF_TOKEN.match(shadow, around.end).end()  # type: ignore[union-attr]
+    token = shadow[start:until]
+    if b"@" not in token and len(token.translate(None, _NOT_DIGITS)) < _FEWEST_DIGITS:
+        return None, until if blank > 0 else around.end
+    for hit in PLAINER_CANDIDATES.finditer(shadow, start, until):
+        part = around.part(*hit.span())
+        if b"@" in part.candidate or b"%40" in part.candidate:
+            find = email_find(part)
+        else:
+            find, _ = _examined_number(part, part.candidate)
+        if find:
+            return find, find[1]
+    return None, until

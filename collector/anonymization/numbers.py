@@ -1,0 +1,115 @@
+"""Which number is it: card, IPv4 address, social security number, telephone number, or only a number?"""
+
+from __future__ import annotations
+
+import re
+
+from collector.anonymization.checks import is_card, is_ip_address, is_social_security_number
+from collector.anonymization.patterns import IP_WORDS, PHONE_WORDS, SOCIAL_WORDS, VERSION_WORDS, Personal
+from collector.anonymization.phones import phone_score
+from collector.anonymization.surroundings import Find, Surroundings
+
+NUMBER_BYTES = b"0123456789 .()/+-"
+
+_CARD_GROUPS = re.compile(rb"[0-9]{3,6}(?:(?: [0-9]{3,6}){1,3}(?: [0-9]{1,7})?|(?:-[0-9]{3,6}){1,3}(?:-[0-9]{1,7})?)")
+_SOCIAL_GROUPS = re.compile(rb"[0-9]{3}(?:-[0-9]{2}-|\.[0-9]{2}\.| [0-9]{2} )[0-9]{4}")
+_SOCIAL_LOOSE = re.compile(rb"[0-9]{9}|[0-9]{5}-[0-9]{4}|[0-9]{3}-[0-9]{6}")
+_IPV4 = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?")
+_CHUNK = re.compile(rb"[+(]*[0-9][^ /]*")
+_SHORT_FRACTION = re.compile(rb",[0-9]{1,4}(?![0-9])")
+_MOST_CHUNKS = 8
+_MAYBE_A_PHONE = (12, 13)
+
+
+def number_find(around: Surroundings) -> Find | None:
+    """The first find in a run of digits: the whole run, or else the longest row of its words that is one."""
+    find = _whole(around)
+    candidate = around.candidate
+    if find or not (b" " in candidate or b"/" in candidate):
+        return find
+    chunks = [(around.start + chunk.start(), around.start + chunk.end()) for chunk in _CHUNK.finditer(candidate)]
+    for first, (start, _) in enumerate(chunks):
+        for _, end in reversed(chunks[first : first + _MOST_CHUNKS]):
+            find = _whole(around.part(start, end))
+            if find:
+                return find
+    return None
+
+
+def _whole(around: Surroundings) -> Find | None:
+    around = _without_loose_marks(around)
+    number = around.candidate
+    extension = min((place for place in (number.find(mark) for mark in (b"x", b"e", b"#")) if place > 0), default=0)
+    number = number[:extension].rstrip() if extension else number
+    digits = number.translate(None, b" .()/+-")
+    if len(digits) < 4 or _is_part_of_a_figure(around, digits):
+        return None
+    return (
+        _card(around, number, digits)
+        or ipv4_find(around, number)
+        or _social(around, number, digits)
+        or _phone(around, number, digits)
+    )
+
+
+def _without_loose_marks(around: Surroundings) -> Surroundings:
+    """Without a bracket that is opened or closed outside, and without trailing marks."""
+    number = around.candidate
+    start, end = around.start, around.end
+    if number[:1] == b"(" and b")" not in number:
+        start += 1
+    end -= len(number) - len(number.rstrip(b" .(/+-"))
+    if number[-1:] == b")" and b"(" not in number:
+        end -= 1
+    return around if (start, end) == (around.start, around.end) else around.part(start, end)
+
+
+def _is_part_of_a_figure(around: Surroundings, digits: bytes) -> bool:
+    """True for the tail of 12:30, 1,234 or 1.5, and the head of such."""
+    shadow, start = around.shadow, around.start
+    if around.before in b":,." and shadow[max(0, start - 2) : start - 1].isdigit():
+        return True
+    return len(digits) < 10 and around.after == b"," and _SHORT_FRACTION.match(shadow, around.end) is not None
+
+
+def _card(around: Surroundings, number: bytes, digits: bytes) -> Find | None:
+    if not 12 <= len(digits) <= 19 or not is_card(digits) or not around.stands_alone:
+        return None
+    if len(number) != len(digits) and not _CARD_GROUPS.fullmatch(number):
+        return None
+    if len(digits) in _MAYBE_A_PHONE and not PHONE_WORDS.isdisjoint(around.words_before()[-2:]):
+        return None
+    return around.found(Personal.CARD, 1.0)
+
+
+def ipv4_find(around: Surroundings, number: bytes) -> Find | None:
+    """An IPv4 address with or without the width of its network, unless a word says that it is a version."""
+    if not _IPV4.fullmatch(number):
+        return None
+    address, _, width = number.partition(b"/")
+    if not is_ip_address(address) or int(width or b"0") > 32 or not around.stands_alone or around.before == b".":
+        return None
+    if around.after == b"." and around.shadow[around.end + 1 : around.end + 2].isdigit():
+        return None
+    words = around.words_before()
+    if not VERSION_WORDS.isdisjoint(words[-2:]) and IP_WORDS.isdisjoint(words):
+        return None
+    return around.found(Personal.IP, 0.95)
+
+
+def _social(around: Surroundings, number: bytes, digits: bytes) -> Find | None:
+    if len(digits) != 9 or not around.stands_alone or not is_social_security_number(digits):
+        return None
+    if _SOCIAL_GROUPS.fullmatch(number):
+        words = around.words_before()
+        named_phone = not PHONE_WORDS.isdisjoint(words[-2:]) and SOCIAL_WORDS.isdisjoint(words)
+        return None if named_phone else around.found(Personal.SSN, 0.85)
+    if not _SOCIAL_LOOSE.fullmatch(number):
+        return None
+    named = not SOCIAL_WORDS.isdisjoint(around.words_before()) or around.continues_list_of(Personal.SSN)
+    return around.found(Personal.SSN, 0.6) if named else None
+
+
+def _phone(around: Surroundings, number: bytes, digits: bytes) -> Find | None:
+    score = phone_score(number, digits, around)
+    return around.found(Personal.PHONE, score) if score else None
