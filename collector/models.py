@@ -184,3 +184,14 @@ class ErasureItem(SQLModel, table=True):
     erasure_id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     item_id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     removed: bool
+
+
+class DeviceClock(SQLModel, table=True):
+    """How far a device's clock is off, by the smallest received − sent of a day."""
+
+    __tablename__ = "device_clocks"
+
+    project_id: int = Field(sa_column=_project_key())
+    device_hmac: bytes = Field(sa_column=Column(LargeBinary(16), primary_key=True))
+    offset_ms: int = Field(sa_column=Column(BigInteger, nullable=False))
+    since: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]

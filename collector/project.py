@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import orjson
 import yaml
 
+from sqlmodel import Session
+
 from foundation.errors import Conflict, Fault, InvalidBody, Unparseable
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
@@ -125,6 +127,9 @@ class Section(Protocol):
 
     def breaks(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[str]:
         """What a change would break for those who rely on the old one, a sentence each."""
+
+    def judge(self, session: Session, project_id: int, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        """Raises Conflict where a change cannot be made because of what is stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,6 @@ def live_signal_passes() -> ColumnElement[bool]:
             col(Subject.project_id) == Signal.project_id,
             col(Subject.id) == Signal.subject_id,
             col(Subject.passes),
-            col(Subject.erased_at).is_(None),
         ),
     )
 

@@ -15,7 +15,7 @@ from collector.models import Project, Revision
 from collector.project import Checked, Section, breaks_of, load_file
 from collector.subjects.consent import reconsider_subjects
 from foundation.activity import record_activity
-from foundation.errors import Conflict, InvalidBody, PreconditionFailed, Fault
+from foundation.errors import Conflict, Fault, InvalidBody, PreconditionFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,7 @@ def _revise(
         return Put(project.name, project.revision, is_new=False, breaks=(), not_in_effect=checked.not_in_effect)
     breaks = list(breaks_of(load_file(old_body), checked.file))
     for section in sections:
+        section.judge(session, project.id or 0, old_body, checked.file.body)
         breaks.extend(section.breaks(old_body, checked.file.body))
     project.revision += 1
     project.consent_required = checked.file.privacy.consent_required
@@ -94,10 +95,9 @@ def _revise(
 
 
 def _add_revision(session: Session, project: Project, checked: Checked, *, actor: str, now: datetime) -> None:
-    assert_id = project.id or 0
     session.add(
         Revision(
-            project_id=assert_id,
+            project_id=project.id,
             number=project.revision,
             body=checked.file.body,
             scrub_hash=checked.file.scrub_hash,

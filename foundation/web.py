@@ -45,6 +45,8 @@ class Services:
     database: Database
     limiter: Limiter
     find_project: FindProject
+    sections: tuple[Any, ...] = ()
+    counters: tuple[Callable[[Session, int], dict[str, int]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""A batch's way in: read, check, anonymize, enrich, fingerprint, store."""

@@ -1,0 +1,1 @@
+"""People: consent, erasure, and the door that stays shut."""

@@ -1,0 +1,54 @@
+"""What makes an item, a subject and a replay: names from keyed hashes, which need no look-up and cannot be read back."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from foundation.identifiers import derive_key, keyed_hash, uuid8_of
+
+SHORT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The keys of one project, derived from the pseudonym key; none of them is stored."""
+
+    item_key: bytes
+    subject_key: bytes
+    device_key: bytes
+    source_key: bytes
+    value_key: bytes
+
+    def item_id(self, content: Mapping[str, Any]) -> uuid.UUID:
+        """The id of a content: the same for the same identity fields, whoever sent them. Outer white space does not count."""
+        plain = {name: value.strip() if isinstance(value, str) else value for name, value in content.items()}
+        return uuid8_of(keyed_hash(self.item_key, orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)))
+
+    def subject_id(self, subject: str) -> uuid.UUID:
+        return uuid8_of(keyed_hash(self.subject_key, subject))
+
+    def device_hmac(self, device: str) -> bytes:
+        return keyed_hash(self.device_key, device)[:SHORT]
+
+    def source_hmac(self, signal: Mapping[str, Any]) -> bytes:
+        """The hash of a signal as sent, without what a phone stamps anew at each attempt."""
+        lasting = signal if "age_ms" not in signal else {key: signal[key] for key in signal if key != "age_ms"}
+        return keyed_hash(self.source_key, orjson.dumps(lasting, default=str, option=orjson.OPT_SORT_KEYS))[:SHORT]
+
+    def signal_hmac(self, signal_id: uuid.UUID) -> bytes:
+        return keyed_hash(self.source_key, signal_id.bytes)[:SHORT]
+
+    def pseudonym(self, value: object) -> str:
+        """Stands for a value: equal for equal values, 128 bits."""
+        return keyed_hash(self.value_key, orjson.dumps(value))[:SHORT].hex()
+
+
+def names_of(pseudonym_key: str, project: str) -> Names:
+    """The keys for one project: the same person is another subject elsewhere."""
+    keys = (derive_key(pseudonym_key, f"{purpose}:{project}") for purpose in ("item", "subject", "device", "source", "value"))
+    return Names(*keys)

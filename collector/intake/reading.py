@@ -1,0 +1,120 @@
+"""A request's body as signals: one, an envelope, or a line each. What is broken as a whole leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from foundation.errors import Fault, InvalidBody, TooLarge, Unparseable
+
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One signal as it came: its value, or why it could not be read. `size` in bytes."""
+
+    value: Any
+    size: int
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentBatch:
+    signals: Sequence[Sent]
+    consent: Any = None
+
+
+_decode = msgspec.json.Decoder().decode
+_decode_raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_raw_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def read_json(body: bytes, *, max_signals: int) -> SentBatch:
+    """One signal, or an envelope `{"consent"?, "signals": [...]}`.
+
+    Raises:
+        Unparseable: not one JSON document in UTF-8. InvalidBody: JSON, but neither form. TooLarge: too many signals.
+    """
+    body = _text_of(body)
+    try:
+        members = _decode_raw_object(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise _not_an_object(body) from error
+    if "signals" not in members:
+        return SentBatch([Sent(_whole(body), len(body))])
+    for name in members:
+        if name not in {"signals", "consent"}:
+            raise InvalidBody("an envelope holds signals and consent", faults=[_fault("", "unknown_field", "allowed: consent, signals")])
+    try:
+        raws = _decode_raw_list(members["signals"])
+    except (msgspec.MsgspecError, RecursionError) as error:
+        fault = _fault("/signals", "wrong_type", "must be a list of signals")
+        raise InvalidBody("signals must be a list", faults=[fault]) from error
+    _refuse_too_many(len(raws), max_signals)
+    consent = _whole(bytes(members["consent"])) if "consent" in members else None
+    return SentBatch([Sent(_whole(memoryview(raw)), len(memoryview(raw))) for raw in raws], consent)
+
+
+def read_ndjson(body: bytes, *, max_signals: int) -> SentBatch:
+    """A signal a line; a line that is not JSON is refused alone.
+
+    Raises:
+        Unparseable: not UTF-8, empty, or the last line is cut. InvalidBody: a line is JSON but no object.
+    """
+    body = _text_of(body)
+    lines = body.split(b"\n")
+    filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    _refuse_too_many(len(filled), max_signals)
+    signals = []
+    for number, line in filled:
+        try:
+            value = _decode(line)
+        except (msgspec.MsgspecError, RecursionError):
+            if number == len(lines):
+                raise Unparseable("the last line is cut off: send the batch again", reason="body_incomplete") from None
+            fault = _fault("", "not_json", f"line {number} is not a JSON object")
+            signals.append(Sent(None, len(line), fault))
+            continue
+        if not isinstance(value, dict):
+            hint = "send a JSON list's signals as {\"signals\": [...]} with Content-Type application/json"
+            raise InvalidBody(f"line {number} is not an object: {hint}", reason="not_an_object")
+        signals.append(Sent(value, len(line)))
+    return SentBatch(signals)
+
+
+def _text_of(body: bytes) -> bytes:
+    body = body.removeprefix(BOM)
+    if not body.strip():
+        raise Unparseable("the body is empty: send at least one signal", reason="empty_body")
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Unparseable("the body is not UTF-8", reason="not_utf8") from None
+    return body
+
+
+def _whole(raw: Any) -> Any:
+    try:
+        return _decode(raw)
+    except (msgspec.MsgspecError, RecursionError):
+        raise Unparseable("the body is not one JSON document", reason="not_json") from None
+
+
+def _not_an_object(body: bytes) -> Exception:
+    value = _whole(body)
+    if isinstance(value, dict):
+        return Unparseable("the body is not one JSON document", reason="not_json")
+    return InvalidBody("send one signal, or an object with `signals`", reason="not_an_object")
+
+
+def _refuse_too_many(n_signals: int, limit: int) -> None:
+    if n_signals > limit:
+        raise TooLarge(f"more than {limit} signals in a batch: send them in parts", reason="too_many_signals", limit=limit)
+
+
+def _fault(pointer: str, reason: str, detail: str) -> Fault:
+    return Fault(pointer, reason, detail)

@@ -1,0 +1,82 @@
+"""Dead letters once more, against the newest revision: each keeps its id, and what is still refused stays where it is."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlmodel import Session, col, select
+
+from collector.intake.batch import Door, check_batch, judge_batch, write_batch
+from collector.intake.dead_letters import remove_letters
+from collector.intake.event_time import read_time
+from collector.intake.results import Status
+from collector.intake.signals import KNOWN, Candidate, read_id
+from collector.intake.store import known_clocks
+from collector.models import DeadLetter
+from foundation.errors import Fault
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    replayed: int
+    still_rejected: int
+
+
+def replay_letters(
+    session: Session, door: Door, *, ids: Sequence[uuid.UUID] | None = None, dry_run: bool = False
+) -> Replayed:
+    """Tries the letters named, or all; a dry run does the same and takes it back."""
+    newest_door = replace(door, is_ingest=False, readers={})
+    replayed = refused = 0
+    last = uuid.UUID(int=0)
+    while letters := _page(session, door.project_id, last, ids):
+        last = letters[-1].id
+        candidates = [_candidate(place, letter) for place, letter in enumerate(letters)]
+        devices = {candidate.device for candidate in candidates if candidate.device}
+        check_batch(newest_door, candidates, known_clocks(session, door.project_id, devices))
+        savepoint = session.begin_nested()
+        judged = judge_batch(session, newest_door, candidates)
+        judged.rows.letters.clear()
+        results = write_batch(session, door.project_id, judged)
+        taken = [letters[result.place].id for result in results if result.status is not Status.REJECTED]
+        remove_letters(session, door.project_id, taken)
+        replayed += len(taken)
+        refused += len(letters) - len(taken)
+        if dry_run:
+            savepoint.rollback()
+        else:
+            savepoint.commit()
+    return Replayed(replayed, refused)
+
+
+def _page(
+    session: Session, project_id: int, last: uuid.UUID, ids: Sequence[uuid.UUID] | None
+) -> Sequence[DeadLetter]:
+    """Letters with a body; the others were refused for want of consent and hold nothing to replay."""
+    statement = select(DeadLetter).where(
+        col(DeadLetter.project_id) == project_id, col(DeadLetter.id) > last, col(DeadLetter.body).is_not(None)
+    )
+    if ids is not None:
+        statement = statement.where(col(DeadLetter.id).in_(list(ids)))
+    return session.exec(statement.order_by(col(DeadLetter.id)).limit(BATCH)).all()
+
+
+def _candidate(place: int, letter: DeadLetter) -> Candidate:
+    """The signal as the letter kept it; the revision it was built for gave way to the newest."""
+    sent = {name: value for name, value in letter.body.items() if name != "revision"}
+    unknown = [Fault(f"/{name}", "unknown_field", "is not a member of a signal") for name in sent if name not in KNOWN]
+    candidate = Candidate(place, sent, letter.received_at, letter.sent_at, letter.key_id, source=letter.source_hmac)
+    candidate.id = read_id(sent.get("id"), candidate.faults)
+    candidate.subject_id = letter.subject_id
+    candidate.device = letter.device_hmac
+    candidate.faults.extend(unknown)
+    candidate.captured_at = read_time(sent.get("captured_at"))
+    if candidate.captured_at is None:
+        candidate.faults.append(Fault("/captured_at", "wrong_type", "must be a time with zone (RFC 3339)"))
+    age = sent.get("age_ms")
+    candidate.age_ms = age if isinstance(age, int | float) and age >= 0 else None
+    return candidate

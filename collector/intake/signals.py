@@ -1,0 +1,224 @@
+"""One signal, checked: who, when, what, under which conditions, or where it is wrong."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from collector.intake.context import read_context
+from collector.intake.event_time import EventTime, TimeQuality, event_time_of, read_time
+from collector.intake.fields import Payload, PayloadReader, safe_key
+from collector.intake.identity import Names
+from collector.intake.reading import Sent
+from collector.project import ProjectFile
+from collector.subjects.consent import FUTURE_LIMIT, Given
+from foundation.errors import Fault
+
+KNOWN = frozenset(
+    {"id", "subject", "captured_at", "device", "age_ms", "payload", "context", "prediction", "revision", "consent"}
+)
+UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+NIL = uuid.UUID(int=0)
+MAX_NAME = 256
+MAX_AGE_MS = 10 * 366 * 86_400_000
+WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,63}")
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A signal on its way through the door, and what was found out about it so far."""
+
+    place: int
+    sent: Mapping[str, Any]
+    received_at: datetime
+    sent_at: datetime | None
+    key_id: uuid.UUID
+    source: bytes = b""
+    id: uuid.UUID | None = None
+    subject_id: uuid.UUID | None = None
+    device: bytes | None = None
+    captured_at: datetime | None = None
+    age_ms: float | None = None
+    time: EventTime | None = None
+    consent: Given | None = None
+    revision: int = 0
+    payload: Payload = field(default_factory=Payload)
+    context: dict[str, Any] = field(default_factory=dict)
+    prediction: dict[str, Any] | None = None
+    redactions: dict[str, int] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What all signals of a request share while they are opened."""
+
+    names: Names
+    key_id: uuid.UUID
+    received_at: datetime
+    sent_at: datetime | None
+    max_bytes: int
+
+
+def open_candidate(place: int, sent: Sent, opening: Opening) -> Candidate:
+    """Reads what concerns the signal as such: id, subject, times, consent; not yet its payload.
+
+    From here on the person and the device are keyed hashes.
+    """
+    value = sent.value
+    found = Candidate(place, {}, opening.received_at, opening.sent_at, opening.key_id)
+    if sent.fault or not isinstance(value, dict):
+        found.faults.append(sent.fault or Fault("", "wrong_type", "a signal is an object"))
+        return found
+    found.id = read_id(value.get("id"), found.faults)
+    if sent.size > opening.max_bytes:
+        found.faults.append(Fault("", "too_large", f"a signal has at most {opening.max_bytes} bytes"))
+        return found
+    found.sent = value
+    found.source = opening.names.source_hmac(value)
+    for key in value:
+        if key not in KNOWN:
+            found.faults.append(Fault(f"/{safe_key(key)}", "unknown_field", f"allowed: {', '.join(sorted(KNOWN))}"))
+    if subject := _name(value.get("subject"), "/subject", found.faults):
+        found.subject_id = opening.names.subject_id(subject)
+    if device := _name(value.get("device"), "/device", found.faults):
+        found.device = opening.names.device_hmac(device)
+    found.captured_at = _captured_at(value.get("captured_at"), found.faults)
+    found.age_ms = _age(value.get("age_ms"), found.faults)
+    if value.get("consent") is not None:
+        found.consent = read_consent(value["consent"], "/consent", found.faults, received_at=opening.received_at)
+    return found
+
+
+def fill(candidate: Candidate, reader: PayloadReader, file: ProjectFile, offset: timedelta | None) -> list[Fault]:
+    """Reads payload, time, context and prediction by one revision; the faults found are also what is answered."""
+    sent = candidate.sent
+    candidate.payload = reader.read(sent.get("payload"))
+    faults = list(candidate.payload.faults)
+    if candidate.captured_at is not None:
+        candidate.time = event_time_of(
+            candidate.captured_at, candidate.received_at, age_ms=candidate.age_ms, offset=offset
+        )
+        if candidate.time.is_too_old(candidate.received_at):
+            faults.append(Fault("/captured_at", "too_old", "the signal is more than 30 days old"))
+    believable = candidate.time and candidate.time.quality is not TimeQuality.IMPLAUSIBLE
+    event_time = candidate.time.at if candidate.time and believable else None
+    candidate.context, context_faults = read_context(sent.get("context"), file, event_time)
+    faults.extend(context_faults)
+    candidate.prediction = _prediction(sent.get("prediction"), faults)
+    return faults
+
+
+def read_id(value: Any, faults: list[Fault]) -> uuid.UUID | None:
+    """A signal's id, a UUID in its usual writing; upper case is read as lower case."""
+    if value is None:
+        faults.append(Fault("/id", "missing_field", "is required: a UUID made by the app"))
+        return None
+    if not isinstance(value, str) or not UUID_TEXT.fullmatch(value) or (found := uuid.UUID(value)) == NIL:
+        faults.append(Fault("/id", "wrong_type", "must be a UUID such as 0199f0aa-7b1c-7000-8000-5d3e2f1a0b9c"))
+        return None
+    return found
+
+
+def read_consent(value: Any, at: str, faults: list[Fault], *, received_at: datetime) -> Given | None:
+    """A consent `{granted, purposes, notice, given_at, age_confirmed?}`; None, and faults, where it is wrong."""
+    if not isinstance(value, dict):
+        faults.append(Fault(at, "wrong_type", "must be an object with granted, purposes, notice and given_at"))
+        return None
+    before = len(faults)
+    for key in value:
+        if key not in {"granted", "purposes", "notice", "given_at", "age_confirmed"}:
+            faults.append(Fault(f"{at}/{safe_key(key)}", "unknown_field", "allowed: granted, purposes, notice, given_at, age_confirmed"))
+    _check_flag(value, at, "granted", faults, required=True)
+    _check_flag(value, at, "age_confirmed", faults, required=False)
+    purposes = value.get("purposes", [])
+    if not isinstance(purposes, list) or len(purposes) > 50 or not all(_is_word(word) for word in purposes):
+        faults.append(Fault(f"{at}/purposes", "wrong_type", "must be a list of short words such as training"))
+    notice = value.get("notice", "")
+    if notice != "" and not _is_word(notice):
+        faults.append(Fault(f"{at}/notice", "wrong_type", 'must be the notice\'s version as a text, such as "1"'))
+    given_at = read_time(value.get("given_at"))
+    if given_at is None:
+        reason = "missing_field" if value.get("given_at") is None else "wrong_type"
+        faults.append(Fault(f"{at}/given_at", reason, "must be a time with zone (RFC 3339)"))
+    elif given_at > received_at + FUTURE_LIMIT:
+        faults.append(Fault(f"{at}/given_at", "out_of_range", "must not lie in the future"))
+    if len(faults) > before or given_at is None:
+        return None
+    return Given(value["granted"], tuple(purposes), notice, given_at, value.get("age_confirmed"))
+
+
+def _check_flag(value: Mapping[str, Any], at: str, name: str, faults: list[Fault], *, required: bool) -> None:
+    if value.get(name) is None and not required:
+        return
+    if not isinstance(value.get(name), bool):
+        reason = "missing_field" if value.get(name) is None else "wrong_type"
+        faults.append(Fault(f"{at}/{name}", reason, "must be true or false"))
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and WORD.fullmatch(value) is not None
+
+
+def _name(value: Any, at: str, faults: list[Fault]) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value:
+        faults.append(Fault(at, "wrong_type", "must be a text that is not empty"))
+    elif len(value) > MAX_NAME:
+        faults.append(Fault(at, "too_long", f"must have at most {MAX_NAME} characters"))
+    elif "\0" in value:
+        faults.append(Fault(at, "nul_character", "must not contain U+0000"))
+    else:
+        return value
+    return None
+
+
+def _captured_at(value: Any, faults: list[Fault]) -> datetime | None:
+    at = read_time(value)
+    if at is None:
+        reason = "missing_field" if value is None else "wrong_type"
+        faults.append(Fault("/captured_at", reason, "must be a time with zone (RFC 3339), such as 2026-11-22T08:26:18.123+01:00"))
+    return at
+
+
+def _age(value: Any, faults: list[Fault]) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        faults.append(Fault("/age_ms", "wrong_type", "must be a number of milliseconds"))
+    elif not 0 <= value <= MAX_AGE_MS:
+        faults.append(Fault("/age_ms", "out_of_range", f"must be from 0 to {MAX_AGE_MS}"))
+    else:
+        return value
+    return None
+
+
+def _prediction(value: Any, faults: list[Fault]) -> dict[str, Any] | None:
+    """What the app's own model said, `{model, values, confidence?, latency_ms?}`; its texts are scrubbed like any."""
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not isinstance(value.get("model"), str) or not isinstance(value.get("values"), dict):
+        faults.append(Fault("/prediction", "wrong_type", "must be an object with model (a text) and values (an object)"))
+        return None
+    kept: dict[str, Any] = {"model": safe_key(value["model"]), "values": {}}
+    for name, answer in list(value["values"].items())[:50]:
+        if isinstance(answer, str):
+            answer = safe_key(answer)
+        elif not isinstance(answer, int | float) or abs(answer) > 1e9:
+            faults.append(Fault(f"/prediction/values/{safe_key(name)}", "wrong_type", "must be a text or a number"))
+            continue
+        kept["values"][safe_key(name)] = answer
+    for name, limit in (("confidence", 1.0), ("latency_ms", 3.6e6)):
+        number = value.get(name)
+        if number is None:
+            continue
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= limit:
+            faults.append(Fault(f"/prediction/{name}", "out_of_range", f"must be a number from 0 to {limit:g}"))
+            continue
+        kept[name] = number
+    return kept

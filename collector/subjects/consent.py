@@ -1,0 +1,235 @@
+"""The gate: whose signals may be taken, decided by the newest consent a person gave."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, update
+from sqlmodel import Session, col, select
+
+from collector.models import Consent, Project, Subject
+from collector.project import Privacy
+from foundation.database import insert_ignoring
+from foundation.errors import Forbidden
+from foundation.identifiers import hash_of_token
+
+GRACE = timedelta(minutes=5)
+"""How much later than the capture a consent may be stamped: two clocks of one phone are never quite equal."""
+FUTURE_LIMIT = timedelta(hours=25)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A consent as somebody gave it."""
+
+    granted: bool
+    purposes: tuple[str, ...]
+    notice: str
+    given_at: datetime
+    age_confirmed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of a person at the door."""
+
+    erased_at: datetime | None = None
+    newest: Given | None = None
+
+    def is_shut_for(self, captured_at: datetime) -> bool:
+        """After an erasure nothing captured before it comes back, and nothing new without a consent given since."""
+        if self.erased_at is None:
+            return False
+        is_back = self.newest is not None and self.newest.granted and self.newest.given_at > self.erased_at
+        return not is_back or captured_at <= self.erased_at
+
+
+class TokenMismatch(Forbidden):
+    title = "That is another subject's token"
+
+
+def fault_of_consent(given: Given | None, privacy: Privacy, captured_at: datetime) -> str | None:
+    """Why the newest consent does not cover a signal; None when it does. Missing means no."""
+    if given is None:
+        return "no consent of this subject is on record: send it in the envelope or by PUT /subject/consent first"
+    why = fault_of_terms(given, privacy)
+    if why is None and given.given_at > captured_at + GRACE:
+        why = "the consent was given after the signal was captured"
+    return why
+
+
+def fault_of_terms(given: Given, privacy: Privacy) -> str | None:
+    """Why a consent does not meet what the project asks for, whenever it was given."""
+    if not given.granted:
+        return "consent was withdrawn"
+    if not set(privacy.purposes) <= set(given.purposes):
+        return f"the consent does not cover {', '.join(sorted(set(privacy.purposes) - set(given.purposes)))}"
+    if privacy.accept_notices and given.notice not in privacy.accept_notices:
+        return f"the notice must be one of {', '.join(privacy.accept_notices)}"
+    return None
+
+
+def passes(given: Given | None, privacy: Privacy) -> bool:
+    """Whether a person's stored signals may be used: no withdrawal, and consent where the project asks for it."""
+    if given is None:
+        return not privacy.consent_required
+    if not privacy.consent_required:
+        return given.granted
+    return fault_of_terms(given, privacy) is None
+
+
+def standings_of(session: Session, project_id: int, subjects: Iterable[uuid.UUID]) -> dict[uuid.UUID, Standing]:
+    """The standing of each known subject; its row is locked against an erasure until this transaction ends."""
+    wanted = list(subjects)
+    if not wanted:
+        return {}
+    rows = session.exec(
+        select(Subject)
+        .where(col(Subject.project_id) == project_id, col(Subject.id).in_(wanted))
+        .order_by(col(Subject.id))
+        .with_for_update(read=True)
+    ).all()
+    newest = newest_consents(session, project_id, [row.id for row in rows])
+    return {row.id: Standing(row.erased_at, newest.get(row.id)) for row in rows}
+
+
+def newest_consents(session: Session, project_id: int, subjects: Iterable[uuid.UUID]) -> dict[uuid.UUID, Given]:
+    """The consent of each subject that counts: the newest by `given_at`, of equals the one received last."""
+    rows = session.exec(
+        select(Consent)
+        .where(col(Consent.project_id) == project_id, col(Consent.subject_id).in_(list(subjects)))
+        .order_by(col(Consent.given_at), col(Consent.seq))
+    )
+    return {row.subject_id: _given(row) for row in rows}
+
+
+def record_consent(
+    session: Session,
+    project_id: int,
+    subject_id: uuid.UUID,
+    given: Given,
+    *,
+    privacy: Privacy,
+    now: datetime,
+    may_lift: bool,
+    standing: Standing | None,
+) -> Standing:
+    """Adds a consent to the record and says how the person stands then; the same one again adds nothing.
+
+    Args:
+        may_lift: whether this may end a withdrawal. An envelope sent with an app's key may not: anybody has that key.
+    """
+    known = standing or Standing()
+    if known.newest == given:
+        return known
+    lifts = given.granted and known.newest is not None and not known.newest.granted
+    if lifts and not may_lift:
+        return known
+    if known.erased_at is not None and given.given_at <= known.erased_at:
+        return known
+    seq = session.exec(
+        select(func.coalesce(func.max(Consent.seq), 0)).where(
+            col(Consent.project_id) == project_id, col(Consent.subject_id) == subject_id
+        )
+    ).one()
+    insert_ignoring(session, Consent.__table__, [_row(project_id, subject_id, int(seq) + 1, given, now)])  # type: ignore[attr-defined]
+    newest = known.newest if known.newest and known.newest.given_at > given.given_at else given
+    session.connection().execute(
+        update(Subject)
+        .where(col(Subject.project_id) == project_id, col(Subject.id) == subject_id)
+        .values(passes=passes(newest, privacy))
+    )
+    return Standing(known.erased_at, newest)
+
+
+def ensure_subjects(session: Session, project_id: int, subjects: Iterable[uuid.UUID], *, privacy: Privacy) -> None:
+    """Rows for people seen for the first time."""
+    rows = [
+        {"project_id": project_id, "id": subject, "passes": passes(None, privacy)} for subject in sorted(set(subjects))
+    ]
+    insert_ignoring(session, Subject.__table__, rows)  # type: ignore[attr-defined]
+
+
+def own_or_claim(session: Session, project_id: int, subject_id: uuid.UUID, token: str) -> None:
+    """Binds a subject to the token its app made, or checks that it is the one it is bound to.
+
+    Raises:
+        TokenMismatch: the subject belongs to another token.
+    """
+    subject = session.exec(
+        select(Subject)
+        .where(col(Subject.project_id) == project_id, col(Subject.id) == subject_id)
+        .with_for_update()
+    ).one()
+    if subject.token_hash is None:
+        subject.token_hash = hash_of_token(token)
+        session.add(subject)
+        session.flush()
+    prove_token(subject, token)
+
+
+def prove_token(subject: Subject | None, token: str) -> None:
+    """Raises TokenMismatch unless the subject is bound to this token; the comparison takes the same time either way."""
+    from hmac import compare_digest
+
+    held = (subject.token_hash if subject else None) or bytes(32)
+    if not compare_digest(held, hash_of_token(token)):
+        raise TokenMismatch("this subject is bound to another token: send the one its first consent call was made with")
+
+
+def reconsider_subjects(session: Session, project: Project, privacy: Privacy) -> None:
+    """After a change of the privacy section: who passes now? Streams in batches, one update for each verdict."""
+    project_id = project.id or 0
+    last = uuid.UUID(int=0)
+    while True:
+        ids = session.exec(
+            select(Subject.id)
+            .where(col(Subject.project_id) == project_id, col(Subject.id) > last, col(Subject.erased_at).is_(None))
+            .order_by(col(Subject.id))
+            .limit(500)
+        ).all()
+        if not ids:
+            return
+        newest = newest_consents(session, project_id, ids)
+        for verdict in (True, False):
+            same = [subject for subject in ids if passes(newest.get(subject), privacy) is verdict]
+            session.connection().execute(
+                update(Subject)
+                .where(col(Subject.project_id) == project_id, col(Subject.id).in_(same))
+                .values(passes=verdict)
+            )
+        last = ids[-1]
+
+
+def describe(given: Given | None) -> Mapping[str, Any] | None:
+    """A consent as the API shows it."""
+    if given is None:
+        return None
+    return {
+        "granted": given.granted,
+        "purposes": list(given.purposes),
+        "notice": given.notice,
+        "given_at": given.given_at.isoformat(),
+    }
+
+
+def _given(row: Consent) -> Given:
+    return Given(row.granted, tuple(row.purposes), row.notice, row.given_at, row.age_confirmed)
+
+
+def _row(project_id: int, subject_id: uuid.UUID, seq: int, given: Given, now: datetime) -> dict[str, Any]:
+    return {
+        "project_id": project_id,
+        "subject_id": subject_id,
+        "seq": seq,
+        "granted": given.granted,
+        "purposes": list(given.purposes),
+        "notice": given.notice,
+        "given_at": given.given_at,
+        "received_at": now,
+        "age_confirmed": given.age_confirmed,
+    }

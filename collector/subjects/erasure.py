@@ -1,0 +1,209 @@
+"""A person leaves. The request shuts the door at once; the rest is a row that each floor's worker finds and does its part of."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, exists, update
+from sqlmodel import Session, col, select
+
+from collector.intake.identity import Names
+from collector.models import (
+    Consent,
+    DeadLetter,
+    Erasure,
+    ErasureFloor,
+    ErasureItem,
+    ErasureState,
+    Item,
+    Project,
+    Signal,
+    Subject,
+    Suppression,
+)
+from foundation.activity import record_activity
+from foundation.database import insert_ignoring
+from foundation.errors import NotFound
+from foundation.failpoints import failpoint
+from foundation.identifiers import random_uuid
+
+FLOORS = ("collector", "labeling", "exports")
+"""Who must have said that its part is done: each domain that holds something of a person, in the order they do it."""
+BATCH = 1000
+
+
+def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *, actor: str, now: datetime) -> Erasure:
+    """Shuts the door and writes the order; asked again while it runs, the same order."""
+    insert_ignoring(session, Subject.__table__, [{"project_id": project_id, "id": subject_id, "passes": False}])  # type: ignore[attr-defined]
+    subject = session.exec(
+        select(Subject).where(col(Subject.project_id) == project_id, col(Subject.id) == subject_id).with_for_update()
+    ).one()
+    running = session.exec(
+        select(Erasure).where(
+            col(Erasure.project_id) == project_id,
+            col(Erasure.subject_id) == subject_id,
+            col(Erasure.state).in_([ErasureState.RECEIVED, ErasureState.RUNNING]),
+        )
+    ).first()
+    if running is not None:
+        return running
+    subject.erased_at, subject.passes, subject.token_hash = now, False, None
+    session.add(subject)
+    session.connection().execute(update(Project).where(col(Project.id) == project_id).values(has_erasures=True))
+    erasure = Erasure(
+        project_id=project_id,
+        id=random_uuid(),
+        subject_id=subject_id,
+        state=ErasureState.RECEIVED.value,
+        requested_at=now,
+    )
+    session.add(erasure)
+    record_activity(session, "erasure_requested", actor=actor, project_id=project_id, now=now, erasure=str(erasure.id))
+    session.flush()
+    return erasure
+
+
+def open_erasures(session: Session, floor: str) -> Sequence[Erasure]:
+    """Erasures on which a floor still owes its part, and the floors below it have done theirs."""
+    below = FLOORS[: FLOORS.index(floor)]
+    statement = select(Erasure).where(
+        col(Erasure.state).in_([ErasureState.RECEIVED, ErasureState.RUNNING]), ~_has_done(floor)
+    )
+    for lower in below:
+        statement = statement.where(_has_done(lower))
+    return session.exec(statement.order_by(col(Erasure.requested_at))).all()
+
+
+def erase_signals(session: Session, erasure: Erasure, names: Names, *, now: datetime) -> None:
+    """The collector's part, in the caller's transaction: signals, items nobody else sent, dead letters, consents.
+
+    Tombstones of the signals' ids stay, as keyed hashes, so that a resend is known.
+    """
+    project_id, subject_id = erasure.project_id, erasure.subject_id
+    mine = (col(Signal.project_id) == project_id, col(Signal.subject_id) == subject_id)
+    n_signals = 0
+    touched: set[uuid.UUID] = set()
+    while rows := session.connection().execute(select(Signal.id, Signal.item_id).where(*mine).limit(BATCH)).all():
+        ids = [row[0] for row in rows]
+        touched.update(row[1] for row in rows)
+        tombs = [{"project_id": project_id, "signal_hmac": names.signal_hmac(known), "erased_at": now} for known in ids]
+        insert_ignoring(session, Suppression.__table__, tombs)  # type: ignore[attr-defined]
+        session.connection().execute(delete(Signal).where(*mine, col(Signal.id).in_(ids)))
+        n_signals += len(ids)
+    failpoint("erase.signals")
+    removed = _remove_orphans(session, project_id, sorted(touched))
+    for start in range(0, len(touched), BATCH):
+        part = sorted(touched)[start : start + BATCH]
+        rows_of_items = [
+            {"project_id": project_id, "erasure_id": erasure.id, "item_id": item, "removed": item in removed} for item in part
+        ]
+        insert_ignoring(session, ErasureItem.__table__, rows_of_items)  # type: ignore[attr-defined]
+    for table in (DeadLetter, Consent):
+        session.connection().execute(
+            delete(table).where(col(table.project_id) == project_id, col(table.subject_id) == subject_id)
+        )
+    floor_is_done(session, erasure, "collector", {"signals": n_signals, "items": len(removed)}, now=now)
+
+
+def floor_is_done(session: Session, erasure: Erasure, floor: str, counts: dict[str, int], *, now: datetime) -> None:
+    """A floor's word; when it was the last, the erasure is complete and its receipt stands in the activity log."""
+    row = {"project_id": erasure.project_id, "erasure_id": erasure.id, "floor": floor, "counts": counts, "done_at": now}
+    insert_ignoring(session, ErasureFloor.__table__, [row])  # type: ignore[attr-defined]
+    done = _floors_done(session, erasure)
+    is_complete = set(FLOORS) <= {row.floor for row in done}
+    changed = session.connection().execute(
+        update(Erasure)
+        .where(
+            col(Erasure.project_id) == erasure.project_id,
+            col(Erasure.id) == erasure.id,
+            col(Erasure.state) != ErasureState.COMPLETED.value,
+        )
+        .values(
+            state=(ErasureState.COMPLETED if is_complete else ErasureState.RUNNING).value,
+            completed_at=now if is_complete else None,
+        )
+    )
+    if is_complete and changed.rowcount:
+        record_activity(
+            session,
+            "erasure_completed",
+            actor="system",
+            project_id=erasure.project_id,
+            now=now,
+            erasure=str(erasure.id),
+            counts=_sum_of(done),
+        )
+
+
+def read_erasure(session: Session, project_id: int, erasure_id: uuid.UUID) -> Erasure:
+    erasure = session.get(Erasure, (project_id, erasure_id))
+    if erasure is None:
+        raise NotFound("there is no such erasure here")
+    return erasure
+
+
+def describe_erasure(session: Session, erasure: Erasure) -> dict[str, Any]:
+    """An erasure as the API shows it; the receipt says what each floor did and when."""
+    done = _floors_done(session, erasure)
+    counts = {"signals": 0, "items": 0, "blobs": 0, "tasks": 0, "annotations": 0, "versions": 0, "downloads": 0}
+    receipt = None
+    if erasure.state == ErasureState.COMPLETED:
+        floors = {row.floor: {"done_at": row.done_at.isoformat(), **row.counts} for row in done}
+        receipt = {"erasure": str(erasure.id), "requested_at": erasure.requested_at.isoformat(), "floors": floors}
+    return {
+        "erasure": str(erasure.id),
+        "status": erasure.state,
+        **counts,
+        **_sum_of(done),
+        "completed_at": erasure.completed_at.isoformat() if erasure.completed_at else None,
+        "receipt": receipt,
+    }
+
+
+def _remove_orphans(session: Session, project_id: int, items: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Items left without a signal. The lock makes an intake of the same content wait, or us see its signal."""
+    removed: set[uuid.UUID] = set()
+    for start in range(0, len(items), BATCH):
+        part = items[start : start + BATCH]
+        locked = session.exec(
+            select(Item.id)
+            .where(col(Item.project_id) == project_id, col(Item.id).in_(part))
+            .order_by(col(Item.id))
+            .with_for_update()
+        ).all()
+        alive = exists().where(col(Signal.project_id) == Item.project_id, col(Signal.item_id) == Item.id)
+        orphans = session.exec(
+            select(Item.id).where(col(Item.project_id) == project_id, col(Item.id).in_(locked), ~alive)
+        ).all()
+        session.connection().execute(
+            delete(Item).where(col(Item.project_id) == project_id, col(Item.id).in_(list(orphans)))
+        )
+        removed.update(orphans)
+    return removed
+
+
+def _has_done(floor: str) -> Any:
+    return exists().where(
+        col(ErasureFloor.project_id) == Erasure.project_id,
+        col(ErasureFloor.erasure_id) == Erasure.id,
+        col(ErasureFloor.floor) == floor,
+    )
+
+
+def _floors_done(session: Session, erasure: Erasure) -> Sequence[ErasureFloor]:
+    return session.exec(
+        select(ErasureFloor).where(
+            col(ErasureFloor.project_id) == erasure.project_id, col(ErasureFloor.erasure_id) == erasure.id
+        )
+    ).all()
+
+
+def _sum_of(done: Sequence[ErasureFloor]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for row in done:
+        for name, number in row.counts.items():
+            total[name] = total.get(name, 0) + int(number)
+    return total

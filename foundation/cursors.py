@@ -1,0 +1,34 @@
+"""Opaque cursors: where a list goes on, as text that nobody needs to understand."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+import orjson
+
+from foundation.errors import Fault, InvalidBody
+
+
+def page_after(place: Sequence[str]) -> str:
+    """A cursor that stands behind a row."""
+    return base64.urlsafe_b64encode(orjson.dumps(list(place))).rstrip(b"=").decode()
+
+
+def read_cursor(text: str | None) -> list[str] | None:
+    """The place a cursor stands for; None where there is no cursor.
+
+    Raises:
+        InvalidBody: it was not made by `page_after`.
+    """
+    if not text:
+        return None
+    try:
+        place = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (binascii.Error, ValueError):
+        place = None
+    if not isinstance(place, list) or not all(isinstance(part, str) for part in place):
+        fault = Fault("?cursor", "wrong_value", "must be the cursor of the page before, unchanged")
+        raise InvalidBody("the cursor is not one of ours", faults=[fault])
+    return place
