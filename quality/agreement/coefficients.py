@@ -234,5 +234,6 @@ def _alphas(total: Floats, observed: Floats, squares: Floats, lengths: Floats) -
 
 def _spread(size: Floats, squares: Floats, lengths: Floats) -> Floats:
     """Sum of squared distances over all ordered pairs; never below 0, where rounding would put it."""
-    spread: Floats = (2 * size * squares - 2 * lengths).clip(min=0.0)
-    return spread
+    spread: Floats = 2 * size * squares
+    spread = spread - 2 * lengths
+    return spread.clip(min=0.0)

@@ -51,7 +51,8 @@ def cohen_kappas(votes: Votes, values: Codes, n_values: int) -> tuple[PairKappa,
     annotations_of_item = np.bincount(votes.items, minlength=1)
     shared = int(np.sum(annotations_of_item * (annotations_of_item - 1))) // 2
     pairs = len(names) * (len(names) - 1) // 2
-    if pairs * (votes.n_items + _CALL_CELLS) <= _LIST_COST * shared:
+    cells = max(votes.n_items, (n_values + 1) ** 2) + _CALL_CELLS
+    if pairs * cells <= _LIST_COST * shared:
         blocks = _by_table(votes, values, n_values)
     else:
         blocks = _by_list(votes, values, n_values)
@@ -73,20 +74,19 @@ _Columns: TypeAlias = tuple[npt.NDArray[Any], ...]  # first, second, n, agreeing
 
 
 def _by_table(votes: Votes, values: Codes, n_values: int) -> Iterator[_Columns]:
-    """For annotators who share most items: each one's values side by side, -1 where there is none."""
-    table = np.full((len(votes.annotator_names), votes.n_items), -1, dtype=np.min_scalar_type(-n_values - 1))
-    table[votes.annotators, votes.items] = values
-    present = table >= 0
+    """For annotators who share most items: a table of values, 0 where there is none, and a count of every two of them."""
+    side = n_values + 1
+    table = np.zeros((len(votes.annotator_names), votes.n_items), dtype=np.int64)
+    table[votes.annotators, votes.items] = values + 1
     for first in range(len(table) - 1):
+        scaled = table[first] * side
         rows = []
         for second in range(first + 1, len(table)):
-            both = present[first] & present[second]
-            ours, theirs = table[first][both], table[second][both]
-            if len(ours):
-                by_chance = np.bincount(ours, minlength=n_values) @ np.bincount(theirs, minlength=n_values)
-                rows.append((first, second, len(ours), np.count_nonzero(ours == theirs), by_chance))
-        if rows:
-            yield tuple(np.array(column) for column in zip(*rows, strict=True))
+            both = np.bincount(scaled + table[second], minlength=side * side).reshape(side, side)[1:, 1:]
+            ours, theirs = both.sum(axis=1), both.sum(axis=0)
+            rows.append((first, second, ours.sum(), both.trace(), ours @ theirs))
+        columns = np.array(rows).T
+        yield tuple(columns[:, columns[2] > 0])
 
 
 def _by_list(votes: Votes, values: Codes, n_values: int) -> Iterator[_Columns]:

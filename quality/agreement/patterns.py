@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quality.agreement.distances import Floats
-from quality.agreement.votes_table import Codes, tally
+from quality.agreement.votes_table import CELLS_PER_ROW, Codes
 
 Matrix: TypeAlias = Any  # a numpy array or a scipy sparse array: both know `@` and `.T`
 
@@ -82,29 +82,43 @@ def patterns_of(items: Codes, values: Codes, n_values: int) -> Patterns:
     """
     if not len(items):
         return Patterns(items, items, items, items, items, n_values)
-    cells, counts = tally(items * n_values + values)
+    n_items = int(items.max()) + 1
+    keys = items * n_values + values
+    if n_items * n_values > CELLS_PER_ROW * len(keys):
+        return _from_cells(keys, n_values)
+    table = np.bincount(keys, minlength=n_items * n_values).reshape(n_items, n_values)
+    first, times = _groups(table.view(np.uint64) @ _marks(n_values))
+    chosen = table[first]
+    rows, columns = np.nonzero(chosen)
+    return Patterns(rows, columns, chosen[rows, columns], times, chosen.sum(axis=1), n_values)
+
+
+def _from_cells(keys: Codes, n_values: int) -> Patterns:
+    """As `patterns_of`, where a table of all items and values would not fit."""
+    cells, counts = np.unique(keys, return_counts=True)
     rows, columns = np.divmod(cells, n_values)
     starts = np.flatnonzero(np.diff(rows, prepend=-1))
-    first, n_items = _first_of_each(_fingerprints(columns, counts, starts, n_values))
+    first, times = _groups(np.add.reduceat(counts.astype(np.uint64) * _marks(n_values)[columns], starts))
     pattern_of_item = np.full(len(starts), -1, dtype=np.int64)
     pattern_of_item[first] = np.arange(len(first))
     pattern_of_cell = pattern_of_item[rows]
     kept = np.flatnonzero(pattern_of_cell >= 0)
     kept = kept[np.argsort(pattern_of_cell[kept], kind="stable")]
-    sizes = np.add.reduceat(counts, starts)[first]
-    return Patterns(pattern_of_cell[kept], columns[kept], counts[kept], n_items, sizes, n_values)
+    return Patterns(
+        pattern_of_cell[kept], columns[kept], counts[kept], times, np.add.reduceat(counts, starts)[first], n_values
+    )
 
 
-def _fingerprints(columns: Codes, counts: Codes, starts: Codes, n_values: int) -> npt.NDArray[np.uint64]:
-    """A number for each item: equal vectors, equal numbers.
+def _marks(n_values: int) -> npt.NDArray[np.uint64]:
+    """A random 64-bit number for each value; an item's fingerprint is the sum of its counts times these.
 
-    The sum of counts times random 64-bit numbers: that two different vectors among a million items share one has a chance
-    below one in ten million.
+    That two different vectors among a million items share a fingerprint has a chance below one in ten million.
     """
-    marks = np.random.default_rng(0).integers(0, 2**64, size=n_values, dtype=np.uint64)
-    return np.add.reduceat(counts.astype(np.uint64) * marks[columns], starts)
+    return np.random.default_rng(0).integers(0, 2**64, size=n_values, dtype=np.uint64)
 
 
-def _first_of_each(prints: npt.NDArray[np.uint64]) -> tuple[Codes, Codes]:
-    _, first, times = np.unique(prints, return_index=True, return_counts=True)
-    return first, times
+def _groups(prints: npt.NDArray[np.uint64]) -> tuple[Codes, Codes]:
+    """One position for each distinct fingerprint, and how often it occurs."""
+    order = np.argsort(prints)
+    starts = np.flatnonzero(np.diff(prints[order], prepend=~prints[order[:1]]))
+    return order[starts], np.diff(starts, append=len(prints))

@@ -61,7 +61,7 @@ def _by_pattern(items_per_pattern: Codes, size: int, rng: np.random.Generator) -
 def _by_item(items_per_pattern: Codes, size: int, rng: np.random.Generator) -> Floats:
     patterns, total = len(items_per_pattern), int(items_per_pattern.sum())
     pattern_of = np.repeat(np.arange(patterns), items_per_pattern)
-    weights = np.empty((patterns, size))
-    for column in range(size):
-        weights[:, column] = np.bincount(pattern_of[rng.integers(0, total, size=total)], minlength=patterns)
-    return weights
+    weights = np.empty((size, patterns))
+    for sample in range(size):
+        weights[sample] = np.bincount(pattern_of[rng.integers(0, total, size=total)], minlength=patterns)
+    return weights.T

@@ -14,8 +14,9 @@ import numpy.typing as npt
 from foundation.errors import UsageError
 
 Codes: TypeAlias = npt.NDArray[np.int64]
+Coded: TypeAlias = tuple[Codes, Sequence[Any]]  # a code for each entry of a column, and the value of each code
 # A table of this many cells an annotation is still cheaper than a sort.
-_CELLS_PER_ROW = 8
+CELLS_PER_ROW = 8
 _SPARE_CELLS = 1024
 
 
@@ -60,22 +61,26 @@ def votes_of(items: Sequence[Any], annotators: Sequence[Any], values: Sequence[A
     """
     if not len(items) == len(annotators) == len(values):
         raise ColumnsDiffer("give one item, one annotator and one value for each annotation")
-    value_codes, labels = coded(values)
-    item_codes, _ = coded(items)
-    annotator_codes, names = coded(annotators)
-    present = value_codes >= 0
-    if not present.all():
-        item_codes, annotator_codes, value_codes = item_codes[present], annotator_codes[present], value_codes[present]
-    last = _last_of_each(item_codes, annotator_codes)
-    if last is not None:
-        item_codes, annotator_codes, value_codes = item_codes[last], annotator_codes[last], value_codes[last]
-    item_codes, kept_items = compact(item_codes)
-    annotator_codes, kept_names = compact(annotator_codes)
-    annotator_codes, sorted_names = _by_name(annotator_codes, [str(names[code]) for code in kept_names])
-    return Votes(item_codes, annotator_codes, value_codes, len(kept_items), sorted_names, tuple(labels))
+    return votes_of_codes(coded(items), coded(annotators), coded(values))
 
 
-def coded(values: Sequence[Any] | npt.NDArray[Any]) -> tuple[Codes, Sequence[Any]]:
+def votes_of_codes(items: Coded, annotators: Coded, values: Coded) -> Votes:
+    """As `votes_of`, from columns that are codes already; a value of -1 is a missing annotation."""
+    item_codes, distinct_items = items
+    annotator_codes, names = annotators
+    value_codes, labels = values
+    kept = _rows_that_count(item_codes, annotator_codes, value_codes >= 0, cells=len(distinct_items) * len(names))
+    n_items = len(distinct_items)
+    if kept is not None:
+        value_codes = value_codes[kept]
+        item_codes, kept_items = compact(item_codes[kept])
+        annotator_codes, kept_names = compact(annotator_codes[kept])
+        n_items, names = len(kept_items), [names[code] for code in kept_names]
+    annotator_codes, sorted_names = _by_name(annotator_codes, [str(name) for name in names])
+    return Votes(item_codes, annotator_codes, value_codes, n_items, sorted_names, tuple(labels))
+
+
+def coded(values: Sequence[Any] | npt.NDArray[Any]) -> Coded:
     """Codes 0, 1, … for the distinct values, and those values in the codes' order; -1 where None or NaN."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "iub":
         codes, distinct = compact(values.astype(np.int64, copy=False))
@@ -100,7 +105,7 @@ def compact(codes: Codes) -> tuple[Codes, Codes]:
     if not len(codes):
         return codes, codes
     low, high = int(codes.min()), int(codes.max())
-    if high - low >= _CELLS_PER_ROW * len(codes) + _SPARE_CELLS:
+    if high - low >= CELLS_PER_ROW * len(codes) + _SPARE_CELLS:
         distinct, positions = np.unique(codes, return_inverse=True)
         return positions, distinct
     shifted = codes - low if low else codes
@@ -110,21 +115,7 @@ def compact(codes: Codes) -> tuple[Codes, Codes]:
     return (np.cumsum(seen) - 1)[shifted], np.flatnonzero(seen) + low
 
 
-def tally(keys: Codes) -> tuple[Codes, Codes]:
-    """The distinct keys (0 or more) in ascending order and how often each occurs.
-
-    >>> [part.tolist() for part in tally(np.array([4, 2, 4]))]
-    [[2, 4], [1, 2]]
-    """
-    if len(keys) and int(keys.max()) < _CELLS_PER_ROW * len(keys) + _SPARE_CELLS:
-        table = np.bincount(keys)
-        cells = np.flatnonzero(table)
-        return cells, table[cells]
-    distinct, times = np.unique(keys, return_counts=True)
-    return distinct, times
-
-
-def _coded_floats(values: npt.NDArray[Any]) -> tuple[Codes, Sequence[Any]]:
+def _coded_floats(values: npt.NDArray[Any]) -> Coded:
     present = ~np.isnan(values)
     codes = np.full(len(values), -1, dtype=np.int64)
     distinct, codes[present] = np.unique(values[present], return_inverse=True)
@@ -135,20 +126,29 @@ def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and value != value)
 
 
-def _last_of_each(items: Codes, annotators: Codes) -> Codes | None:
-    """Rows to keep, in their order, where an (item, annotator) stands twice; None where none does."""
-    if not len(items):
+def _rows_that_count(items: Codes, annotators: Codes, present: npt.NDArray[np.bool_], *, cells: int) -> Codes | None:
+    """Rows with a value, of a repeated (item, annotator) the last, in their order; None where that is all of them."""
+    keys = items * (int(annotators.max(initial=0)) + 1) + annotators
+    if present.all() and _all_differ(keys, cells):
         return None
-    keys = items * (int(annotators.max()) + 1) + annotators
-    distinct, times = tally(keys)
-    if len(distinct) == len(keys):
-        return None
+    rows = np.flatnonzero(present)
+    keys = keys[rows]
     order = np.argsort(keys, kind="stable")
-    return np.sort(order[np.cumsum(times) - 1])
+    is_last = np.diff(keys[order], append=-1) != 0
+    return np.sort(rows[order[is_last]])
+
+
+def _all_differ(keys: Codes, cells: int) -> bool:
+    if cells > CELLS_PER_ROW * len(keys) + _SPARE_CELLS:
+        return len(np.unique(keys)) == len(keys)
+    seen = np.zeros(cells, dtype=np.bool_)
+    seen[keys] = True
+    return int(np.count_nonzero(seen)) == len(keys)
 
 
 def _by_name(codes: Codes, names: list[str]) -> tuple[Codes, tuple[str, ...]]:
     order = sorted(range(len(names)), key=names.__getitem__)
     rank = np.empty(len(names), dtype=np.int64)
     rank[order] = np.arange(len(names))
-    return rank[codes] if len(codes) else codes, tuple(names[position] for position in order)
+    in_order = order == list(range(len(names)))
+    return codes if in_order else rank[codes], tuple(names[position] for position in order)
