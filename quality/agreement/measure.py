@@ -1,0 +1,172 @@
+"""All agreement coefficients of one question, in one pass over its annotations, each with a reason where it has no value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from quality.agreement.coefficients import (
+    Interval,
+    alpha_interval,
+    fleiss_kappa,
+    gwet_ac1,
+    krippendorff_alpha,
+    percent_agreement,
+)
+from quality.agreement.distances import ranked
+from quality.agreement.levels import Level
+from quality.agreement.pairs import PairKappa, cohen_kappas
+from quality.agreement.patterns import Patterns, patterns_of
+from quality.agreement.votes_table import Votes, compact, votes_of
+
+_DIGITS = 4
+_NO_PAIR = "not enough data: no item has annotations by two annotators; at least {more} more needed"
+_ONE_VALUE = "undefined: all annotations of items with two or more carry one value, so agreement by chance is certain"
+_ONE_VALUE_AT_ALL = "undefined: only one value occurs, so agreement by chance cannot be told"
+_FLEISS_ONE_VALUE = "undefined: the items with the most common number of annotations all carry one value"
+_BELOW_ZERO = "undefined: the level ratio needs values of 0 or more"
+_NO_ALPHA = "undefined, because alpha is"
+_ONE_ITEM = "not enough data: only 1 item has two annotations; at least 1 more needed"
+_RARE = "not enough data: in most resamples only one value occurs; more items with other values are needed"
+_NO_PARTNERS = "not enough data: no two annotators share an item"
+_PARTNERS_ONE_VALUE = (
+    "undefined for {undefined} of {pairs} pairs: both annotators gave one value to all items they share"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Agreement on one question. A coefficient that is undefined for the data is None; `reasons` says why.
+
+    Attributes:
+        n_items: items with at least one annotation; n_annotators and n_annotations likewise.
+        percent_agreement: share of agreeing pairs, averaged over items with two annotations or more, in [0, 1].
+        alpha: Krippendorff's alpha at the level asked for, over items with two annotations or more.
+        alpha_ci: its 95 % interval.
+        fleiss_kappa: over the items with the most common number of annotations of two or more.
+        gwet_ac1: AC1; it, percent agreement and both kappas ask only whether values are the same.
+        cohen_kappa: one entry for each two annotators who share an item.
+        reasons: from the name of an undefined figure to a sentence.
+    """
+
+    n_items: int
+    n_annotators: int
+    n_annotations: int
+    percent_agreement: float | None
+    alpha: float | None
+    alpha_ci: Interval | None
+    fleiss_kappa: float | None
+    gwet_ac1: float | None
+    cohen_kappa: tuple[PairKappa, ...]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        """The object that the command prints, figures rounded to 4 decimals; `reasons` only where there are some."""
+        ci = self.alpha_ci
+        members: dict[str, object] = {
+            "n_items": self.n_items,
+            "n_annotators": self.n_annotators,
+            "n_annotations": self.n_annotations,
+            "percent_agreement": _rounded(self.percent_agreement),
+            "alpha": _rounded(self.alpha),
+            "alpha_ci": None if ci is None else [_rounded(ci.low), _rounded(ci.high)],
+            "fleiss_kappa": _rounded(self.fleiss_kappa),
+            "gwet_ac1": _rounded(self.gwet_ac1),
+            "cohen_kappa": [
+                {"a": pair.a, "b": pair.b, "n": pair.n, "kappa": _rounded(pair.kappa)} for pair in self.cohen_kappa
+            ],
+        }
+        return members | ({"reasons": dict(self.reasons)} if self.reasons else {})
+
+
+def measure_agreement(
+    items: Sequence[Any],
+    annotators: Sequence[Any],
+    values: Sequence[Any],
+    level: Level,
+    *,
+    order: Sequence[str] | None = None,
+    resamples: int = 1000,
+    rng: np.random.Generator,
+) -> Agreement:
+    """All agreement coefficients of one question.
+
+    Args:
+        items, annotators, values: one entry for each annotation, as sequences or numpy arrays (numbers are fastest). A
+            value of None or NaN is a missing annotation. Of a repeated (item, annotator) the last counts.
+        level: the level of measurement, for alpha.
+        order: the ordinal values from lowest to highest; needed where they are not all numbers.
+        resamples: bootstrap resamples for alpha's interval.
+        rng: source of randomness; the same state gives the same interval, whatever the order of the annotations.
+
+    Raises:
+        ValueDoesNotFit: a value is not a number where the level needs one, or does not stand in `order`.
+
+    >>> measured = measure_agreement(
+    ...     list("112233"), list("ababab"), list("xxyyxy"), Level.NOMINAL, rng=np.random.default_rng(0))
+    >>> round(measured.alpha, 4), round(measured.percent_agreement, 4), measured.n_items
+    (0.4444, 0.6667, 3)
+    """
+    return measure_votes(votes_of(items, annotators, values), level, order=order, resamples=resamples, rng=rng)
+
+
+def measure_votes(
+    votes: Votes, level: Level, *, order: Sequence[str] | None = None, resamples: int = 1000, rng: np.random.Generator
+) -> Agreement:
+    """As `measure_agreement`, from annotations that are codes already."""
+    scale, place = np.unique(ranked(votes.labels, level, order), return_inverse=True)
+    values, occurring = compact(place[votes.values]) if len(votes.values) else (votes.values, votes.values)
+    scale = scale[occurring]
+    patterns = patterns_of(votes.items, values, len(scale))
+    alpha, interval = None, None
+    if level is not Level.RATIO or not (scale < 0).any():
+        alpha = krippendorff_alpha(patterns, level, scale)
+    if alpha is not None:
+        interval = alpha_interval(patterns, level, scale, resamples=resamples, rng=rng)
+    measured = Agreement(
+        n_items=votes.n_items,
+        n_annotators=len(votes.annotator_names),
+        n_annotations=len(votes.values),
+        percent_agreement=percent_agreement(patterns),
+        alpha=alpha,
+        alpha_ci=interval,
+        fleiss_kappa=fleiss_kappa(patterns),
+        gwet_ac1=gwet_ac1(patterns),
+        cohen_kappa=cohen_kappas(votes, values, len(scale)),
+    )
+    return _with_reasons(measured, patterns, below_zero=level is Level.RATIO and bool((scale < 0).any()))
+
+
+def _with_reasons(measured: Agreement, patterns: Patterns, *, below_zero: bool) -> Agreement:
+    pairable = int(patterns.of_size(2).items.sum())
+    no_pair = None if pairable else _NO_PAIR.format(more=1 if measured.n_annotations else 2)
+    candidates = {
+        "percent_agreement": (measured.percent_agreement, no_pair or ""),
+        "alpha": (measured.alpha, no_pair or (_BELOW_ZERO if below_zero else _ONE_VALUE)),
+        "alpha_ci": (measured.alpha_ci, no_pair or _no_interval(measured, pairable)),
+        "fleiss_kappa": (measured.fleiss_kappa, no_pair or _FLEISS_ONE_VALUE),
+        "gwet_ac1": (measured.gwet_ac1, no_pair or _ONE_VALUE_AT_ALL),
+    }
+    reasons = {name: reason for name, (figure, reason) in candidates.items() if figure is None}
+    return replace(measured, reasons=reasons | _pair_reasons(measured.cohen_kappa))
+
+
+def _no_interval(measured: Agreement, pairable: int) -> str:
+    if measured.alpha is None:
+        return _NO_ALPHA
+    return _ONE_ITEM if pairable < 2 else _RARE
+
+
+def _pair_reasons(pairs: Sequence[PairKappa]) -> dict[str, str]:
+    undefined = sum(pair.kappa is None for pair in pairs)
+    if not pairs:
+        return {"cohen_kappa": _NO_PARTNERS}
+    return {"cohen_kappa": _PARTNERS_ONE_VALUE.format(undefined=undefined, pairs=len(pairs))} if undefined else {}
+
+
+def _rounded(figure: float | None) -> float | None:
+    """Rounded for people; adding zero turns -0.0 into 0.0."""
+    return None if figure is None else round(figure, _DIGITS) + 0.0

@@ -1,0 +1,140 @@
+"""Commands of the quality domain: `flask quality …`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from foundation.cli import DID_NOT_HOLD, print_json, told_plainly
+from foundation.errors import UsageError
+from quality.agreement.levels import Level
+
+if TYPE_CHECKING:
+    from quality.agreement.measure import Agreement
+    from quality.expectations import SuiteResult
+
+commands = click.Group("quality", help="How good the labels and the signals are.")
+
+
+@commands.command("agreement", short_help="Agreement coefficients of a CSV file of annotations.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--level", required=True, type=click.Choice([level.value for level in Level]), help="Level of measurement."
+)
+@click.option("--order", metavar="A,B,C", help="Ordinal values from lowest to highest, where they are not all numbers.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the resampling.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def agreement(file: Path, level: str, order: str | None, seed: int, as_json: bool) -> None:
+    """Agreement of annotators in FILE, a CSV file with the columns item, annotator and value in any order.
+
+    Krippendorff's alpha with a 95 % interval from 1000 resamples of the items, percent agreement, Fleiss' kappa, Gwet's
+    AC1, and Cohen's kappa of every two annotators who share an item. Of a repeated (item, annotator) the last row counts;
+    a row with an empty value is a missing annotation. A figure that is undefined for the data is null and has a reason.
+
+    \b
+    Example:
+      flask quality agreement ratings.csv --level ordinal --order low,middle,high --json
+    """
+    with told_plainly():
+        measured = _agreement_of(file, Level(level), _ordered(order, Level(level)), seed)
+        if as_json:
+            print_json(measured.as_json())
+        else:
+            _print_agreement(measured)
+
+
+def _agreement_of(file: Path, level: Level, order: list[str] | None, seed: int) -> Agreement:
+    import numpy as np
+
+    from quality.agreement.distances import ValueDoesNotFit
+    from quality.agreement.measure import measure_votes
+    from quality.agreement.votes_file import read_votes
+
+    read = read_votes(file)
+    try:
+        return measure_votes(read.votes, level, order=order, rng=np.random.default_rng(seed))
+    except ValueDoesNotFit as error:
+        hint = (
+            "; give --order a,b,c with the values from lowest to highest"
+            if level is Level.ORDINAL and not order
+            else ""
+        )
+        raise UsageError(f"{file.name}, line {read.first_lines[error.label]}, 'value': {error.detail}{hint}") from error
+
+
+def _ordered(order: str | None, level: Level) -> list[str] | None:
+    if order is None:
+        return None
+    values = order.split(",")
+    if level is not Level.ORDINAL:
+        raise UsageError("--order is for --level ordinal alone")
+    if "" in values or len(set(values)) < len(values):
+        raise UsageError("--order needs different values, separated by commas, from lowest to highest")
+    return values
+
+
+def _print_agreement(measured: Agreement) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    figures = measured.as_json()
+    interval = measured.alpha_ci
+    table = Table("figure", "value", "reason", title="Agreement")
+    for name, figure in figures.items():
+        if name not in {"cohen_kappa", "reasons", "alpha_ci"}:
+            table.add_row(name, "-" if figure is None else str(figure), measured.reasons.get(name, ""))
+    shown = "-" if interval is None else f"{interval.low:.4f} to {interval.high:.4f}"
+    table.add_row("alpha, 95 % interval", shown, measured.reasons.get("alpha_ci", ""))
+    pairs = Table("annotator", "annotator", "items", "kappa", title="Cohen's kappa")
+    for pair in measured.cohen_kappa:
+        pairs.add_row(pair.a, pair.b, str(pair.n), "-" if pair.kappa is None else f"{pair.kappa:.4f}")
+    Console().print(table, pairs if measured.cohen_kappa else measured.reasons.get("cohen_kappa", ""))
+
+
+@commands.command("expectations", short_help="Check a table against a Great Expectations suite.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("suite", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def expectations(file: Path, suite: Path, as_json: bool) -> None:
+    """Check FILE (Parquet, CSV or JSON lines) against SUITE, a JSON file of Great Expectations.
+
+    SUITE is a list of {"type": …, "kwargs": …}, or a suite as Great Expectations writes it. Every failing row is listed,
+    numbered from 0. The exit code is 0 where all expectations hold and 1 where one does not.
+
+    \b
+    Example:
+      flask quality expectations signals.parquet suite.json --json
+    """
+    with told_plainly():
+        result = _suite_result(file, suite)
+        if as_json:
+            print_json(result.as_json())
+        else:
+            _print_suite(result)
+        if not result.success:
+            raise SystemExit(DID_NOT_HOLD)
+
+
+def _suite_result(file: Path, suite: Path) -> SuiteResult:
+    from quality.expectations import read_suite, run_suite
+    from quality.frames import read_frame
+
+    wanted = read_suite(suite)
+    result = run_suite(read_frame(file), wanted, row_id=None)
+    faults = result.faults()
+    if faults:
+        raise UsageError(f"{suite.name}: {len(faults)} of {len(wanted)} expectations cannot be run", faults=faults)
+    return result
+
+
+def _print_suite(result: SuiteResult) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("expectation", "column", "holds", "rows", "failed", "first failing rows", title="Expectations")
+    for one in result.results:
+        first = ", ".join(str(row) for row in one.failing_rows[:5]) + (" …" if len(one.failing_rows) > 5 else "")
+        table.add_row(one.type, one.column or "", "yes" if one.success else "no", str(one.n), str(one.n_failed), first)
+    Console().print(table)
