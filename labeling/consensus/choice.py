@@ -103,16 +103,17 @@ class Judge:
         if not values:
             raise ValueError("an item without a vote has no consensus")
         counts = Counter(values)
-        if self.method is Method.MEAN or (self.method is Method.MEDIAN and self.level in NUMERIC_LEVELS):
-            value, confidence = self._measured(values)
-        else:
-            value = (
-                majority(counts, self.background)
-                if self.method is Method.MAJORITY
-                else lower_median(values, self.background.rank)
-            )
-            confidence = share_of(value, counts)
+        value, confidence = self._agreed(values, counts)
         return Consensus(item, value, confidence, len(values), ranked(counts, self.background))
+
+    def _agreed(self, values: Sequence[Value], counts: Counter[Value]) -> tuple[Value, float]:
+        if self.method is Method.MEAN or (self.method is Method.MEDIAN and self.level in NUMERIC_LEVELS):
+            return self._measured(values)
+        if self.method is Method.MEDIAN:
+            middle = lower_median(values, self.background.rank)
+            return middle, share_of(middle, counts)
+        most = majority(counts, self.background)
+        return most, share_of(most, counts)
 
     def _measured(self, values: Sequence[Value]) -> tuple[float, float]:
         numbers = [float(value) for value in values]

@@ -30,7 +30,10 @@ class Background:
 
     def numbers(self) -> dict[float, int]:
         """How often each number was given; every value must be a number."""
-        return {float(value): count for value, count in self.counts.items()}
+        counts: Counter[float] = Counter()
+        for value, count in self.counts.items():
+            counts[float(value)] += count
+        return counts
 
 
 def in_order(values: Iterable[Value]) -> list[Value]:
