@@ -155,6 +155,11 @@ class _Reader:
                 self.refuse(at, "unknown_field", f"not a setting here; allowed: {', '.join(allowed)}")
         return {key: member for key, member in known.items() if key in allowed}
 
+    def optional(self, raw: object, pointer: str, allowed: Sequence[str]) -> Mapping[str, Any] | None:
+        """As `mapping`; None where there is no object, so that a wrong type is not also a missing member."""
+        known = self.mapping(raw, pointer, allowed)
+        return known if isinstance(raw, Mapping) else None
+
     def members(self, raw: object, pointer: str) -> Mapping[str, Any]:
         if raw is None:
             return {}
@@ -233,10 +238,10 @@ def _read_config(
 
 
 def _read_guidelines(reader: _Reader, given: Mapping[str, Any]) -> Guidelines | None:
-    if given.get("guidelines") is None:
-        return None
     at = "/labeling/guidelines"
-    members = reader.mapping(given["guidelines"], at, ("version", "text"))
+    members = reader.optional(given.get("guidelines"), at, ("version", "text"))
+    if members is None:
+        return None
     version = reader.text(members, at, "version", max_chars=MAX_VERSION_CHARS)
     text = reader.text(members, at, "text", max_chars=MAX_GUIDELINES_CHARS)
     return Guidelines(version, text) if version and text else None
@@ -260,11 +265,9 @@ def _read_choose(reader: _Reader, given: Mapping[str, Any]) -> Choose:
 
 
 def _read_honeypots(reader: _Reader, given: Mapping[str, Any]) -> Honeypots | None:
-    if given.get("honeypots") is None:
-        return None
     at = "/labeling/honeypots"
-    members = reader.mapping(given["honeypots"], at, ("share", "max_exposures"))
-    if not reader.required(members, at, ("share",)):
+    members = reader.optional(given.get("honeypots"), at, ("share", "max_exposures"))
+    if members is None or not reader.required(members, at, ("share",)):
         return None
     share = reader.share(members, at, "share", default=0.0)
     exposures = reader.whole(members, at, "max_exposures", default=1, lowest=1, highest=100)
@@ -272,11 +275,9 @@ def _read_honeypots(reader: _Reader, given: Mapping[str, Any]) -> Honeypots | No
 
 
 def _read_onboarding(reader: _Reader, given: Mapping[str, Any]) -> Onboarding | None:
-    if given.get("onboarding") is None:
-        return None
     at = "/labeling/onboarding"
-    members = reader.mapping(given["onboarding"], at, ("tasks", "pass"))
-    if not reader.required(members, at, ("tasks", "pass")):
+    members = reader.optional(given.get("onboarding"), at, ("tasks", "pass"))
+    if members is None or not reader.required(members, at, ("tasks", "pass")):
         return None
     tasks = reader.whole(members, at, "tasks", default=0, lowest=0, highest=1000)
     pass_share = reader.share(members, at, "pass", default=0.0)
