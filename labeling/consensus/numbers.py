@@ -84,8 +84,8 @@ def closeness(item_spread: float | None, background_spread: float | None) -> flo
     """Confidence of a mean or a median: how close one item's votes lie, beside votes of items taken at random.
 
     1 - D_item / D_all, cut to [0, 1], where D is the mean distance of two different votes (`squared_spread` for a mean,
-    `absolute_spread` for a median). It is Krippendorff's 1 - D_o / D_e for a single item: 1 when all votes on it are
-    equal, 0 when they lie as far apart as any two votes of the file.
+    `absolute_spread` for a median): 1 when all votes on the item are equal, 0 when they lie as far apart as any two votes
+    of the file.
 
     Args:
         item_spread: spread of the item's votes, >= 0; None with a single vote, which nothing contradicts: 1.
@@ -94,7 +94,7 @@ def closeness(item_spread: float | None, background_spread: float | None) -> flo
     Returns:
         A share in [0, 1].
 
-    Source: after Krippendorff, Content Analysis, 2nd edition (2004), section 11.3.1, taken for one unit.
+    Source: Winnow's own, after the form of Krippendorff's alpha, 1 - D_o / D_e, taken for a single item.
 
     >>> closeness(1.0, 4.0), closeness(None, 4.0), closeness(9.0, 4.0)
     (0.75, 1.0, 0.0)
