@@ -1,0 +1,102 @@
+"""The commands `flask labeling …`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from foundation.cli import say, told_plainly
+
+if TYPE_CHECKING:
+    from labeling.consensus.choice import Consensus
+    from labeling.consensus.file_consensus import GoldComparison
+
+commands = click.Group("labeling", help="Tasks, annotations and the consensus of annotators.")
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_METHODS = click.Choice(["majority", "mean", "median"])
+_LEVELS = click.Choice(["nominal", "ordinal", "interval", "ratio"])
+_ITEMS_A_WRITE = 10_000
+
+
+@commands.command("consensus")
+@click.argument("file", type=_FILE)
+@click.option("--method", type=_METHODS, default="majority", show_default=True, help="How many answers become one.")
+@click.option("--level", type=_LEVELS, help="Level of measurement. Default: nominal; for mean and median interval.")
+@click.option("--order", help="The values from smallest to largest, as in low,mid,high, for the level ordinal.")
+@click.option("--gold", "gold_file", type=_FILE, help="CSV with item,value: known answers to compare with, on stderr.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON line an item on stdout instead of a table.")
+def consensus_command(
+    file: Path, method: str, level: str | None, order: str | None, gold_file: Path | None, as_json: bool
+) -> None:
+    """Make one answer of many for each item of a CSV FILE with the columns item, annotator and value.
+
+    Of a repeated (item, annotator) the last row counts. A majority's tie goes to the value most frequent in the file,
+    then to the first in order. The confidence of a majority is the value's share of the votes; that of a mean or median
+    says how close an item's votes lie beside votes taken at random: 1 all equal, 0 no closer than any two of the file.
+
+    \b
+    Examples:
+      flask labeling consensus votes.csv --json
+      flask labeling consensus ratings.csv --method mean --gold known.csv --json
+    """
+    with told_plainly():
+        from labeling.consensus.file_consensus import compare_with_gold, consensus_of_file, level_in_effect
+        from labeling.consensus.vote_file import read_gold, read_votes
+        from labeling.questions.kinds import Level, Method
+
+        votes = read_votes(file)
+        gold = read_gold(gold_file) if gold_file else None
+        asked, chosen = Level(level) if level else None, Method(method)
+        agreed = consensus_of_file(votes, chosen, level=asked, order=order.split(",") if order else ())
+        if gold is not None:
+            used_level = level_in_effect(votes, chosen, asked)
+            say(_told(compare_with_gold(agreed, gold, method=chosen, level=used_level)))
+        if as_json:
+            _write_json_lines(agreed)
+        else:
+            _write_table(agreed)
+
+
+def _write_json_lines(agreed: Sequence[Consensus]) -> None:
+    import orjson
+
+    out = sys.stdout.buffer
+    for start in range(0, len(agreed), _ITEMS_A_WRITE):
+        out.write(
+            b"".join(
+                orjson.dumps(
+                    {"item": one.item, "value": one.value, "confidence": one.confidence, "n": one.n},
+                    option=orjson.OPT_APPEND_NEWLINE,
+                )
+                for one in agreed[start : start + _ITEMS_A_WRITE]
+            )
+        )
+    out.flush()
+
+
+def _write_table(agreed: Sequence[Consensus]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("item", "value", "confidence", "n")
+    for one in agreed:
+        table.add_row(escape(one.item), escape(str(one.value)), f"{one.confidence:.4f}", str(one.n))
+    Console().print(table)
+
+
+def _told(comparison: GoldComparison) -> str:
+    without = f" ({comparison.missing} known answers are of items without an annotation)" if comparison.missing else ""
+    if comparison.accuracy is not None and comparison.interval is not None:
+        low, high = comparison.interval
+        figure = f"accuracy {comparison.accuracy:.4f}, 95 % interval {low:.4f} to {high:.4f}"
+    elif comparison.mean_absolute_error is not None:
+        figure = f"mean absolute difference {comparison.mean_absolute_error:.4f}"
+    else:
+        return f"gold: no item has both a consensus and a known answer{without}"
+    return f"gold: {figure}, over {comparison.n} items{without}"

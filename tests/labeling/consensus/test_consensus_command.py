@@ -1,0 +1,100 @@
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from labeling.cli import commands
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run_on(text: str | bytes, *arguments: str, gold: str | None = None) -> Result:
+        file = tmp_path / "votes.csv"
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        if gold is not None:
+            (tmp_path / "gold.csv").write_text(gold, encoding="utf-8")
+            arguments = (*arguments, "--gold", str(tmp_path / "gold.csv"))
+        return CliRunner().invoke(commands, ["consensus", str(file), *arguments])
+
+    return run_on
+
+
+def lines(result: Result) -> list[dict]:
+    assert result.exit_code == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+VOTES = "value,item,note,annotator\n1,dog,,ann\n2,dog,,bob\n2,cat,,ann\n1,cat,late,bob\n2,cat,,cem\n"
+
+
+class TestConsensus:
+    def test_columns_come_in_any_order_and_others_are_left_alone(self, run):
+        assert lines(run(VOTES, "--json")) == [
+            {"item": "dog", "value": "2", "confidence": 0.5, "n": 2},
+            {"item": "cat", "value": "2", "confidence": 2 / 3, "n": 3},
+        ]
+
+    def test_a_mean_is_a_number(self, run):
+        assert lines(run(VOTES, "--method", "mean", "--json"))[0]["value"] == 1.5
+
+    def test_a_byte_order_mark_quotes_and_blank_lines_are_read(self, run):
+        text = '\ufeffitem,annotator,value\r\n"a,1",x,"two\nlines"\r\n\r\n'
+
+        assert lines(run(text, "--json")) == [{"item": "a,1", "value": "two\nlines", "confidence": 1.0, "n": 1}]
+
+    def test_a_header_alone_has_no_items(self, run):
+        assert lines(run("item,annotator,value\n", "--json")) == []
+
+    def test_without_json_it_is_a_table(self, run):
+        result = run(VOTES)
+
+        assert result.exit_code == 0
+        assert "dog" in result.stdout
+
+    def test_gold_is_told_on_stderr_alone(self, run):
+        result = run(VOTES, "--json", gold="item,value\ndog,1\ncat,2\nfox,1\n")
+
+        assert len(lines(result)) == 2
+        assert "accuracy 0.5000" in result.stderr
+        assert "over 2 items" in result.stderr
+        assert "1 known answers are of items without an annotation" in result.stderr
+
+    def test_gold_of_numbers_is_told_as_a_difference(self, run):
+        result = run(VOTES, "--method", "mean", "--json", gold="item,value\ndog,1\n")
+
+        assert "mean absolute difference 0.5000, over 1 items" in result.stderr
+
+    @pytest.mark.parametrize(
+        ("text", "arguments", "told"),
+        [
+            ("", (), "has no column item"),
+            ("item,value\n1,x\n", (), "has no column annotator"),
+            ("item,item,annotator,value\n1,1,a,x\n", (), "more than one column item"),
+            ("item,annotator,value\n1,a\n", (), "line 2"),
+            ("item,annotator,value\n1,a,x\n1,,x\n", (), "line 3: the column annotator is empty"),
+            ('item,annotator,value\n1,a,"x\n', (), "not valid CSV"),
+            (b"item,annotator,value\n1,a,\xff\n", (), "UTF-8"),
+            ("item,annotator,value\n1,a,x\n", ("--method", "mean"), "not a number"),
+            ("item,annotator,value\n1,a,1\n", ("--method", "mean", "--level", "ordinal"), "interval or ratio"),
+            ("item,annotator,value\n1,a,1\n", ("--method", "median", "--level", "nominal"), "needs an order"),
+            ("item,annotator,value\n1,a,1\n", ("--method", "best"), "majority"),
+            ("item,annotator,value\n1,a,1\n", ("--level", "high"), "ordinal"),
+        ],
+    )
+    def test_a_mistake_is_told_with_exit_code_2(self, run, text, arguments, told):
+        result = run(text, "--json", *arguments)
+
+        assert result.exit_code == 2
+        assert result.stdout == ""
+        assert told in result.stderr
+
+    def test_our_own_refusals_take_one_line(self, run):
+        result = run("item,value\n1,x\n", "--json")
+
+        assert len(result.stderr.splitlines()) == 1
+
+    def test_a_file_that_is_not_there_is_exit_code_2(self, tmp_path: Path):
+        result = CliRunner().invoke(commands, ["consensus", str(tmp_path / "none.csv"), "--json"])
+
+        assert result.exit_code == 2
