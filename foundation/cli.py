@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import click
@@ -16,10 +17,44 @@ DID_NOT_HOLD = 1
 USAGE = 2
 
 
+class LazyGroup(click.Group):
+    """A domain's commands, imported when one of them is asked for, so that `flask --help` stays instant."""
+
+    def __init__(self, name: str, place: str, help_text: str) -> None:
+        super().__init__(name, help=help_text)
+        self.place = place
+
+    def _loaded(self) -> click.Group:
+        module, _, attribute = self.place.partition(":")
+        group = getattr(import_module(module), attribute)
+        if not isinstance(group, click.Group):
+            raise TypeError(f"{self.place} is no group of commands")
+        return group
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return self._loaded().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self._loaded().get_command(ctx, cmd_name)
+
+
 def print_json(value: Any) -> None:
     """One JSON document on one line of stdout."""
     sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
     sys.stdout.buffer.flush()
+
+
+def print_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Rows for a person, on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title)
+    for name in rows[0] if rows else ["nothing"]:
+        table.add_column(name.replace("_", " "))
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    Console().print(table)
 
 
 def say(text: str) -> None:

@@ -239,6 +239,23 @@ def json_answer(value: Any, status: int = 200, **headers: str) -> Response:
     return response
 
 
+def describe_api(app: Any) -> dict[str, Any]:
+    """The OpenAPI document of an application, without what its library adds for validation we do not use."""
+    document: dict[str, Any] = app.api_doc
+    unused = str(app.validation_error_status)
+    schemas = document["components"].setdefault("schemas", {})
+    schemas.pop(app.validation_error_model.__name__, None)
+    problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs"))
+    schemas["ProblemDocument"] = problem
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            described = operation.get("responses", {}).get(unused, {}).get("content", {})
+            if "application/json" in described:
+                del operation["responses"][unused]
+    return document
+
+
 def services_of(app: Flask) -> Services:
     services: Services = app.extensions[EXTENSION]
     return services
@@ -317,8 +334,6 @@ class ProblemDocument(BaseModel):
 
 
 def _responses(answers: dict[int, type[BaseModel] | None], problems: Sequence[int]) -> dict[str, Any]:
-    from flask_openapi3.models import Response as Described
-
     from foundation.problems import MEDIA_TYPE
 
     responses: dict[str, Any] = {
@@ -327,7 +342,6 @@ def _responses(answers: dict[int, type[BaseModel] | None], problems: Sequence[in
     for status in problems:
         content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
         responses.setdefault(str(status), {"description": "problem", "content": content})
-    del Described
     return responses
 
 

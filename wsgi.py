@@ -1,0 +1,117 @@
+"""The roof: composes the application, the commands and the worker; the only module that knows every domain."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from foundation.cli import LazyGroup
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from foundation.settings import Settings
+
+TASK_MODULES = ("collector.tasks", "labeling.tasks", "quality.tasks", "exports.tasks")
+MODELS = (
+    "foundation.keys",
+    "foundation.activity",
+    "foundation.jobs",
+    "collector.models",
+    "labeling.models",
+    "quality.models",
+    "exports.models",
+)
+ROUTES = ("foundation.jobs_api", "collector.api", "labeling.api", "quality.api", "exports.api")
+BLUEPRINTS = ("foundation.health", "foundation.login", "quality.pages")
+COMMANDS = (
+    LazyGroup("collector", "collector.cli:commands", "Signals: scrub, apply a project, ingest, erase."),
+    LazyGroup("labeling", "labeling.cli:commands", "Label Studio both ways, annotations, consensus."),
+    LazyGroup("quality", "quality.cli:commands", "Agreement, expectations, the quality report."),
+    LazyGroup("exports", "exports.cli:commands", "Versions: build, list, download, verify."),
+    LazyGroup("keys", "foundation.keys_cli:commands", "Keys: create, list, retire."),
+)
+NEEDS_ROUTES = {"routes", "run", "shell"}
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The whole web application.
+
+    Raises:
+        BadSettings: a setting is missing or weak.
+    """
+    from flask_openapi3 import Info, OpenAPI
+
+    from collector.queries import find_project
+    from foundation.database import open_database
+    from foundation.limits import open_limiter
+    from foundation.problems import register_problems
+    from foundation.settings import load_settings
+    from foundation.web import EXTENSION, Services, describe_api, observe_requests
+    from labeling.queries import count_labeling
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
+    settings = settings or load_settings()
+    info = Info(title="Winnow", version="1", description="Data collection and labeling quality for mobile machine learning")
+    app = OpenAPI("winnow", info=info, doc_ui=False, security_schemes={"key": {"type": "http", "scheme": "bearer"}})
+    app.secret_key = settings.secret_key.get_secret_value() or os.urandom(32)
+    app.config.update(SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict", SESSION_COOKIE_SECURE=settings.is_production)
+    app.extensions[EXTENSION] = Services(
+        settings=settings,
+        database=open_database(settings.database),
+        limiter=open_limiter(settings),
+        find_project=find_project,
+        sections=tuple(section for name in ("labeling.section", "quality.section", "exports.section") for section in _sections(name)),
+        counters=(count_labeling,),
+    )
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies)  # type: ignore[method-assign]
+    observe_requests(app)
+    register_problems(app)
+    for name in ROUTES:
+        app.register_api(import_module(name).routes.blueprint)
+    for name in BLUEPRINTS:
+        app.register_blueprint(import_module(name).blueprint)
+    app.extensions["openapi"] = lambda: describe_api(app)
+    worker()
+    return app
+
+
+def worker() -> Any:
+    """The Celery application with every domain's tasks; `celery -A wsgi:celery_app` starts a worker with it."""
+    from foundation.queue import compose
+
+    return compose(TASK_MODULES)
+
+
+def _sections(name: str) -> tuple[Any, ...]:
+    return (import_module(name).SECTION,)
+
+
+def _command_line() -> Flask:
+    """What `flask …` needs: the commands, and nothing of the web unless a command is about it."""
+    from flask import Flask
+
+    from foundation.up_cli import doctor, up
+
+    app = Flask("winnow")
+    for group in COMMANDS:
+        app.cli.add_command(group)
+    app.cli.add_command(up)
+    app.cli.add_command(doctor)
+    worker()
+    return app
+
+
+def __getattr__(name: str) -> Any:
+    """`wsgi:app` for the web server and `flask`, `wsgi:celery_app` for workers; neither is made before it is asked for."""
+    if name == "celery_app":
+        return worker()
+    if name in {"app", "application"}:
+        is_command = os.environ.get("FLASK_RUN_FROM_CLI") == "true" and not NEEDS_ROUTES & set(sys.argv[1:2])
+        made = _command_line() if is_command else create_app()
+        globals()[name] = made
+        return made
+    raise AttributeError(name)
