@@ -6,7 +6,9 @@ import gzip
 import os
 import resource
 import zlib
+from contextlib import suppress
 from io import BytesIO
+from itertools import pairwise
 from time import monotonic
 
 import pytest
@@ -26,7 +28,12 @@ def pack(encoding: str, content: bytes) -> bytes:
 
 
 def read(
-    packed: bytes | BytesIO, encoding: str | None = None, *, length: int | None = None, limit: int = LIMIT, deadline_s: float = 30
+    packed: bytes | BytesIO,
+    encoding: str | None = None,
+    *,
+    length: int | None = None,
+    limit: int = LIMIT,
+    deadline_s: float = 30,
 ) -> bytes:
     stream = packed if isinstance(packed, BytesIO) else BytesIO(packed)
     return read_body(
@@ -121,7 +128,7 @@ class TestUnpacking:
     @given(content=st.binary(max_size=5000), cuts=st.lists(st.integers(0, 5000), max_size=4))
     def test_several_members_are_read_as_one_body(self, encoding, content, cuts):
         ends = sorted({min(cut, len(content)) for cut in cuts} | {0, len(content)})
-        parts = [content[start:end] for start, end in zip(ends, ends[1:], strict=False)] or [b""]
+        parts = [content[start:end] for start, end in pairwise(ends)] or [b""]
 
         assert read(b"".join(pack(encoding, part) for part in parts), encoding) == content
 
@@ -149,10 +156,8 @@ class TestUnpacking:
     @given(packed=st.binary(max_size=300))
     @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
     def test_any_bytes_are_unpacked_or_refused(self, encoding, packed):
-        try:
-            read(packed, encoding, limit=10_000)
-        except (Unparseable, TooLarge) as refused:
-            assert refused.detail
+        with suppress(Unparseable, TooLarge):
+            assert len(read(packed, encoding, limit=10_000)) <= 10_000
 
     def test_a_zstd_frame_that_wants_a_large_window_is_refused(self):
         parameters = zstandard.ZstdCompressionParameters(window_log=27, enable_ldm=True)

@@ -100,7 +100,9 @@ class TestBlobs:
 
         assert blobs.get(NAME) in contents
 
-    @pytest.mark.parametrize("name", ["", "/etc/passwd", "../up", "a/../b", "a//b", "a/", ".hidden", "a/.b", "a\\b", "a\n", "é", "a" * 513])
+    @pytest.mark.parametrize(
+        "name", ["", "/etc/passwd", "../up", "a/../b", "a//b", "a/", ".hidden", "a/.b", "a\\b", "a\n", "é", "a" * 513]
+    )
     def test_a_name_that_could_lead_elsewhere_is_refused(self, blobs, name):
         for use in (blobs.get, blobs.delete, blobs.exists, lambda name: blobs.put(name, b"x")):
             with pytest.raises(ValueError, match="a blob's name"):

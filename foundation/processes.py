@@ -1,0 +1,293 @@
+"""The embedded system: starts every part as a process of its own, starts again what dies, takes all down together."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from foundation.cli import say
+from foundation.embedded import ROOT, LabelStudioServer, Valkey
+from foundation.errors import Conflict, UsageError
+from foundation.parts import (
+    BELONGS_TO,
+    LOOPBACK,
+    Part,
+    answers_http,
+    free_port,
+    kill_group,
+    kill_what_belongs_to,
+    port_is_free,
+    wait_until,
+)
+from foundation.settings import keep_secret
+
+BLOCKING_THREADS = 64
+WORKERS = 2
+LOOK_EVERY_S = 0.2
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 10.0
+RAN_WELL_S = 60.0
+EVERYWHERE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - what to ask when the API listens on every address
+NOT_FOR_LABEL_STUDIO = ("WINNOW_", "AWS_", "PGPASS", "DJANGO_", "LABEL_STUDIO_", "HEARTEX_")
+
+
+@dataclass(frozen=True)
+class Up:
+    """What to run: HOME, where the API listens, and which servers exist already."""
+
+    home: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    label_studio: bool = True
+    label_studio_url: str | None = None
+    broker_url: str | None = None
+
+
+def up(wanted: Up, environment: Mapping[str, str], *, prepare: Callable[[], None] = lambda: None) -> int:
+    """Runs the system in the foreground until SIGTERM, Ctrl-C, or the death of who started it; answers the exit code.
+
+    Args:
+        wanted: what to run.
+        environment: handed to every part, with the addresses of the embedded servers added.
+        prepare: done first, alone on this HOME: secrets and migrations.
+
+    Raises:
+        Conflict: another one runs on this HOME.
+        UsageError: the API's port is taken.
+    """
+    wanted.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    wanted.home.chmod(0o700)
+    with _alone_in(wanted.home):
+        if left := kill_what_belongs_to(wanted.home):
+            say(f"ended {len(left)} processes that an earlier run had left")
+        if not port_is_free(wanted.host, wanted.port):
+            raise UsageError(f"port {wanted.port} on {wanted.host} is taken: choose another one with --port")
+        prepare()
+        with _addresses_kept(wanted.home):
+            say("starting; the first time Label Studio takes some minutes to install")
+            supervisor = Supervisor(parts_of(wanted, environment), journal=wanted.home / "logs" / "up.log")
+            supervisor.run(ready=lambda: answers_http(_api(wanted, "/readyz")), announce=lambda: _tell_where(wanted))
+    return 0
+
+
+def parts_of(wanted: Up, environment: Mapping[str, str]) -> list[Part]:
+    """The parts in the order in which they start; they end in the reverse one."""
+    run, logs = wanted.home / "run", wanted.home / "logs"
+    shared = {**environment, "WINNOW_HOME": str(wanted.home), BELONGS_TO: str(wanted.home)}
+    parts = []
+    if not wanted.broker_url:
+        password = keep_secret(_secrets(wanted) / "valkey_password", os.urandom(24).hex())
+        valkey = Valkey(wanted.home / "valkey", _kept_port(run, "valkey"), password)
+        parts.append(valkey.part(logs / "valkey.log", {BELONGS_TO: str(wanted.home)}))
+        _write_private(run / "broker_url", valkey.url)
+    shared["WINNOW_BROKER_URL"] = wanted.broker_url or valkey.url
+    if wanted.label_studio and not wanted.label_studio_url:
+        studio = LabelStudioServer.at(
+            wanted.home / "label-studio", secrets_folder=_secrets(wanted), port=_kept_port(run, "label_studio")
+        )
+        theirs = {name: text for name, text in shared.items() if not name.startswith(NOT_FOR_LABEL_STUDIO)}
+        theirs |= {name: shared[name] for name in ("WINNOW_LABEL_STUDIO_VENV", BELONGS_TO) if name in shared}
+        parts.append(studio.part(logs / "label-studio.log", theirs))
+        _write_private(run / "label_studio_url", studio.url)
+        shared |= {"WINNOW_LABEL_STUDIO_URL": studio.url, "WINNOW_LABEL_STUDIO_TOKEN": studio.token}
+    return [*parts, *_own_parts(wanted, shared)]
+
+
+def _own_parts(wanted: Up, environment: Mapping[str, str]) -> list[Part]:
+    logs, python = wanted.home / "logs", sys.executable
+    celery = [python, "-m", "celery", "--app", "wsgi:celery_app", "--quiet"]
+    api = [
+        *(python, "-m", "granian", "wsgi:app", "--interface", "wsgi", "--http", "1", "--no-ws"),
+        *("--host", wanted.host, "--port", str(wanted.port), "--workers", "1"),
+        *("--blocking-threads", str(BLOCKING_THREADS), "--workers-kill-timeout", "4", "--log-level", "warning"),
+    ]
+    worker = [*celery, "worker", "--pool", "prefork", "--concurrency", str(WORKERS), "--hostname", "worker@winnow"]
+    worker += ["--without-mingle", "--without-gossip"]
+    schedule = str(wanted.home / "run" / "schedule")
+    scheduler = [*celery, "beat", "--schedule", schedule, "--pidfile", ""]
+    return [
+        Part(
+            "api", api, environment, logs / "api.log", ROOT, wanted.port, lambda: answers_http(_api(wanted, "/healthz"))
+        ),
+        # A worker that loses its supervisor does not finish its tasks first: their leases run out and others take them.
+        Part("worker", worker, environment, logs / "worker.log", ROOT, when_orphaned=signal.SIGQUIT),
+        Part("scheduler", scheduler, environment, logs / "scheduler.log", ROOT),
+    ]
+
+
+@dataclass
+class _Watched:
+    part: Part
+    quick_ends: int = 0
+    started_at: float = 0.0
+    starts_at: float | None = 0.0
+    has_answered: bool = False
+
+
+@dataclass
+class Supervisor:
+    """Keeps parts running until it is told to stop."""
+
+    parts: Sequence[Part]
+    journal: Path
+    _stop: threading.Event = field(default_factory=threading.Event, init=False)
+
+    def run(self, *, ready: Callable[[], bool] = lambda: True, announce: Callable[[], None] = lambda: None) -> None:
+        """Announces once that all is ready. Returns when all parts have ended, after SIGTERM, SIGINT, SIGHUP or the death of the parent.
+
+        The parent is watched by its id, not by the signal Linux sends when a parent dies: that one also comes when only
+        the thread ended that had started this process.
+        """
+        parent = os.getppid()
+        watched = [_Watched(part) for part in self.parts]
+        announced = False
+        with _signals_set(self._stop):
+            try:
+                while not self._stop.is_set() and os.getppid() == parent:
+                    for one in watched:
+                        self._tend(one)
+                    if not announced and all(one.has_answered for one in watched) and ready():
+                        announced = True
+                        announce()
+                    self._stop.wait(LOOK_EVERY_S)
+            finally:
+                self._note("ending")
+                end_all(self.parts)
+                self._note("ended")
+
+    def _tend(self, one: _Watched) -> None:
+        now = time.monotonic()
+        if one.part.is_running:
+            if not one.has_answered and one.part.answers():
+                one.has_answered = True
+                say(f"{one.part.name} runs {one.part.address}".rstrip())
+                self._note("answers", part=one.part.name, after_s=round(now - one.started_at, 1))
+        elif one.starts_at is None:
+            self._plan_restart(one, now)
+        elif now >= one.starts_at:
+            self._start(one)
+
+    def _start(self, one: _Watched) -> None:
+        one.started_at, one.starts_at, one.has_answered = time.monotonic(), None, False
+        try:
+            one.part.start()
+        except OSError as error:
+            self._note("not_started", part=one.part.name, why=type(error).__name__)
+        else:
+            self._note("started", part=one.part.name, pid=one.part.pid)
+
+    def _plan_restart(self, one: _Watched, now: float) -> None:
+        one.quick_ends = 0 if now - one.started_at > RAN_WELL_S else one.quick_ends + 1
+        pause_s = min(FIRST_PAUSE_S * 2 ** max(one.quick_ends - 1, 0), LONGEST_PAUSE_S)
+        one.starts_at = now + pause_s
+        if one.part.pid:
+            kill_group(one.part.pid)
+        say(f"{one.part.name} ended with {one.part.ended_with}, starts again in {pause_s:g} s; its log: {one.part.log}")
+        if words := one.part.last_words():
+            say(f"  {words[:500]}")
+        self._note("ended_unasked", part=one.part.name, code=one.part.ended_with, pause_s=pause_s)
+
+    def _note(self, event: str, **facts: object) -> None:
+        self.journal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        line = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "event": event, **facts}
+        with os.fdopen(os.open(self.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def end_all(parts: Sequence[Part]) -> None:
+    """Ends the parts within 10 s: first those that use the servers, then the servers, then by force."""
+    servers = {"valkey", "label-studio"}
+    for names_are_servers, patience_s in ((False, 5.0), (True, 3.0)):
+        asked = [part for part in parts if (part.name in servers) is names_are_servers]
+        for part in asked:
+            part.ask_to_end()
+        wait_until(lambda asked=asked: not any(part.is_running for part in asked), timeout_s=patience_s)  # type: ignore[misc]
+        for part in asked:
+            part.end(patience_s=0)
+
+
+@contextmanager
+def _signals_set(stop: threading.Event) -> Iterator[None]:
+    asked = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in asked}
+    try:
+        yield
+    finally:
+        for number, was in before.items():
+            signal.signal(number, was)
+
+
+@contextmanager
+def _alone_in(home: Path) -> Iterator[None]:
+    with (home / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict(f"another flask up runs on {home}: end it, or set WINNOW_HOME to another folder") from error
+        yield
+
+
+@contextmanager
+def _addresses_kept(home: Path) -> Iterator[None]:
+    """While the system runs, HOME/run names its servers, so that commands in another terminal find them."""
+    run = home / "run"
+    run.mkdir(exist_ok=True, mode=0o700)
+    names = ("broker_url", "label_studio_url")
+    for name in names:
+        (run / name).unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        for name in names:
+            (run / name).unlink(missing_ok=True)
+
+
+def _kept_port(run: Path, name: str) -> int:
+    """The port of an earlier run while it is free: annotators keep their bookmarks."""
+    remembered = run / f"{name}_port"
+    if remembered.is_file() and (text := remembered.read_text()).isdigit() and port_is_free(LOOPBACK, int(text)):
+        return int(text)
+    port = free_port()
+    _write_private(remembered, str(port))
+    return port
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+
+
+def _secrets(wanted: Up) -> Path:
+    folder = wanted.home / "secrets"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    return folder
+
+
+def _api(wanted: Up, path: str = "") -> str:
+    host = EVERYWHERE.get(wanted.host, wanted.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{wanted.port}{path}"
+
+
+def _tell_where(wanted: Up) -> None:
+    run = wanted.home / "run"
+    lines = [f"API and pages  {_api(wanted)}/", f"API, described {_api(wanted)}/docs"]
+    if (studio := run / "label_studio_url").is_file():
+        lines.append(
+            f"Label Studio   {studio.read_text()}/  (password in {_secrets(wanted) / 'label_studio_password'})"
+        )
+    elif wanted.label_studio_url:
+        lines.append(f"Label Studio   {wanted.label_studio_url}")
+    if (key := _secrets(wanted) / "admin_key").is_file():
+        lines.append(f"admin key in   {key}")
+    sys.stdout.write("\n".join([*lines, "ready; Ctrl-C ends it", ""]))
+    sys.stdout.flush()
