@@ -1,0 +1,262 @@
+"""README.md: the dataset card. Its YAML header is Hugging Face's; every figure in it was measured on this version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from exports.contents import Contents
+from exports.gates import AgreementFigure, GateResult
+from exports.plan import TargetSpec, VersionPlan
+from exports.splits import SIDES, LeftOut
+
+SIZES = (
+    (10**3, "n<1K"),
+    (10**4, "1K<n<10K"),
+    (10**5, "10K<n<100K"),
+    (10**6, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+    (10**8, "10M<n<100M"),
+)
+LARGEST = "100M<n<1B"
+REASONS = {
+    LeftOut.FROZEN_ELSEWHERE: "its group stands on another side since an earlier version",
+    LeftOut.NOT_RANDOM: "its group is held out, and only items chosen at random may be",
+}
+
+
+def card_text(plan: VersionPlan, contents: Contents) -> str:
+    """The card. The header holds only one-line texts, so that no title can end it early."""
+    lines = ["---", _header(plan, contents).rstrip("\n"), "---", ""]
+    for part in (
+        _opening(plan),
+        _purpose(plan),
+        _splits(plan, contents),
+        _labels(plan, contents),
+        _agreement(plan),
+        _gates(plan),
+        _rights(plan),
+        _left_out(plan, contents),
+        _columns(plan),
+        _loading(plan, contents),
+        _changes(),
+    ):
+        lines += [*part, ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def held_sides(contents: Contents) -> list[str]:
+    """Sides that have rows. The others have no file and no place in the header: `datasets` loads no empty split."""
+    return [str(side) for side in SIDES if contents.rows[side]]
+
+
+def _header(plan: VersionPlan, contents: Contents) -> str:
+    files = [{"split": side, "path": f"data/{side}-*"} for side in held_sides(contents)]
+    header: dict[str, Any] = {
+        "pretty_name": _one_line(plan.title) or plan.project,
+        "version": plan.version,
+        "license": "other",
+        "license_name": "stated-purpose-only",
+        "size_categories": [next((name for limit, name in SIZES if contents.total < limit), LARGEST)],
+        "tags": ["winnow", *(["draft"] if plan.draft else [])],
+        "configs": [{"config_name": "default", "data_files": files}],
+    }
+    return yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=10**9)
+
+
+def _opening(plan: VersionPlan) -> Iterator[str]:
+    yield f"# {_escaped(plan.title) or plan.project}, version {plan.version}"
+    if plan.draft:
+        yield ""
+        yield "**This is a draft.** It was built whatever its gates say, is kept for 30 days and never becomes `latest`."
+    yield ""
+    yield f"Project `{plan.project}`, revision {plan.inputs.revision}. " + (
+        f"It follows version {plan.parent}." if plan.parent else "It is the first of its line."
+    )
+
+
+def _purpose(plan: VersionPlan) -> Iterator[str]:
+    yield "## Purpose"
+    yield ""
+    for line in plan.purpose.splitlines() or ["The project states no purpose."]:
+        yield f"> {_escaped(line)}".rstrip()
+
+
+def _splits(plan: VersionPlan, contents: Contents) -> Iterator[str]:
+    yield "## Splits"
+    yield ""
+    yield "| split | rows | share | declared |"
+    yield "|---|---:|---:|---:|"
+    for side in SIDES:
+        rows = contents.rows[side]
+        yield f"| {side} | {rows} | {rows / contents.total:.4f} | {getattr(plan.shares, side):.4f} |"
+    yield ""
+    yield (
+        f"{contents.total} items, observed {contents.signals} times. Rows are split by group: near-duplicates stay "
+        "together, and so does what only one person sent. Test and validation hold only items chosen at random. "
+        "An item stays on its side in all later versions."
+    )
+    leakage = contents.leakage
+    yield ""
+    yield (
+        f"Found on two sides: {leakage.near_duplicate_sets} near-duplicate sets, {leakage.split_groups} split groups. "
+        "A split without rows has no file."
+    )
+
+
+def _labels(plan: VersionPlan, contents: Contents) -> Iterator[str]:
+    yield "## Labels"
+    for target in plan.targets:
+        labelled = contents.labelled[target.name]
+        counts = ", ".join(f"{side} {labelled[side]}" for side in SIDES)
+        yield ""
+        yield f"`{target.name}` ({target.kind}, {target.level}): rows with a consensus: {counts}."
+        yield from _label_table(target, contents)
+    if not plan.targets:
+        yield ""
+        yield "This version has no targets."
+
+
+def _label_table(target: TargetSpec, contents: Contents) -> Iterator[str]:
+    by_side = contents.labels.get(target.name, {})
+    labels = dict.fromkeys(target.choices) | dict.fromkeys(label for counts in by_side.values() for label in counts)
+    if not by_side or not labels:
+        return
+    yield ""
+    yield "| label | train | validation | test |"
+    yield "|---|---:|---:|---:|"
+    for label in labels:
+        yield f"| {_escaped(label)} | " + " | ".join(str(by_side[side].get(label, 0)) for side in SIDES) + " |"
+
+
+def _agreement(plan: VersionPlan) -> Iterator[str]:
+    yield "## Agreement of the annotators"
+    yield ""
+    if not plan.agreement:
+        yield "Not measured."
+        return
+    yield "Krippendorff's alpha with a 95 % interval, over items that carry two answers or more."
+    yield ""
+    yield "| question | level | alpha | interval | items | annotations |"
+    yield "|---|---|---:|---|---:|---:|"
+    for figure in plan.agreement:
+        yield _agreement_row(figure)
+
+
+def _agreement_row(figure: AgreementFigure) -> str:
+    alpha = f"{figure.alpha:.4f}" if figure.alpha is not None else "none"
+    interval = "not enough data"
+    if figure.lower is not None and figure.upper is not None:
+        interval = f"{figure.lower:.4f} to {figure.upper:.4f}"
+    if figure.alpha is None and figure.reason:
+        interval = _escaped(figure.reason)
+    return f"| {figure.target} | {figure.level} | {alpha} | {interval} | {figure.n_items} | {figure.n_annotations} |"
+
+
+def _gates(plan: VersionPlan) -> Iterator[str]:
+    yield "## Gates"
+    yield ""
+    if not plan.gates:
+        yield "The project sets no gates."
+        return
+    yield "| gate | passed | figure | required | |"
+    yield "|---|---|---:|---:|---|"
+    for gate in plan.gates:
+        yield _gate_row(gate)
+
+
+def _gate_row(gate: GateResult) -> str:
+    figure = f"{gate.figure:.4f}" if gate.figure is not None else "none"
+    required = gate.required if isinstance(gate.required, str) else f"{gate.required:g}"
+    return f"| {gate.name} | {'yes' if gate.passed else 'no'} | {figure} | {required} | {_escaped(gate.detail)} |"
+
+
+def _rights(plan: VersionPlan) -> Iterator[str]:
+    yield "## Consent and licence"
+    yield ""
+    if plan.consent.required:
+        purposes = ", ".join(f"`{purpose}`" for purpose in plan.consent.purposes) or "none named"
+        yield (
+            f"Every row rests on at least one observation whose sender had consented (purposes: {purposes}), as "
+            f"recorded up to {plan.inputs.consent_cut}."
+        )
+    else:
+        yield "The project requires no consent of the senders; it answers for another legal ground."
+    yield (
+        "Use is limited to the purpose above. When somebody withdraws, this version is withdrawn and a successor "
+        "without their rows takes its place: ask the server for `removals` and apply them to your copies."
+    )
+
+
+def _left_out(plan: VersionPlan, contents: Contents) -> Iterator[str]:
+    yield "## What was left out"
+    yield ""
+    rows = [f"{count} items: {REASONS[LeftOut(reason)]}." for reason, count in contents.left_out_by_reason().items()]
+    rows += [f"{count} items never reached the split: {_escaped(name)}." for name, count in plan.not_used.items()]
+    if not rows:
+        yield "Nothing."
+    for row in rows:
+        yield f"- {row}"
+    if contents.left_out:
+        yield ""
+        yield "Each of the items left out by the split is named in `manifest.json` under `left_out`."
+    if plan.not_in_effect:
+        yield ""
+        yield f"Set in the project and not in effect yet: {', '.join(_escaped(name) for name in plan.not_in_effect)}."
+
+
+def _columns(plan: VersionPlan) -> Iterator[str]:
+    yield "## Columns"
+    yield ""
+    yield "- `item`: the name of a content. `near_duplicate_set`: the contents that are nearly the same; for one alone, itself."
+    yield "- `split_group`: what must stay on one side; the names mean nothing and differ in every version."
+    yield "- `weight`, `n_signals` (how often it was observed), `selected_by` (how it was chosen for labelling)."
+    for spec in plan.fields:
+        yield f"- `{spec.name}`: {spec.kind}" + (f", in {_escaped(spec.unit)}." if spec.unit else ".")
+    for target in plan.targets:
+        name = target.name
+        yield (
+            f"- `{name}`: the agreed answer, with `{name}_confidence`, `{name}_n` answers, `{name}_votes` (JSON text), "
+            f"`{name}_source`."
+        )
+    if plan.context:
+        names = ", ".join(f"`{spec.name}`" for spec in plan.context)
+        yield f"- Capture conditions of the earliest observation: {names}."
+    yield ""
+    yield "`schema.json` tells types, units, normalization (from train only), vocabulary and label map."
+
+
+def _loading(plan: VersionPlan, contents: Contents) -> Iterator[str]:
+    first = held_sides(contents)[0]
+    yield "## How to load and check it"
+    yield ""
+    yield "```python"
+    yield "from datasets import load_dataset"
+    yield ""
+    yield f'{first} = load_dataset("{plan.folder_name}", split="{first}")'
+    yield "```"
+    yield ""
+    yield "```"
+    yield f"flask exports verify {plan.folder_name}    # or, inside the folder: sha256sum -c manifest.sha256"
+    yield "```"
+
+
+def _changes() -> Iterator[str]:
+    yield "## Version numbers"
+    yield ""
+    yield (
+        "MAJOR: a script may break or a comparison is void. MINOR: rows were added or labels revised. PATCH: rows were "
+        "removed by erasure, withdrawal or retention, or documentation is new. Croissant would call removed rows a "
+        "larger change; here they are PATCH, so that `~=1.4` takes them without delay."
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _escaped(text: str) -> str:
+    """One line of Markdown that shows the text as it is."""
+    return "".join(f"\\{character}" if character in "\\`*_[]<>|#" else character for character in _one_line(text))

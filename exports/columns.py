@@ -1,0 +1,116 @@
+"""The columns of a version as Arrow types, and the rows of a batch brought into them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from exports.plan import FieldSpec, TargetSpec, VersionPlan, target_columns
+from exports.splits import SIDES, Split, group_names
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+DECIMALS = 4
+DTYPES = {
+    "text": "string",
+    "category": "string",
+    "datetime": "timestamp[us, UTC]",
+    "number": "float64",
+    "integer": "int64",
+    "boolean": "bool",
+}
+CODED_KINDS = frozenset({"category", "boolean"})
+
+
+def dtype_of(kind: str) -> str:
+    """The name of the type that values of a kind have in the files; what is not a number or a time is text."""
+    return DTYPES.get(kind, "string")
+
+
+def target_dtype(target: TargetSpec) -> str:
+    return "string" if target.is_textual else "float64"
+
+
+def arrow_schema(plan: VersionPlan) -> pa.Schema:
+    """All columns in their order, with their types."""
+    import pyarrow as pa
+
+    columns = [
+        ("item", pa.string()),
+        ("split_group", pa.string()),
+        ("near_duplicate_set", pa.string()),
+        ("weight", pa.float64()),
+        ("n_signals", pa.int64()),
+        ("selected_by", pa.string()),
+    ]
+    columns += [_field(spec) for spec in plan.fields]
+    for target in plan.targets:
+        value = pa.string() if target.is_textual else pa.float64()
+        types = (value, pa.float64(), pa.int64(), pa.string(), pa.string())
+        columns += list(zip(target_columns(target.name), types, strict=True))
+    columns += [_field(spec) for spec in plan.context]
+    return pa.schema(columns)
+
+
+def coded_columns(plan: VersionPlan) -> list[str]:
+    """Columns with few different values."""
+    coded = ["selected_by", *(f.name for f in (*plan.fields, *plan.context) if f.kind in CODED_KINDS)]
+    for target in plan.targets:
+        coded += target_columns(target.name)
+    return coded
+
+
+class RowShaper:
+    """Brings batches of candidates into the version's columns, side by side."""
+
+    def __init__(self, plan: VersionPlan, split: Split) -> None:
+        self._schema = arrow_schema(plan)
+        self._figures = {"weight", *(f"{target.name}_confidence" for target in plan.targets)}
+        self._figures |= {target.name for target in plan.targets if not target.is_textual}
+        self._version = plan.version
+        self._split = split
+
+    def shape(self, batch: pa.RecordBatch, position: int) -> dict[str, pa.Table]:
+        """The batch's kept rows for each side that has some.
+
+        Args:
+            batch: the columns of the version except `split_group`; types that can be cast to those of the version.
+            position: how many candidates came before.
+        """
+        import numpy as np
+
+        span = slice(position, position + batch.num_rows)
+        codes = self._split.codes[span]
+        whole = self._cast(batch, self._split.leaders[span])
+        shaped = {}
+        for code, side in enumerate(SIDES):
+            places = np.flatnonzero(codes == code)
+            if len(places):
+                shaped[str(side)] = whole if len(places) == len(codes) else whole.take(places)
+        return shaped
+
+    def _cast(self, batch: pa.RecordBatch, leaders: npt.NDArray[np.uint32]) -> pa.Table:
+        import pyarrow as pa
+
+        columns = []
+        for field in self._schema:
+            if field.name == "split_group":
+                columns.append(group_names(leaders, seed=self._split.seed, version=self._version))
+            else:
+                columns.append(self._column(batch.column(field.name), field))
+        return pa.Table.from_arrays(columns, schema=self._schema)
+
+    def _column(self, values: pa.Array, field: Any) -> pa.Array:
+        import pyarrow.compute as pc
+
+        cast = values if values.type == field.type else values.cast(field.type)
+        return pc.round(cast, ndigits=DECIMALS) if field.name in self._figures else cast
+
+
+def _field(spec: FieldSpec) -> tuple[str, Any]:
+    import pyarrow as pa
+
+    types = {"float64": pa.float64(), "int64": pa.int64(), "bool": pa.bool_(), "string": pa.string()}
+    return spec.name, types.get(dtype_of(spec.kind), pa.timestamp("us", "UTC"))

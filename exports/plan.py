@@ -1,0 +1,121 @@
+"""What is known of a version before its first row is written: frozen inputs, columns, gates, statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from exports.gates import AgreementFigure, GateResult
+from exports.splits import Shares
+from foundation.errors import Fault
+
+SIGNAL_COLUMNS = ("item", "split_group", "near_duplicate_set", "weight", "n_signals", "selected_by")
+TARGET_SUFFIXES = ("", "_confidence", "_n", "_votes", "_source")
+TEXTUAL_TARGETS = frozenset({"choice", "choices", "pairwise", "text"})
+
+
+@dataclass(frozen=True)
+class FrozenInputs:
+    """Whatever decides the bytes of a version. Times in here are cuts in the past, never the time of the build.
+
+    `settings` is the export section in effect, overrides included; `lock_sha256` is the hash of the lock file.
+    """
+
+    revision: int
+    annotations_upto_seq: int
+    consent_cut: str
+    seed: str
+    lock_sha256: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """A column that comes from the payload or from the context."""
+
+    name: str
+    kind: str
+    unit: str | None = None
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    """A question whose consensus is a column."""
+
+    name: str
+    kind: str
+    level: str
+    choices: tuple[str, ...] = ()
+
+    @property
+    def is_textual(self) -> bool:
+        return self.kind in TEXTUAL_TARGETS
+
+
+@dataclass(frozen=True)
+class ConsentStatement:
+    """On what ground the rows may be used."""
+
+    required: bool
+    purposes: tuple[str, ...] = ()
+    accepted_notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class VersionPlan:
+    """A version before its rows: same plan, same split, same rows give the same bytes.
+
+    Args:
+        not_used: candidates that never reached the split, by reason, with their number (unresolved, too few answers).
+        not_in_effect: settings of the project file that this release accepts and does not apply.
+        quality: the report that becomes `quality.json`.
+    """
+
+    project: str
+    title: str
+    purpose: str
+    version: str
+    inputs: FrozenInputs
+    shares: Shares
+    fields: tuple[FieldSpec, ...]
+    targets: tuple[TargetSpec, ...]
+    context: tuple[FieldSpec, ...] = ()
+    parent: str | None = None
+    draft: bool = False
+    gates: tuple[GateResult, ...] = ()
+    agreement: tuple[AgreementFigure, ...] = ()
+    consent: ConsentStatement = field(default_factory=lambda: ConsentStatement(required=True))
+    quality: Mapping[str, Any] = field(default_factory=dict)
+    not_used: Mapping[str, int] = field(default_factory=dict)
+    not_in_effect: tuple[str, ...] = ()
+
+    @property
+    def folder_name(self) -> str:
+        return f"{self.project}-{self.version}"
+
+
+def target_columns(name: str) -> tuple[str, ...]:
+    """The columns one target fills: its consensus under its own name, then how sure it is and who said so."""
+    return tuple(f"{name}{suffix}" for suffix in TARGET_SUFFIXES)
+
+
+def column_names(plan: VersionPlan) -> list[str]:
+    """All columns of a version in the order they stand in its files."""
+    targets = [column for target in plan.targets for column in target_columns(target.name)]
+    return [*SIGNAL_COLUMNS, *(f.name for f in plan.fields), *targets, *(c.name for c in plan.context)]
+
+
+def column_faults(fields: Iterable[str], targets: Sequence[str], context: Iterable[str]) -> list[Fault]:
+    """Names that would give a version two columns of one name, each with a pointer into the project file."""
+    placed = [(name, f"/fields/{name}") for name in fields]
+    placed += [(column, f"/questions/{target}") for target in targets for column in target_columns(target)]
+    placed += [(name, "/context/keep") for name in context]
+    taken = set(SIGNAL_COLUMNS)
+    faults = []
+    for name, pointer in placed:
+        if name in taken:
+            faults.append(Fault(pointer, "not_in_list", "a version has another column of that name: choose another"))
+        taken.add(name)
+    return faults

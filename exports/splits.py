@@ -1,0 +1,354 @@
+"""Splits candidates into train, validation and test so that nothing leaks: groups, frozen sides, what is left out.
+
+The side of a fresh group is a function of the seed and the group alone: the first 64 bits of a SHA-256 against the
+cumulative shares. It needs no list of groups, stays when items are added, and is the same on any machine. Only two
+things look at a whole group: sides frozen by earlier versions, and whether anything in it was chosen at random.
+
+Candidates arrive as Arrow batches in the order of their items. What is kept of each is a few numbers, and groups are
+looked at a part of the key space at a time, so that millions of items fit in little memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    Codes = npt.NDArray[np.uint8]
+    Keys = npt.NDArray[np.uint64]
+    Positions = npt.NDArray[np.int64]
+
+CANDIDATE_COLUMNS: Final = ("item", "near_set", "subject", "frozen", "random")
+ITEMS_LOOKED_AT_TOGETHER: Final = 1 << 18
+UNIT: Final = 1 << 64
+
+
+class Side(StrEnum):
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class LeftOut(StrEnum):
+    """Why a candidate stands on no side."""
+
+    FROZEN_ELSEWHERE = "frozen_on_another_side"
+    NOT_RANDOM = "not_chosen_at_random"
+
+
+SIDES: Final = tuple(Side)
+REASONS: Final = tuple(LeftOut)
+FIRST_REASON: Final = len(SIDES)
+NOT_FROZEN: Final = 255
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Share of groups a side gets; the three add up to 1."""
+
+    train: float = 0.8
+    validation: float = 0.1
+    test: float = 0.1
+
+    def thresholds(self) -> tuple[int, int]:
+        """Where validation and test begin among the 2**64 keys; decimal shares are taken as written, not as binary.
+
+        >>> Shares(0.5, 0.5, 0).thresholds() == (2**63, 2**64)
+        True
+        """
+        train = Fraction(str(self.train))
+        whole = train + Fraction(str(self.validation)) + Fraction(str(self.test))
+        validation_ends = train + Fraction(str(self.validation))
+        return int(train / whole * UNIT), int(validation_ends / whole * UNIT)
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """What was found on more than one side, counted after the split was made. A sound split has zeros."""
+
+    near_duplicate_sets: int
+    split_groups: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """The outcome, by position of the candidates.
+
+    Args:
+        codes: shape (candidates,), an index of `SIDES`, or `FIRST_REASON` + an index of `REASONS`.
+        leaders: shape (candidates,), position of the first kept member of the candidate's group.
+        items_sha256: over the item ids one after the other, to notice rows that are not the candidates.
+    """
+
+    codes: Codes
+    leaders: npt.NDArray[np.uint32]
+    items_sha256: str
+    leakage: Leakage
+    seed: str
+
+    def count(self, side: Side) -> int:
+        return int((self.codes == SIDES.index(side)).sum())
+
+
+class Splitter:
+    """Takes candidates batch by batch, in the order of `item` (bytes ascending), and answers with a `Split`.
+
+    Columns of a batch: `item`, `near_set` (the item itself for a set of one), `subject` (the only subject who sent the
+    item; null when several did or nobody knows; text or number), `frozen` (side of the first version that held the
+    item, or null), `random` (was it chosen at random?).
+    """
+
+    def __init__(self, shares: Shares, *, seed: str) -> None:
+        self._shares = shares
+        self._seed = seed
+        self._set_salt = _salt(seed, "near-duplicate set")
+        self._subject_salt = _salt(seed, "subject")
+        self._items = OrderedItems()
+        self._sets: list[Keys] = []
+        self._subjects: list[Keys] = []
+        self._frozen: list[Codes] = []
+        self._random: list[npt.NDArray[np.bool_]] = []
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Raises ValueError when the items are not in strictly ascending order."""
+        import numpy as np
+        import pyarrow as pa
+
+        self._items.add(batch.column("item"))
+        self._sets.append(_keys(batch.column("near_set"), self._set_salt))
+        self._subjects.append(_repeated_keys(batch.column("subject"), self._subject_salt))
+        places = pa.compute.index_in(batch.column("frozen").cast(pa.string()), pa.array([str(s) for s in SIDES]))
+        self._frozen.append(places.fill_null(NOT_FROZEN).to_numpy(zero_copy_only=False).astype(np.uint8))
+        self._random.append(batch.column("random").cast(pa.bool_()).fill_null(False).to_numpy(zero_copy_only=False))
+
+    def finish(self) -> Split:
+        """Decides every candidate's side. The splitter is empty afterwards."""
+        import numpy as np
+
+        sets, subjects = _joined(self._sets, np.uint64), _joined(self._subjects, np.uint64)
+        frozen, random = _joined(self._frozen, np.uint8), _joined(self._random, np.bool_)
+        groups, in_shared_sets = _group_keys(sets, subjects)
+        codes, leaders, broken_groups = _assign(groups, frozen, random, self._shares)
+        broken_sets = _count_on_two_sides(sets[in_shared_sets], codes[in_shared_sets])
+        leakage = Leakage(near_duplicate_sets=broken_sets, split_groups=broken_groups)
+        return Split(codes, leaders, self._items.sha256(), leakage, self._seed)
+
+
+class OrderedItems:
+    """Checks that item ids come in strictly ascending order, and takes a digest that no batch size changes."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._last: str | None = None
+
+    def add(self, items: pa.Array) -> None:
+        import pyarrow.compute as pc
+
+        if not len(items):
+            return
+        ascending = pc.all(pc.less(items[:-1], items[1:])).as_py() is not False
+        first = items[0].as_py()
+        if items.null_count or not ascending or (self._last is not None and first.encode() <= self._last.encode()):
+            raise ValueError("items must come once each, in ascending order of their bytes")
+        self._last = items[-1].as_py()
+        start, end = _text_bounds(items)
+        self._digest.update(memoryview(items.buffers()[2])[start:end] if end > start else b"")
+
+    def sha256(self) -> str:
+        return self._digest.copy().hexdigest()
+
+
+def group_names(leaders: npt.NDArray[np.uint32], *, seed: str, version: str) -> pa.Array:
+    """Names for split groups: 16 hexadecimal digits, one name a group, other names in every version.
+
+    A name is made from the position of the group's first item, which the files show anyway, so it tells nothing about
+    the subject behind a group; the salt keeps anybody from joining two versions on it. The mixing is a permutation of
+    64 bits (splitmix64; Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195), so no two groups share a name.
+
+    Args:
+        leaders: shape (rows,), as in `Split`.
+
+    Returns:
+        An Arrow string array, shape (rows,).
+    """
+    import numpy as np
+
+    key = int.from_bytes(hashlib.sha256(f"{seed}\0{version}\0split group".encode()).digest()[:8], "big")
+    mixed = leaders.astype(np.uint64)
+    mixed *= np.uint64(0x9E3779B97F4A7C15)
+    mixed += np.uint64(key)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return _hexadecimal(mixed ^ (mixed >> np.uint64(31)))
+
+
+def _hexadecimal(numbers: Keys) -> pa.Array:
+    import numpy as np
+    import pyarrow as pa
+
+    pairs = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype=np.uint16)
+    digits = pairs[numbers.astype(">u8").view(np.uint8)]
+    offsets = np.arange(len(numbers) + 1, dtype=np.int32) * 16
+    return pa.StringArray.from_buffers(len(numbers), pa.py_buffer(offsets), pa.py_buffer(digits))
+
+
+def _salt(seed: str, purpose: str) -> bytes:
+    """Sixteen bytes: with a UUID as text behind them a hash still takes one block."""
+    return hashlib.sha256(f"{seed}\0{purpose}".encode()).digest()[:16]
+
+
+def _keys(names: pa.Array, salt: bytes) -> Keys:
+    """First 64 bits of SHA-256(salt + name), big-endian; shape (names,)."""
+    import numpy as np
+    import pyarrow as pa
+
+    sha256 = hashlib.sha256
+    found = b"".join([sha256(salt + name).digest()[:8] for name in names.cast(pa.binary()).to_pylist()])
+    return np.frombuffer(found, dtype=">u8").astype(np.uint64)
+
+
+def _repeated_keys(names: pa.Array, salt: bytes) -> Keys:
+    """As `_keys`, each different name hashed once; a null is 0, which no name gets."""
+    import numpy as np
+    import pyarrow as pa
+
+    encoded = names.cast(pa.string()).dictionary_encode()
+    known = np.append(np.maximum(_keys(encoded.dictionary, salt), np.uint64(1)), np.uint64(0))
+    places = encoded.indices.fill_null(len(known) - 1).to_numpy(zero_copy_only=False)
+    return known[places]
+
+
+def _text_bounds(texts: pa.Array) -> tuple[int, int]:
+    import numpy as np
+    import pyarrow as pa
+
+    width = np.int64 if pa.types.is_large_string(texts.type) else np.int32
+    offsets = np.frombuffer(texts.buffers()[1], dtype=width)
+    return int(offsets[texts.offset]), int(offsets[texts.offset + len(texts)])
+
+
+def _joined(chunks: list[Any], dtype: Any) -> Any:
+    """One array of all chunks; the chunks are let go."""
+    import numpy as np
+
+    whole = np.concatenate(chunks) if chunks else np.empty(0, dtype=dtype)
+    chunks.clear()
+    return whole
+
+
+def _parts(keys: Keys) -> Iterator[Positions]:
+    """Positions of the keys, a range of key values at a time; equal keys are always in one part."""
+    import numpy as np
+
+    bits = max(0, (len(keys) - 1).bit_length() - (ITEMS_LOOKED_AT_TOGETHER.bit_length() - 1))
+    if bits == 0:
+        yield np.arange(len(keys))
+        return
+    shift = np.uint64(64 - bits)
+    for part in range(1 << bits):
+        yield np.flatnonzero((keys >> shift) == part)
+
+
+def _group_keys(sets: Keys, subjects: Keys) -> tuple[Keys, Positions]:
+    """The group of each candidate, and the positions of those whose near-duplicate set holds more than themselves.
+
+    A set whose items were all sent by one and the same subject takes that subject's key; any other set its own.
+    """
+    import numpy as np
+
+    groups = np.empty_like(sets)
+    shared = []
+    for places in _parts(sets):
+        _, place_in_set, sizes = np.unique(sets[places], return_inverse=True, return_counts=True)
+        senders = subjects[places]
+        sole = np.zeros(len(sizes), dtype=np.uint64)
+        sole[place_in_set] = senders
+        sole[place_in_set[senders != sole[place_in_set]]] = 0
+        by_subject = sole[place_in_set]
+        groups[places] = np.where(by_subject > 0, by_subject, sets[places])
+        shared.append(places[sizes[place_in_set] > 1])
+    return groups, np.concatenate(shared)
+
+
+def _assign(
+    groups: Keys, frozen: Codes, random: npt.NDArray[np.bool_], shares: Shares
+) -> tuple[Codes, npt.NDArray[np.uint32], int]:
+    import numpy as np
+
+    codes = np.empty(len(groups), dtype=np.uint8)
+    leaders = np.zeros(len(groups), dtype=np.uint32)
+    on_two_sides = 0
+    for places in _parts(groups):
+        keys, member_of = np.unique(groups[places], return_inverse=True)
+        home = _fresh_sides(keys, shares)
+        home[~_any(member_of, random[places], len(keys))] = SIDES.index(Side.TRAIN)
+        _follow_frozen(home, member_of, frozen[places], places)
+        codes[places] = _member_codes(home[member_of], frozen[places], random[places])
+        kept = codes[places] < FIRST_REASON
+        on_two_sides += _count_on_two_sides(groups[places[kept]], codes[places[kept]])
+        first = np.zeros(len(keys), dtype=np.int64)
+        first[member_of[kept][::-1]] = places[kept][::-1]
+        leaders[places] = first[member_of]
+    return codes, leaders, on_two_sides
+
+
+def _fresh_sides(keys: Keys, shares: Shares) -> Codes:
+    """Index of the side each key falls on; shape (keys,)."""
+    import numpy as np
+
+    sides = np.zeros(len(keys), dtype=np.uint8)
+    for threshold in shares.thresholds():
+        if threshold < UNIT:
+            sides += keys >= np.uint64(threshold)
+    return sides
+
+
+def _any(member_of: Positions, flags: npt.NDArray[np.bool_], n_groups: int) -> npt.NDArray[np.bool_]:
+    import numpy as np
+
+    found = np.zeros(n_groups, dtype=np.bool_)
+    found[member_of[flags]] = True
+    return found
+
+
+def _follow_frozen(home: Codes, member_of: Positions, frozen: Codes, places: Positions) -> None:
+    """Moves groups with frozen members to the side that froze most of them, in a tie the side of the smaller item."""
+    import numpy as np
+
+    held = frozen != NOT_FROZEN
+    if not held.any():
+        return
+    cell = member_of[held] * len(SIDES) + frozen[held]
+    counts = np.bincount(cell, minlength=len(home) * len(SIDES))
+    first = np.zeros(len(counts), dtype=np.int64)
+    first[cell[::-1]] = places[held][::-1]
+    # One number orders by count, then by the smaller position: positions are below 2**33, counts far below 2**30.
+    rank = ((counts << 33) - first).reshape(-1, len(SIDES))
+    known = counts.reshape(-1, len(SIDES)).any(axis=1)
+    home[known] = rank.argmax(axis=1)[known]
+
+
+def _member_codes(home: Codes, frozen: Codes, random: npt.NDArray[np.bool_]) -> Codes:
+    codes = home.copy()
+    codes[~random & (home != SIDES.index(Side.TRAIN))] = FIRST_REASON + REASONS.index(LeftOut.NOT_RANDOM)
+    codes[(frozen != NOT_FROZEN) & (frozen != home)] = FIRST_REASON + REASONS.index(LeftOut.FROZEN_ELSEWHERE)
+    return codes
+
+
+def _count_on_two_sides(keys: Keys, codes: Codes) -> int:
+    """How many keys have kept members on more than one side."""
+    import numpy as np
+
+    kept = codes < FIRST_REASON
+    found, member_of = np.unique(keys[kept], return_inverse=True)
+    side = np.zeros(len(found), dtype=np.uint8)
+    side[member_of] = codes[kept]
+    return len(np.unique(member_of[side[member_of] != codes[kept]]))

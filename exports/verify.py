@@ -1,0 +1,166 @@
+"""Verifies a version's folder: recomputes every checksum and tells every file that is not as it was published."""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import orjson
+
+from exports.files import FileEntry, hash_file
+from exports.manifest import CHECKSUMS, MANIFEST, checksum_lines, digest_of
+from foundation.errors import UsageError
+
+
+class ProblemReason(StrEnum):
+    ADDED = "added"
+    CHANGED = "changed"
+    MISSING = "missing"
+    NOT_A_FILE = "not_a_file"
+    UNREADABLE = "unreadable"
+    UNSAFE_PATH = "unsafe_path"
+    MANIFEST = "manifest"
+    CHECKSUMS = "checksums"
+    DIGEST = "digest"
+
+
+@dataclass(frozen=True)
+class FolderProblem:
+    """One thing that is not as published."""
+
+    path: str
+    reason: ProblemReason
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The outcome. `version` and `digest` are as the manifest says; None where it cannot be read."""
+
+    problems: tuple[FolderProblem, ...]
+    files: int
+    version: str | None
+    digest: str | None
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def verify_folder(folder: Path, *, expected_digest: str | None = None) -> Verification:
+    """Reads every file of a version once and compares all with the manifest, and the manifest with its checksums.
+
+    Whoever can write the folder can write a manifest that fits: `expected_digest`, the digest that the server names
+    for the version, shows that too.
+
+    Raises:
+        UsageError: the folder is missing or cannot be listed.
+    """
+    problems: list[FolderProblem] = []
+    found = dict(_read_files(folder, problems))
+    listed, manifest = _read_manifest(folder, problems)
+    problems += _compare(listed, found)
+    problems += _check_digest(manifest, listed, expected_digest)
+    problems += _check_checksums(folder, found)
+    version, digest = manifest.get("version"), manifest.get("digest")
+    return Verification(
+        tuple(sorted(problems, key=lambda problem: (problem.path, problem.reason))),
+        len(found),
+        version if isinstance(version, str) else None,
+        digest if isinstance(digest, str) else None,
+    )
+
+
+def _read_files(folder: Path, problems: list[FolderProblem]) -> Iterator[tuple[str, FileEntry]]:
+    """Every regular file under the folder with its digest; what is no file, or cannot be read, becomes a problem."""
+    for path, entry in _walk(folder, ""):
+        if not entry.is_file(follow_symlinks=False):
+            problems.append(FolderProblem(path, ProblemReason.NOT_A_FILE, "is not a plain file or a needed folder"))
+            continue
+        try:
+            size_bytes, sha256 = hash_file(Path(entry.path))
+        except OSError:
+            problems.append(FolderProblem(path, ProblemReason.UNREADABLE, "cannot be read"))
+            continue
+        yield path, FileEntry(path, size_bytes, sha256)
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Everything that is not a filled folder; links are never followed."""
+    try:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError as error:
+        raise UsageError("the folder cannot be listed: name the folder of a version") from error
+    for entry in entries:
+        path = prefix + entry.name
+        if entry.is_dir(follow_symlinks=False) and os.listdir(entry.path):  # noqa: PTH208 - scandir gives text paths
+            yield from _walk(Path(entry.path), path + "/")
+        else:
+            yield path, entry
+
+
+def _read_manifest(folder: Path, problems: list[FolderProblem]) -> tuple[dict[str, FileEntry], Mapping[str, Any]]:
+    def unusable(detail: str) -> tuple[dict[str, FileEntry], Mapping[str, Any]]:
+        problems.append(FolderProblem(MANIFEST, ProblemReason.MANIFEST, detail))
+        return {}, {}
+
+    path = folder / MANIFEST
+    if path.is_symlink() or not path.is_file():
+        return unusable("is missing: this is not the folder of a version")
+    try:
+        manifest = orjson.loads(path.read_bytes())
+        files = [FileEntry(file["path"], file["bytes"], file["sha256"]) for file in manifest["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return unusable("cannot be read as a manifest")
+    listed = {}
+    for file in files:
+        if not _is_safe(file.path) or file.path in listed:
+            problems.append(
+                FolderProblem(MANIFEST, ProblemReason.UNSAFE_PATH, "lists a path twice or outside the folder")
+            )
+            continue
+        listed[file.path] = file
+    return listed, manifest
+
+
+def _is_safe(path: object) -> bool:
+    """A relative path, written in the one plain way, that stays inside and is neither of the manifests."""
+    if not isinstance(path, str) or path in ("", ".", MANIFEST, CHECKSUMS) or "\\" in path:
+        return False
+    pure = PurePosixPath(path)
+    return not pure.is_absolute() and ".." not in pure.parts and str(pure) == path
+
+
+def _compare(listed: Mapping[str, FileEntry], found: Mapping[str, FileEntry]) -> Iterator[FolderProblem]:
+    for path in sorted(listed.keys() - found.keys()):
+        yield FolderProblem(path, ProblemReason.MISSING, "is in the manifest and not in the folder")
+    for path in sorted(found.keys() - listed.keys() - {MANIFEST, CHECKSUMS}):
+        yield FolderProblem(path, ProblemReason.ADDED, "is in the folder and not in the manifest")
+    for path in sorted(listed.keys() & found.keys()):
+        if listed[path] != found[path]:
+            yield FolderProblem(path, ProblemReason.CHANGED, "has other bytes than the manifest says")
+
+
+def _check_digest(
+    manifest: Mapping[str, Any], listed: Mapping[str, FileEntry], expected_digest: str | None
+) -> Iterator[FolderProblem]:
+    recomputed = digest_of(listed.values())
+    if manifest and manifest.get("digest") != recomputed:
+        yield FolderProblem(MANIFEST, ProblemReason.DIGEST, "its digest is not the digest over its files")
+    if expected_digest is not None and not hmac.compare_digest(recomputed.encode(), expected_digest.lower().encode()):
+        yield FolderProblem(MANIFEST, ProblemReason.DIGEST, "the files are not those of the digest that was expected")
+
+
+def _check_checksums(folder: Path, found: Mapping[str, FileEntry]) -> Iterator[FolderProblem]:
+    if CHECKSUMS not in found:
+        yield FolderProblem(CHECKSUMS, ProblemReason.MISSING, "is not in the folder")
+        return
+    covered = [file for path, file in found.items() if path != CHECKSUMS]
+    if (folder / CHECKSUMS).read_bytes() != checksum_lines(covered):
+        yield FolderProblem(CHECKSUMS, ProblemReason.CHECKSUMS, "does not name every file with its checksum")
