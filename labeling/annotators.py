@@ -1,0 +1,114 @@
+"""People who answer: a number and an alias for everybody, a keyed hash to know them again, no name and no e-mail."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from foundation.database import insert_ignoring
+from foundation.identifiers import derive_key, keyed_hash
+from foundation.settings import Settings
+from labeling.counters import ANNOTATOR, take_numbers
+from labeling.models import Annotator, AnnotatorRole, AnnotatorState
+
+MAX_NAME_CHARS = 320
+"""As long as the longest e-mail address (RFC 5321: 64 + 1 + 255)."""
+
+
+def annotator_key(settings: Settings) -> bytes:
+    """The key of the hashes by which annotators are known again."""
+    return derive_key(settings.pseudonym_key.get_secret_value(), "annotator")
+
+
+def hash_of_name(key: bytes, project_id: int, name: str) -> bytes:
+    """The keyed hash of an e-mail or name; an e-mail is the same in any case of letters. Differs between projects."""
+    written = unicodedata.normalize("NFC", name).strip()
+    return keyed_hash(key, f"{project_id}:{written.casefold() if '@' in written else written}")
+
+
+def numbers_of_names(
+    session: Session, project_id: int, names: Iterable[str], *, key: bytes, now: datetime
+) -> dict[str, int]:
+    """The annotator number of each name, new people included."""
+    hash_of = {name: hash_of_name(key, project_id, name) for name in dict.fromkeys(names)}
+    numbers = _numbers_of_hashes(session, project_id, list(dict.fromkeys(hash_of.values())), now=now)
+    return {name: numbers[hashed] for name, hashed in hash_of.items()}
+
+
+def numbers_of_users(
+    session: Session, project_id: int, users: Mapping[int, str | None], *, key: bytes, now: datetime
+) -> dict[int, int]:
+    """The annotator number of each Label Studio user; `users` maps their ids there to their e-mails.
+
+    Who was seen under this user id before stays the same person, whatever e-mail the account has by now: otherwise one
+    could take another's name. A user whose account is gone is known by the id alone.
+    """
+    known = dict(
+        session.exec(
+            select(Annotator.ls_user, Annotator.no).where(
+                col(Annotator.project_id) == project_id, col(Annotator.ls_user).is_not(None)
+            )
+        ).all()
+    )
+    for user, email in users.items():
+        if user not in known:
+            known[user] = _link_user(session, project_id, user, email, key=key, now=now)
+    return {user: known[user] for user in users}
+
+
+def _link_user(session: Session, project_id: int, user: int, email: str | None, *, key: bytes, now: datetime) -> int:
+    hashed = hash_of_name(key, project_id, email) if email else _hash_of_user(key, project_id, user)
+    no = _numbers_of_hashes(session, project_id, [hashed], now=now)[hashed]
+    annotator = session.get_one(Annotator, (project_id, no))
+    if annotator.ls_user not in {None, user}:
+        # Another account had this e-mail before: a name taken over is not the person.
+        hashed = _hash_of_user(key, project_id, user)
+        no = _numbers_of_hashes(session, project_id, [hashed], now=now)[hashed]
+        annotator = session.get_one(Annotator, (project_id, no))
+    annotator.ls_user = user
+    session.add(annotator)
+    session.flush()
+    return no
+
+
+def _hash_of_user(key: bytes, project_id: int, user: int) -> bytes:
+    return keyed_hash(key, f"{project_id}:label-studio-user:{user}")
+
+
+def _numbers_of_hashes(session: Session, project_id: int, hashes: list[bytes], *, now: datetime) -> dict[bytes, int]:
+    found = _find(session, project_id, hashes)
+    missing = [hashed for hashed in hashes if hashed not in found]
+    if not missing:
+        return found
+    first = take_numbers(session, project_id, ANNOTATOR, len(missing))
+    rows: list[dict[str, Any]] = [
+        {
+            "project_id": project_id,
+            "no": first + place,
+            "alias": f"annotator-{first + place}",
+            "hmac": hashed,
+            "ls_user": None,
+            "role": AnnotatorRole.ANNOTATOR.value,
+            "state": AnnotatorState.ACTIVE.value,
+            "created_at": now,
+        }
+        for place, hashed in enumerate(missing)
+    ]
+    insert_ignoring(session, Annotator.__table__, rows)  # type: ignore[attr-defined]
+    return found | _find(session, project_id, missing)
+
+
+def _find(session: Session, project_id: int, hashes: list[bytes]) -> dict[bytes, int]:
+    found: dict[bytes, int] = {}
+    for start in range(0, len(hashes), 500):
+        rows = session.exec(
+            select(Annotator.hmac, Annotator.no).where(
+                col(Annotator.project_id) == project_id, col(Annotator.hmac).in_(hashes[start : start + 500])
+            )
+        )
+        found.update((bytes(hashed), no) for hashed, no in rows)
+    return found

@@ -1,0 +1,220 @@
+"""Reads that join or count: what counts at a number of the sequence, how far the labeling is, who does what."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Session
+
+from collector.queries import read_project, read_revision
+from labeling.counters import ANNOTATION, last_number
+from labeling.models import ANNOTATIONS, ANNOTATORS, ANSWERS, TASKS, Source, TaskState
+from labeling.project import LabelingSection, parse_labeling
+from labeling.questions.kinds import Value
+
+ROWS_AT_ONCE = 5_000
+SKIPS_TO_GIVE_UP = 3
+RANDOM = "random"
+
+
+class CountedAnswer(NamedTuple):
+    """One person's answer to the question asked for; `value` in its canonical form."""
+
+    item: uuid.UUID
+    annotator: int
+    value: Value
+
+
+class SelectedItem(NamedTuple):
+    """How an item came to be labelled: `propensity` is the probability of its pick, 1 where nobody picked."""
+
+    item: uuid.UUID
+    selected_by: str
+    propensity: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorStatistics:
+    """What one person has done. `ignored`: versions that do not count, skips apart."""
+
+    no: int
+    alias: str
+    role: str
+    state: str
+    annotations: int
+    skips: int
+    ignored: int
+    mean_lead_time_s: float | None
+
+
+def current_labeling(session: Session, project_id: int) -> tuple[int, LabelingSection]:
+    """The newest revision's number and what it says about labeling."""
+    number = read_project(session, project_id).revision
+    return number, labeling_of(read_revision(session, project_id, number).body)
+
+
+def labeling_of(body: Mapping[str, Any]) -> LabelingSection:
+    """What a project file says about labeling; it was checked when it came in."""
+    return _parsed(orjson.dumps([body.get("labeling"), body.get("questions")]))
+
+
+@lru_cache(maxsize=64)
+def _parsed(sections: bytes) -> LabelingSection:
+    labeling, questions = orjson.loads(sections)
+    return parse_labeling(labeling, questions)[0]
+
+
+def newest_seq(session: Session, project_id: int) -> int:
+    """The number of the newest annotation row, 0 where there is none. What counts at this number never changes again."""
+    return last_number(session, project_id, ANNOTATION)
+
+
+def counted_answers(
+    session: Session, project_id: int, question: str, *, upto_seq: int | None = None
+) -> Iterator[CountedAnswer]:
+    """The answers to a question that count, one an (item, annotator), in the order of the sequence.
+
+    Args:
+        upto_seq: what counted at this number; by default what counts now. Erased answers are in neither.
+    """
+    rows = session.connection().execute(
+        select(ANSWERS.c.item_id, ANSWERS.c.annotator_no, ANSWERS.c.value)
+        .where(ANSWERS.c.project_id == project_id, ANSWERS.c.question == question, counts_at(upto_seq))
+        .order_by(ANSWERS.c.seq),
+        execution_options={"yield_per": ROWS_AT_ONCE},
+    )
+    return (CountedAnswer(*row) for row in rows)
+
+
+def counts_at(upto_seq: int | None) -> ColumnElement[bool]:
+    """Whether an answer counts at a number of the sequence."""
+    if upto_seq is None:
+        return ANSWERS.c.until_seq.is_(None)
+    return (ANSWERS.c.seq <= upto_seq) & or_(ANSWERS.c.until_seq.is_(None), ANSWERS.c.until_seq > upto_seq)
+
+
+def count_labeling(session: Session, project_id: int) -> dict[str, int]:
+    """Tasks that are in Label Studio now, and annotations that count now."""
+    in_studio = select(func.count()).where(
+        TASKS.c.project_id == project_id, TASKS.c.state.in_([TaskState.LIVE.value, TaskState.CLOSED.value])
+    )
+    counted = select(func.count(func.distinct(ANSWERS.c.seq))).where(
+        ANSWERS.c.project_id == project_id, ANSWERS.c.until_seq.is_(None)
+    )
+    return {"tasks": _count(session, in_studio), "annotations": _count(session, counted)}
+
+
+def count_values(session: Session, project_id: int, question: str) -> dict[Value, int]:
+    """How many counted answers each value of a question has."""
+    rows = session.connection().execute(
+        select(ANSWERS.c.value, func.count())
+        .where(ANSWERS.c.project_id == project_id, ANSWERS.c.question == question, counts_at(None))
+        .group_by(ANSWERS.c.value)
+    )
+    return {value: int(n) for value, n in rows}
+
+
+def annotators_per_item(project_id: int) -> Select[Any]:
+    """`item_id` and `n`: how many people's answers an item has that count now."""
+    return (
+        select(ANSWERS.c.item_id, func.count(func.distinct(ANSWERS.c.annotator_no)).label("n"))
+        .where(ANSWERS.c.project_id == project_id, ANSWERS.c.until_seq.is_(None))
+        .group_by(ANSWERS.c.item_id)
+    )
+
+
+def unanswerable_items(project_id: int) -> Select[Any]:
+    """`item_id` of the items that three people skipped, each as the last thing they did with it."""
+    newest = (
+        select(func.max(ANNOTATIONS.c.seq))
+        .where(ANNOTATIONS.c.project_id == project_id, ANNOTATIONS.c.source == Source.LABEL_STUDIO.value)
+        .group_by(ANNOTATIONS.c.item_id, ANNOTATIONS.c.annotator_no)
+    )
+    return (
+        select(ANNOTATIONS.c.item_id)
+        .where(
+            ANNOTATIONS.c.project_id == project_id,
+            ANNOTATIONS.c.cancelled,
+            ANNOTATIONS.c.why_not == "skipped",
+            ANNOTATIONS.c.seq.in_(newest),
+        )
+        .group_by(ANNOTATIONS.c.item_id)
+        .having(func.count(func.distinct(ANNOTATIONS.c.annotator_no)) >= SKIPS_TO_GIVE_UP)
+    )
+
+
+def list_unanswerable(session: Session, project_id: int) -> list[uuid.UUID]:
+    rows = session.connection().execute(unanswerable_items(project_id))
+    return sorted(row[0] for row in rows)
+
+
+def selection_of_items(session: Session, project_id: int) -> Iterator[SelectedItem]:
+    """How each item with a task or an annotation was chosen; the first task decides, then the first annotation."""
+    tasks = session.connection().execute(
+        select(TASKS.c.item_id, TASKS.c.selected_by, TASKS.c.propensity)
+        .where(TASKS.c.project_id == project_id, TASKS.c.state != TaskState.INTENT.value)
+        .order_by(TASKS.c.item_id, TASKS.c.round)
+    )
+    chosen: set[uuid.UUID] = set()
+    for item, selected_by, propensity in tasks:
+        if item not in chosen:
+            chosen.add(item)
+            yield SelectedItem(item, selected_by, propensity)
+    rows = session.connection().execute(
+        select(ANNOTATIONS.c.item_id, ANNOTATIONS.c.selected_by)
+        .where(ANNOTATIONS.c.project_id == project_id, ANNOTATIONS.c.source == Source.ELSEWHERE.value)
+        .order_by(ANNOTATIONS.c.seq),
+        execution_options={"yield_per": ROWS_AT_ONCE},
+    )
+    for item, selected_by in rows:
+        if item not in chosen:
+            chosen.add(item)
+            yield SelectedItem(item, selected_by or RANDOM, 1.0)
+
+
+def annotator_statistics(session: Session, project_id: int) -> list[AnnotatorStatistics]:
+    """Everybody who ever answered, by number."""
+    done = _by_annotator(session, project_id, func.count(), ANNOTATIONS.c.counts)
+    skips = _by_annotator(session, project_id, func.count(), ANNOTATIONS.c.cancelled)
+    ignored = _by_annotator(session, project_id, func.count(), ~ANNOTATIONS.c.counts, ~ANNOTATIONS.c.cancelled)
+    seconds = _by_annotator(session, project_id, func.avg(ANNOTATIONS.c.lead_time_s), ANNOTATIONS.c.counts)
+    people = session.connection().execute(
+        select(ANNOTATORS).where(ANNOTATORS.c.project_id == project_id).order_by(ANNOTATORS.c.no)
+    )
+    return [
+        AnnotatorStatistics(
+            no=one.no,
+            alias=one.alias,
+            role=one.role,
+            state=one.state,
+            annotations=int(done.get(one.no, 0)),
+            skips=int(skips.get(one.no, 0)),
+            ignored=int(ignored.get(one.no, 0)),
+            mean_lead_time_s=seconds.get(one.no),
+        )
+        for one in people
+    ]
+
+
+def _by_annotator(session: Session, project_id: int, figure: Any, *where: ColumnElement[bool]) -> dict[int, Any]:
+    rows = session.connection().execute(
+        select(ANNOTATIONS.c.annotator_no, figure)
+        .where(
+            ANNOTATIONS.c.project_id == project_id,
+            ANNOTATIONS.c.source.in_([Source.LABEL_STUDIO.value, Source.ELSEWHERE.value]),
+            *where,
+        )
+        .group_by(ANNOTATIONS.c.annotator_no)
+    )
+    return {int(no): figure for no, figure in rows}
+
+
+def _count(session: Session, statement: Select[Any]) -> int:
+    return int(session.connection().execute(statement).scalar_one())
