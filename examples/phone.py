@@ -52,8 +52,8 @@ class NotTaken(Exception):
     """The server refused a whole request for a reason that sending again cannot cure: a mistake in the app."""
 
 
-class _TryAgain(Exception):
-    """The attempt failed in a way that may pass; `wait_s` is what the server asked for."""
+class TryLater(Exception):
+    """All attempts failed in a way that may pass: the batch is still in the queue. `wait_s` is what the server asked for."""
 
     def __init__(self, why: str, wait_s: float | None = None) -> None:
         super().__init__(why)
@@ -126,6 +126,7 @@ class SignalQueue:
 
         Raises:
             KeyWasRetired: the queue is empty now. NotTaken: the app sends what the server cannot read.
+            TryLater: the server was not reached, or was too busy, in all attempts.
         """
         results: list[Result] = []
         later: list[Signal] = []
@@ -148,7 +149,7 @@ class SignalQueue:
 
     def _send(self, batch: Sequence[Signal]) -> list[Result]:
         attempts = Retrying(
-            retry=retry_if_exception_type(_TryAgain),
+            retry=retry_if_exception_type(TryLater),
             stop=stop_after_attempt(MAX_ATTEMPTS),
             wait=self._pause,
             reraise=True,
@@ -159,7 +160,7 @@ class SignalQueue:
     def _pause(self, state: RetryCallState) -> float:
         """Seconds until the next attempt: what the server asked for, or doubling, with up to a half of it by chance."""
         error = state.outcome.exception() if state.outcome else None
-        asked = error.wait_s if isinstance(error, _TryAgain) else None
+        asked = error.wait_s if isinstance(error, TryLater) else None
         wait_s: float = self.first_wait_s * 2 ** (state.attempt_number - 1) if asked is None else asked
         return min(wait_s * random.uniform(1.0, 1.5), LONGEST_WAIT_S)
 
@@ -171,7 +172,7 @@ class SignalQueue:
         except httpx.TransportError as error:
             # Nobody knows whether the batch was stored: send it again, the ids tell the server what it has.
             self.tally.answers_lost += 1
-            raise _TryAgain(type(error).__name__) from error
+            raise TryLater(type(error).__name__) from error
         return self._read_answer(response, batch)
 
     def _body_of(self, batch: Sequence[Signal]) -> tuple[bytes, dict[str, str]]:
@@ -192,11 +193,11 @@ class SignalQueue:
         if response.status_code == 200:
             results: list[Result] = response.json()["results"]
             if len(results) != len(batch):
-                raise _TryAgain(f"{len(results)} results for {len(batch)} signals")
+                raise TryLater(f"{len(results)} results for {len(batch)} signals")
             return results
         problem = _problem_of(response)
         if response.status_code in WAIT_AND_SEND_AGAIN or problem.get("reason") == "body_incomplete":
-            raise _TryAgain(f"status {response.status_code}", _retry_after_s(response))
+            raise TryLater(f"status {response.status_code}", _retry_after_s(response))
         if response.status_code == 403 and problem.get("reason") == "key_retired":
             self.waiting.clear()
             self.held_for_consent.clear()

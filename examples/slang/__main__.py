@@ -11,13 +11,25 @@ from types import FrameType
 
 import httpx
 
+from examples.phone import KeyWasRetired, NotTaken, TryLater
 from examples.slang.manager import JobFailed, Refused
 from examples.slang.raters import NoSuchProject
 from examples.slang.run import play
 from examples.slang.screen import Screen
-from examples.slang.system import ROOT, DidNotStart, running_system
+from examples.slang.system import ROOT, CommandFailed, DidNotStart, running_system
 
 INTERRUPTED = 130
+EXPECTED = (
+    DidNotStart,
+    CommandFailed,
+    Refused,
+    JobFailed,
+    NoSuchProject,
+    KeyWasRetired,
+    NotTaken,
+    TryLater,
+    httpx.HTTPError,
+)
 HONESTY = (
     "Real: the words and their ratings (vaderSentiment, MIT licence; Hutto & Gilbert, ICWSM 2014). "
     "Simulated: the phones, their people and capture conditions, the personal data in notes, the annotators' accounts."
@@ -40,7 +52,7 @@ def main() -> int:
     except KeyboardInterrupt:
         screen.say("interrupted; everything is stopped, and the next run goes on where this one was")
         return INTERRUPTED
-    except (DidNotStart, Refused, JobFailed, NoSuchProject, httpx.HTTPError) as error:
+    except EXPECTED as error:
         screen.say(f"the demo cannot go on: {error}")
         return 1
     screen.show(findings)

@@ -27,7 +27,7 @@ class JobFailed(Exception):
     """A job ended badly, or did not end in time."""
 
 
-class _Later(Exception):
+class _Later(Refused):
     """The server is busy: the same call may be made again, since each of them is a no-op when repeated."""
 
 

@@ -27,6 +27,10 @@ class DidNotStart(Exception):
     """`flask up` ended, or did not become ready in time."""
 
 
+class CommandFailed(Exception):
+    """A command that had to succeed did not."""
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     """A running Winnow: where it answers, and its HOME."""
@@ -37,14 +41,17 @@ class System:
     def make_key(self, role: str, project: str | None = None) -> str:
         """A new key by `flask keys create`, which prints the key alone on stdout."""
         of_project = ["--project", project] if project else []
-        return self.run_command("keys", "create", "--role", role, *of_project).stdout.strip()
+        made = self.run_command("keys", "create", "--role", role, *of_project)
+        if made.returncode:
+            raise CommandFailed(f"`flask keys create` ended with exit code {made.returncode}: {made.stderr.strip()}")
+        return made.stdout.strip()
 
-    def run_command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run_command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "flask", *arguments],
             cwd=ROOT,
             env=_environment(self.home),
-            check=check,
+            check=False,
             capture_output=True,
             text=True,
         )
