@@ -1,0 +1,1 @@
+"""Clients that use only the public API."""

@@ -1,0 +1,127 @@
+"""Documents say what the code does: every setting, every expected failure and every command stands in them, no link is broken."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from foundation.errors import DomainError
+from foundation.problems import slug_of, status_of
+from foundation.settings import PREFIX, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+DOMAINS = ("foundation", "collector", "labeling", "quality", "exports")
+DOCUMENTS = [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+LONGEST_DECISION = 40
+
+
+def _modules() -> Iterator[str]:
+    for domain in DOMAINS:
+        package = importlib.import_module(domain)
+        for module in pkgutil.walk_packages(package.__path__, f"{domain}."):
+            if not module.name.endswith("__main__"):
+                yield module.name
+
+
+def _errors(root: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
+    for kind in root.__subclasses__():
+        yield kind
+        yield from _errors(kind)
+
+
+def _anchors(document: Path) -> set[str]:
+    """Anchors as they are made from headings: small letters, blanks to dashes, other marks dropped."""
+    headings = HEADING.findall(document.read_text("utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def _commands() -> Iterator[str]:
+    for domain in DOMAINS:
+        try:
+            group = importlib.import_module(f"{domain}.cli")
+        except ModuleNotFoundError:
+            continue
+        commands = getattr(group, "commands", None)
+        if isinstance(commands, click.Group):
+            yield from (f"flask {commands.name} {name}" for name in commands.commands)
+
+
+class TestSettings:
+    @pytest.mark.parametrize("name", sorted(Settings.model_fields))
+    def test_every_setting_has_a_row(self, name: str) -> None:
+        assert f"| `{PREFIX}{name.upper()}` |" in (DOCS / "settings.md").read_text("utf-8")
+
+    def test_no_row_is_of_a_setting_that_is_gone(self) -> None:
+        named = set(re.findall(rf"^\| `{PREFIX}(\w+)` \|", (DOCS / "settings.md").read_text("utf-8"), re.MULTILINE))
+        outside = {"LABEL_STUDIO_VENV"}
+
+        assert named - outside == {name.upper() for name in Settings.model_fields}
+
+
+class TestProblems:
+    def test_every_expected_failure_has_a_section_with_its_status(self) -> None:
+        for module in _modules():
+            importlib.import_module(module)
+        text = (DOCS / "problems.md").read_text("utf-8")
+
+        missing = [
+            f"## {slug_of(kind)} / Status {status_of(kind)}"
+            for kind in set(_errors())
+            if kind.__module__.split(".")[0] in DOMAINS
+            and not re.search(rf"^### {slug_of(kind)}\n+\*\*{status_of(kind)}\*\*", text, re.MULTILINE)
+        ]
+
+        assert not sorted(missing)
+
+
+class TestCommands:
+    def test_every_command_stands_in_the_list(self) -> None:
+        text = (DOCS / "commands.md").read_text("utf-8")
+
+        assert not [command for command in _commands() if f"`{command}" not in text]
+
+    def test_every_command_has_an_example(self) -> None:
+        groups = [importlib.import_module(f"{domain}.cli") for domain in DOMAINS if (ROOT / domain / "cli.py").exists()]
+        commands = [
+            command
+            for group in groups
+            if isinstance(getattr(group, "commands", None), click.Group)
+            for command in group.commands.commands.values()
+        ]
+
+        assert not [command.name for command in commands if "flask " not in (command.help or "")]
+
+
+class TestLinks:
+    @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+    def test_every_link_inside_the_repository_leads_somewhere(self, document: Path) -> None:
+        broken = []
+        for target in LINK.findall(document.read_text("utf-8")):
+            if target.startswith(("http://", "https://", "mailto:")):
+                continue
+            name, _, anchor = target.partition("#")
+            path = (document.parent / name) if name else document
+            if not path.exists() or (anchor and path.suffix == ".md" and anchor not in _anchors(path)):
+                broken.append(target)
+
+        assert not broken
+
+
+class TestDecisions:
+    @pytest.mark.parametrize("decision", sorted((DOCS / "decisions").glob("*.md")), ids=lambda path: path.stem)
+    def test_a_decision_is_short(self, decision: Path) -> None:
+        assert len(decision.read_text("utf-8").splitlines()) <= LONGEST_DECISION
+
+
+class TestReadme:
+    def test_it_names_the_commands_a_newcomer_needs(self) -> None:
+        text = (ROOT / "README.md").read_text("utf-8")
+
+        assert all(command in text for command in ("git clone", "make demo", "make test"))
