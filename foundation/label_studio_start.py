@@ -23,6 +23,7 @@ from foundation.parts import BELONGS_TO
 from foundation.tether import tethered
 
 REQUIREMENTS = ROOT / "requirements-label-studio.txt"
+CACHE = ROOT / ".cache"
 COMPLETE = ".complete"
 SECRETS = ("SECRET_KEY", "LABEL_STUDIO_USERNAME", "LABEL_STUDIO_PASSWORD", "LABEL_STUDIO_USER_TOKEN")
 THREADS = 8
@@ -53,7 +54,7 @@ def installed(environment: Mapping[str, str]) -> Path:
         return Path(named).absolute()
     venv = ROOT / ".venv-label-studio"
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    with _alone(venv.with_name(f"{venv.name}.lock")):
+    with _alone("label-studio"):
         if not _is_complete(venv, wanted):
             _say("installing Label Studio, once")
             shutil.rmtree(venv, ignore_errors=True)
@@ -66,9 +67,8 @@ def installed(environment: Mapping[str, str]) -> Path:
 
 def migrated_template(venv: Path) -> Path:
     """A data folder with an empty, migrated database: the migrations take minutes, a copy takes none."""
-    template = ROOT / ".cache" / f"label-studio-{_version(venv)}"
-    template.parent.mkdir(exist_ok=True)
-    with _alone(template.with_name(f"{template.name}.lock")):
+    template = CACHE / f"label-studio-{_version(venv)}"
+    with _alone(template.name):
         if not _is_complete(template, "migrated"):
             _say("making Label Studio's database, once")
             shutil.rmtree(template, ignore_errors=True)
@@ -113,8 +113,10 @@ def _run(command: list[str], environment: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    with lock.open("w") as file:
+def _alone(name: str) -> Iterator[None]:
+    """Waits until nobody else on this checkout does the same."""
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

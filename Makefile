@@ -1,0 +1,60 @@
+# The same words on a laptop and in CI. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+ALLOWED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do $$one -c '$(ALLOWED)' 2>/dev/null && echo $$one && break; done)
+BIN := .venv/bin
+READY := .venv/.complete
+PACKAGES := foundation collector labeling quality exports
+LOCKED := --universal --generate-hashes --no-header --no-annotate
+CODE := $(PACKAGES) tests bench examples $(wildcard wsgi.py migrations)
+
+.PHONY: help setup demo test quick run check docs bench lock clean
+
+help:  ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(READY)  ## everything the other commands need, in .venv; no root, again only when the requirements change
+
+$(READY): requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "error: Winnow needs Python 3.11, 3.12 or 3.13; name one with: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -c '$(ALLOWED)' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet "$$(sed -n 's/^\(uv==[0-9.]*\).*/\1/p' requirements-dev.txt)"
+	$(BIN)/python -m uv pip sync --quiet --python $(BIN)/python requirements-dev.txt
+	@touch $@
+
+demo: setup  ## the whole way on real input: from phones to a training set, a few minutes
+	$(BIN)/python -m examples.slang
+
+test: setup  ## all tests, with a real PostgreSQL, Valkey and Label Studio
+	$(BIN)/python -m pytest
+
+quick: setup  ## the tests that end within seconds
+	$(BIN)/python -m pytest -m "not slow"
+
+run: setup  ## the embedded system until Ctrl-C
+	$(BIN)/flask up
+
+check: setup  ## format, lint, types, import rules, docs
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory docs
+
+docs: setup  ## the examples in docstrings, and that all is documented
+	$(BIN)/python -m pytest --quiet --doctest-modules $(PACKAGES) tests/architecture
+
+bench: setup  ## benchmarks, a JSON line each, kept in bench/results; one of them: make bench ONLY=name
+	$(BIN)/python -m bench $(ONLY)
+
+lock: setup  ## freeze the newest dependencies that resolve together, with their hashes
+	$(BIN)/uv pip compile --quiet $(LOCKED) --upgrade pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet $(LOCKED) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet $(LOCKED) --upgrade requirements-label-studio.in -o requirements-label-studio.txt
+
+clean:  ## forget the caches and what the tools installed, but no HOME with signals in it
+	rm -rf .venv .venv-label-studio .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
