@@ -72,26 +72,26 @@ class RowShaper:
         self._version = plan.version
         self._split = split
 
-    def shape(self, batch: pa.RecordBatch, position: int) -> dict[str, pa.Table]:
+    def shape(self, batch: pa.RecordBatch, position: int) -> dict[str, pa.RecordBatch]:
         """The batch's kept rows for each side that has some.
 
         Args:
             batch: the columns of the version except `split_group`; types that can be cast to those of the version.
             position: how many candidates came before.
         """
-        import numpy as np
+        import pyarrow as pa
 
         span = slice(position, position + batch.num_rows)
         codes = self._split.codes[span]
         whole = self._cast(batch, self._split.leaders[span])
         shaped = {}
         for code, side in enumerate(SIDES):
-            places = np.flatnonzero(codes == code)
-            if len(places):
-                shaped[str(side)] = whole if len(places) == len(codes) else whole.take(places)
+            here = codes == code
+            if here.any():
+                shaped[str(side)] = whole if here.all() else whole.filter(pa.array(here))
         return shaped
 
-    def _cast(self, batch: pa.RecordBatch, leaders: npt.NDArray[np.uint32]) -> pa.Table:
+    def _cast(self, batch: pa.RecordBatch, leaders: npt.NDArray[np.uint32]) -> pa.RecordBatch:
         import pyarrow as pa
 
         columns = []
@@ -100,7 +100,7 @@ class RowShaper:
                 columns.append(group_names(leaders, seed=self._split.seed, version=self._version))
             else:
                 columns.append(self._column(batch.column(field.name), field))
-        return pa.Table.from_arrays(columns, schema=self._schema)
+        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
     def _column(self, values: pa.Array, field: Any) -> pa.Array:
         import pyarrow.compute as pc

@@ -15,8 +15,39 @@ from exports.plan import SIGNAL_COLUMNS, VersionPlan, target_columns
 from exports.splits import SIDES
 
 CONFORMS_TO: Final = "http://mlcommons.org/croissant/1.1"
-PARQUET: Final = "application/vnd.apache.parquet"
+PARQUET: Final = "application/x-parquet"  # the name that mlcroissant reads
 LICENSE: Final = "Only for the purpose stated in the description; see README.md"
+CROISSANT_WORDS: Final = (
+    "arrayShape",
+    "citeAs",
+    "column",
+    "containedIn",
+    "equivalentProperty",
+    "extract",
+    "field",
+    "fileObject",
+    "fileProperty",
+    "fileSet",
+    "format",
+    "includes",
+    "isArray",
+    "isLiveDataset",
+    "jsonPath",
+    "key",
+    "md5",
+    "parentField",
+    "path",
+    "recordSet",
+    "references",
+    "regex",
+    "repeated",
+    "replace",
+    "samplingRate",
+    "separator",
+    "source",
+    "subField",
+    "transform",
+)
 CONTEXT: Final[Mapping[str, Any]] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -30,14 +61,7 @@ CONTEXT: Final[Mapping[str, Any]] = {
     "examples": {"@id": "cr:examples", "@type": "@json"},
     "description": {"@container": "@language"},
     "name": {"@container": "@language"},
-    **{
-        name: f"cr:{name}"
-        for name in (
-            "arrayShape citeAs column containedIn equivalentProperty extract field fileObject fileProperty fileSet "
-            "format includes isArray isLiveDataset jsonPath key md5 parentField path recordSet references regex "
-            "repeated replace samplingRate separator source subField transform"
-        ).split()
-    },
+    **{name: f"cr:{name}" for name in CROISSANT_WORDS},
 }
 DATA_TYPES: Final = {"float64": "sc:Float", "int64": "sc:Integer", "bool": "sc:Boolean", "string": "sc:Text"}
 SIGNAL_COLUMN_TYPES: Final = {"weight": "sc:Float", "n_signals": "sc:Integer"}

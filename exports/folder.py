@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,9 +145,7 @@ def _write_rows(
 
     schema, coded = arrow_schema(plan), coded_columns(plan)
     writers = {
-        str(side): ShardedWriter(
-            folder, side, schema, coded=coded, limits=limits, on_group=lambda group, side=side: count(side, group)
-        )
+        str(side): ShardedWriter(folder, side, schema, coded=coded, limits=limits, on_group=partial(count, str(side)))
         for side in SIDES
     }
     try:

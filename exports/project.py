@@ -254,7 +254,7 @@ def _gates(reader: _Reader, given: Any, questions: Sequence[str]) -> tuple[GateR
             else:
                 reader.fault(pointer, "not_in_list", "must be pass")
         elif name in UNMEASURED_GATES:
-            bounds = (1.0, math.inf) if name == "k" else (0.0, 1.0)
+            bounds = (1, 10**6) if name == "k" else (0, 1)
             threshold = reader.number(rule, pointer, bounds)
             rules += [UnmeasuredGate(name, threshold)] if threshold is not None else []
         else:

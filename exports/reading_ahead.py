@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -19,7 +19,7 @@ class _Ended(Generic[T]):
     error: BaseException | None
 
 
-def read_ahead(source: Iterable[T]) -> Iterator[T]:
+def read_ahead(source: Iterable[T]) -> Generator[T, None, None]:
     """Yields what the source yields, in its order; the source's error is raised here.
 
     The source is read in one thread of its own. Close the iterator (or read it to its end) to end the thread.

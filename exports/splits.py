@@ -1,7 +1,7 @@
 """Splits candidates into train, validation and test so that nothing leaks: groups, frozen sides, what is left out.
 
-The side of a fresh group is a function of the seed and the group alone: the first 64 bits of a SHA-256 against the
-cumulative shares. It needs no list of groups, stays when items are added, and is the same on any machine. Only two
+The side of a fresh group is a function of the seed and the group alone: the first 64 bits of a SHA-256 of both against
+the cumulative shares. It needs no list of groups, stays when items are added, and is the same on any machine. Only two
 things look at a whole group: sides frozen by earlier versions, and whether anything in it was chosen at random.
 
 Candidates arrive as Arrow batches in the order of their items. What is kept of each is a few numbers, and groups are
@@ -48,6 +48,7 @@ SIDES: Final = tuple(Side)
 REASONS: Final = tuple(LeftOut)
 FIRST_REASON: Final = len(SIDES)
 NOT_FROZEN: Final = 255
+SUBJECT_START: Final = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -101,17 +102,16 @@ class Split:
 class Splitter:
     """Takes candidates batch by batch, in the order of `item` (bytes ascending), and answers with a `Split`.
 
-    Columns of a batch: `item`, `near_set` (the item itself for a set of one), `subject` (the only subject who sent the
-    item; null when several did or nobody knows; text or number), `frozen` (side of the first version that held the
-    item, or null), `random` (was it chosen at random?).
+    Columns of a batch: `item`, `near_set` (the item itself, or null, for a set of one), `subject` (the only subject who
+    sent the item; null when several did or nobody knows; text or number), `frozen` (side of the first version that
+    held the item, or null), `random` (was it chosen at random?).
     """
 
     def __init__(self, shares: Shares, *, seed: str) -> None:
         self._shares = shares
         self._seed = seed
-        self._set_salt = _salt(seed, "near-duplicate set")
-        self._subject_salt = _salt(seed, "subject")
         self._items = OrderedItems()
+        self._has_larger_sets = False
         self._sets: list[Keys] = []
         self._subjects: list[Keys] = []
         self._frozen: list[Codes] = []
@@ -122,9 +122,12 @@ class Splitter:
         import numpy as np
         import pyarrow as pa
 
-        self._items.add(batch.column("item"))
-        self._sets.append(_keys(batch.column("near_set"), self._set_salt))
-        self._subjects.append(_repeated_keys(batch.column("subject"), self._subject_salt))
+        items = batch.column("item").cast(pa.string())
+        self._items.add(items)
+        sets = batch.column("near_set").cast(pa.string()).fill_null(items)
+        self._has_larger_sets = self._has_larger_sets or not sets.equals(items)
+        self._sets.append(short_keys(sets))
+        self._subjects.append(_subject_keys(batch.column("subject")))
         places = pa.compute.index_in(batch.column("frozen").cast(pa.string()), pa.array([str(s) for s in SIDES]))
         self._frozen.append(places.fill_null(NOT_FROZEN).to_numpy(zero_copy_only=False).astype(np.uint8))
         self._random.append(batch.column("random").cast(pa.bool_()).fill_null(False).to_numpy(zero_copy_only=False))
@@ -135,11 +138,37 @@ class Splitter:
 
         sets, subjects = _joined(self._sets, np.uint64), _joined(self._subjects, np.uint64)
         frozen, random = _joined(self._frozen, np.uint8), _joined(self._random, np.bool_)
-        groups, in_shared_sets = _group_keys(sets, subjects)
-        codes, leaders, broken_groups = _assign(groups, frozen, random, self._shares)
+        if self._has_larger_sets:
+            groups, in_shared_sets = _group_keys(sets, subjects)
+        else:
+            groups, in_shared_sets = np.where(subjects > 0, subjects, sets), np.empty(0, dtype=np.int64)
+        del subjects
+        codes, leaders, broken_groups = self._assign(groups, frozen, random)
         broken_sets = _count_on_two_sides(sets[in_shared_sets], codes[in_shared_sets])
         leakage = Leakage(near_duplicate_sets=broken_sets, split_groups=broken_groups)
         return Split(codes, leaders, self._items.sha256(), leakage, self._seed)
+
+    def _assign(
+        self, groups: Keys, frozen: Codes, random: npt.NDArray[np.bool_]
+    ) -> tuple[Codes, npt.NDArray[np.uint32], int]:
+        """Codes and leaders as in `Split`, and how many groups ended on two sides."""
+        import numpy as np
+
+        codes = np.empty(len(groups), dtype=np.uint8)
+        leaders = np.zeros(len(groups), dtype=np.uint32)
+        on_two_sides = 0
+        for places in _parts(groups):
+            keys, member_of = np.unique(groups[places], return_inverse=True)
+            home = _fresh_sides(_group_hashes(keys, self._seed), self._shares)
+            home[~_any(member_of, random[places], len(keys))] = SIDES.index(Side.TRAIN)
+            _follow_frozen(home, member_of, frozen[places], places)
+            codes[places] = _member_codes(home[member_of], frozen[places], random[places])
+            kept = codes[places] < FIRST_REASON
+            on_two_sides += _count_on_two_sides(groups[places[kept]], codes[places[kept]])
+            first = np.zeros(len(keys), dtype=np.int64)
+            first[member_of[kept][::-1]] = places[kept][::-1]
+            leaders[places] = first[member_of]
+        return codes, leaders, on_two_sides
 
 
 class OrderedItems:
@@ -159,8 +188,7 @@ class OrderedItems:
         if items.null_count or not ascending or (self._last is not None and first.encode() <= self._last.encode()):
             raise ValueError("items must come once each, in ascending order of their bytes")
         self._last = items[-1].as_py()
-        start, end = _text_bounds(items)
-        self._digest.update(memoryview(items.buffers()[2])[start:end] if end > start else b"")
+        self._digest.update(_text_bytes(items))
 
     def sha256(self) -> str:
         return self._digest.copy().hexdigest()
@@ -182,12 +210,7 @@ def group_names(leaders: npt.NDArray[np.uint32], *, seed: str, version: str) -> 
     import numpy as np
 
     key = int.from_bytes(hashlib.sha256(f"{seed}\0{version}\0split group".encode()).digest()[:8], "big")
-    mixed = leaders.astype(np.uint64)
-    mixed *= np.uint64(0x9E3779B97F4A7C15)
-    mixed += np.uint64(key)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return _hexadecimal(mixed ^ (mixed >> np.uint64(31)))
+    return _hexadecimal(_mixed(leaders.astype(np.uint64) + np.uint64(key)))
 
 
 def _hexadecimal(numbers: Keys) -> pa.Array:
@@ -200,39 +223,79 @@ def _hexadecimal(numbers: Keys) -> pa.Array:
     return pa.StringArray.from_buffers(len(numbers), pa.py_buffer(offsets), pa.py_buffer(digits))
 
 
-def _salt(seed: str, purpose: str) -> bytes:
-    """Sixteen bytes: with a UUID as text behind them a hash still takes one block."""
-    return hashlib.sha256(f"{seed}\0{purpose}".encode()).digest()[:16]
+def short_keys(texts: pa.Array, *, start: int = 0) -> Keys:
+    """64 bits for each text, to tell texts apart cheaply.
+
+    The text's bytes, filled up with zeros, are taken eight at a time as little-endian numbers and mixed in one after
+    the other, starting from `start` and the length (splitmix64, as in `group_names`). Two names that collide by
+    chance (one in 2**64 a pair) become one group, which leaks nothing.
+
+    Args:
+        texts: an Arrow string array without nulls, shape (n,).
+
+    Returns:
+        Shape (n,).
+    """
+    import numpy as np
+
+    offsets = np.frombuffer(texts.buffers()[1], dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    lengths = np.diff(offsets)
+    content = np.frombuffer(_text_bytes(texts), dtype=np.uint8)
+    keys = np.empty(len(texts), dtype=np.uint64)
+    for length in np.unique(lengths).tolist():
+        places = np.flatnonzero(lengths == length)
+        words = np.zeros((len(places), -(-length // 8) * 8), dtype=np.uint8)
+        if len(places) == len(texts):
+            words[:, :length] = content.reshape(len(texts), length)
+        else:
+            words[:, :length] = content[(offsets[places] - offsets[0])[:, None] + np.arange(length)]
+        mixed: Keys = np.full(len(places), start + length, dtype=np.uint64)
+        for word in words.view("<u8").T:
+            mixed = _mixed(mixed + word)
+        keys[places] = mixed
+    return keys
 
 
-def _keys(names: pa.Array, salt: bytes) -> Keys:
-    """First 64 bits of SHA-256(salt + name), big-endian; shape (names,)."""
+def _mixed(numbers: Keys) -> Keys:
+    """A permutation of 64 bits: one step of splitmix64."""
+    import numpy as np
+
+    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _subject_keys(subjects: pa.Array) -> Keys:
+    """Keys of subjects, from numbers or from texts; a null is 0, which no subject gets; shape (subjects,)."""
     import numpy as np
     import pyarrow as pa
 
-    sha256 = hashlib.sha256
-    found = b"".join([sha256(salt + name).digest()[:8] for name in names.cast(pa.binary()).to_pylist()])
+    known = subjects.is_valid().to_numpy(zero_copy_only=False)
+    if pa.types.is_integer(subjects.type) or pa.types.is_null(subjects.type):
+        numbers = subjects.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False).astype(np.uint64)
+        keys = _mixed(numbers + np.uint64(SUBJECT_START))
+    else:
+        keys = short_keys(subjects.cast(pa.string()).fill_null(""), start=SUBJECT_START)
+    return np.where(known, np.maximum(keys, np.uint64(1)), np.uint64(0))
+
+
+def _group_hashes(keys: Keys, seed: str) -> Keys:
+    """First 64 bits of SHA-256(seed NUL key), key and result big-endian; shape (keys,)."""
+    import numpy as np
+
+    sha256, salt, names = hashlib.sha256, f"{seed}\0".encode(), keys.astype(">u8").tobytes()
+    found = b"".join([sha256(salt + names[at : at + 8]).digest()[:8] for at in range(0, len(names), 8)])
     return np.frombuffer(found, dtype=">u8").astype(np.uint64)
 
 
-def _repeated_keys(names: pa.Array, salt: bytes) -> Keys:
-    """As `_keys`, each different name hashed once; a null is 0, which no name gets."""
+def _text_bytes(texts: pa.Array) -> memoryview:
+    """The bytes of all texts one after the other."""
     import numpy as np
-    import pyarrow as pa
 
-    encoded = names.cast(pa.string()).dictionary_encode()
-    known = np.append(np.maximum(_keys(encoded.dictionary, salt), np.uint64(1)), np.uint64(0))
-    places = encoded.indices.fill_null(len(known) - 1).to_numpy(zero_copy_only=False)
-    return known[places]
-
-
-def _text_bounds(texts: pa.Array) -> tuple[int, int]:
-    import numpy as np
-    import pyarrow as pa
-
-    width = np.int64 if pa.types.is_large_string(texts.type) else np.int32
-    offsets = np.frombuffer(texts.buffers()[1], dtype=width)
-    return int(offsets[texts.offset]), int(offsets[texts.offset + len(texts)])
+    offsets = np.frombuffer(texts.buffers()[1], dtype=np.int32)
+    start, end = int(offsets[texts.offset]), int(offsets[texts.offset + len(texts)])
+    return memoryview(texts.buffers()[2] or b"")[start:end]
 
 
 def _joined(chunks: list[Any], dtype: Any) -> Any:
@@ -267,37 +330,14 @@ def _group_keys(sets: Keys, subjects: Keys) -> tuple[Keys, Positions]:
     groups = np.empty_like(sets)
     shared = []
     for places in _parts(sets):
-        _, place_in_set, sizes = np.unique(sets[places], return_inverse=True, return_counts=True)
+        names, place_in_set, sizes = np.unique(sets[places], return_inverse=True, return_counts=True)
         senders = subjects[places]
-        sole = np.zeros(len(sizes), dtype=np.uint64)
-        sole[place_in_set] = senders
-        sole[place_in_set[senders != sole[place_in_set]]] = 0
-        by_subject = sole[place_in_set]
-        groups[places] = np.where(by_subject > 0, by_subject, sets[places])
+        key = np.zeros(len(sizes), dtype=np.uint64)
+        key[place_in_set] = senders
+        key[place_in_set[senders != key[place_in_set]]] = 0
+        groups[places] = np.where(key > 0, key, names)[place_in_set]
         shared.append(places[sizes[place_in_set] > 1])
     return groups, np.concatenate(shared)
-
-
-def _assign(
-    groups: Keys, frozen: Codes, random: npt.NDArray[np.bool_], shares: Shares
-) -> tuple[Codes, npt.NDArray[np.uint32], int]:
-    import numpy as np
-
-    codes = np.empty(len(groups), dtype=np.uint8)
-    leaders = np.zeros(len(groups), dtype=np.uint32)
-    on_two_sides = 0
-    for places in _parts(groups):
-        keys, member_of = np.unique(groups[places], return_inverse=True)
-        home = _fresh_sides(keys, shares)
-        home[~_any(member_of, random[places], len(keys))] = SIDES.index(Side.TRAIN)
-        _follow_frozen(home, member_of, frozen[places], places)
-        codes[places] = _member_codes(home[member_of], frozen[places], random[places])
-        kept = codes[places] < FIRST_REASON
-        on_two_sides += _count_on_two_sides(groups[places[kept]], codes[places[kept]])
-        first = np.zeros(len(keys), dtype=np.int64)
-        first[member_of[kept][::-1]] = places[kept][::-1]
-        leaders[places] = first[member_of]
-    return codes, leaders, on_two_sides
 
 
 def _fresh_sides(keys: Keys, shares: Shares) -> Codes:

@@ -6,7 +6,7 @@ Compression, encodings and the pages are fixed here; the library's own version i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,30 +54,22 @@ class ShardedWriter:
     ) -> None:
         self._folder, self._side, self._schema = folder, side, schema
         self._coded, self._on_group, self._limits = list(coded), on_group, limits
-        self._waiting: list[pa.Table] = []
+        self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = self._waiting_bytes = 0
         self._file: HashingFile | None = None
         self._parquet: Any = None
         self._groups_in_shard = 0
         self._shards: list[FileEntry] = []
 
-    def add(self, rows: pa.Table) -> None:
+    def add(self, rows: pa.RecordBatch) -> None:
         """Takes rows in the version's schema; writes every row group that is full."""
-        import numpy as np
-
-        ends = np.cumsum(_row_bytes(rows))
-        start = 0
-        while start < len(rows):
-            stop = self._stop(ends, start)
-            if stop == start:
-                self._write_group()
-                continue
-            self._waiting.append(rows.slice(start, stop - start))
-            self._waiting_rows += stop - start
-            self._waiting_bytes += int(ends[stop - 1] - (ends[start - 1] if start else 0))
-            start = stop
-            if self._waiting_rows == self._limits.row_group_rows:
-                self._write_group()
+        total = _size_bytes(rows)
+        if self._has_room(len(rows), total):
+            self._put(rows, total)
+        else:
+            self._add_in_pieces(rows)
+        if self._waiting_rows == self._limits.row_group_rows:
+            self._write_group()
 
     def close(self) -> list[FileEntry]:
         """Writes what waits, gives the shards their names, and returns them; a side without rows has no file."""
@@ -98,21 +90,38 @@ class ShardedWriter:
             self._parquet.close()
             self._file.close()
 
-    def _stop(self, ends: npt.NDArray[np.int64], start: int) -> int:
-        """End of the rows that still fit into the waiting group; one row always fits into an empty group."""
+    def _has_room(self, rows: int, size_bytes: int) -> bool:
+        return (
+            self._waiting_rows + rows <= self._limits.row_group_rows
+            and self._waiting_bytes + size_bytes <= self._limits.row_group_bytes
+        )
+
+    def _put(self, rows: pa.RecordBatch, size_bytes: int) -> None:
+        self._waiting.append(rows)
+        self._waiting_rows += len(rows)
+        self._waiting_bytes += size_bytes
+
+    def _add_in_pieces(self, rows: pa.RecordBatch) -> None:
+        """Cuts the batch where a row group is full; one row always fits into an empty group."""
         import numpy as np
 
-        before = int(ends[start - 1]) if start else 0
-        room = self._limits.row_group_bytes - self._waiting_bytes
-        by_bytes = int(np.searchsorted(ends, before + room, side="right"))
-        by_rows = start + self._limits.row_group_rows - self._waiting_rows
-        least = start if self._waiting_rows else start + 1
-        return max(least, min(by_bytes, by_rows, len(ends)))
+        ends = np.cumsum(_row_bytes(rows))
+        start, before = 0, 0
+        while start < len(rows):
+            room = before + self._limits.row_group_bytes - self._waiting_bytes
+            by_bytes = int(np.searchsorted(ends, room, side="right"))
+            by_rows = start + self._limits.row_group_rows - self._waiting_rows
+            stop = max(start if self._waiting_rows else start + 1, min(by_bytes, by_rows, len(rows)))
+            if stop == start:
+                self._write_group()
+                continue
+            self._put(rows.slice(start, stop - start), int(ends[stop - 1]) - before)
+            start, before = stop, int(ends[stop - 1])
 
     def _write_group(self) -> None:
         import pyarrow as pa
 
-        group = pa.concat_tables(self._waiting).combine_chunks()
+        group = pa.Table.from_batches(self._waiting).combine_chunks()
         self._waiting.clear()
         self._open_shard_for(self._waiting_bytes)
         self._parquet.write_table(group, row_group_size=len(group))
@@ -157,14 +166,30 @@ class ShardedWriter:
         return f"data/{self._side}-{len(self._shards):05d}.part"
 
 
-def _row_bytes(rows: pa.Table) -> npt.NDArray[np.int64]:
+def _size_bytes(rows: pa.RecordBatch) -> int:
+    """Bytes of all rows before compression: the sum of `_row_bytes`."""
+    total: int = len(rows) * rows.num_columns * VALUE_BYTES
+    for offsets in _offsets(rows):
+        total += int(offsets[-1]) - int(offsets[0])
+    return total
+
+
+def _row_bytes(rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
     """Bytes of each row before compression; shape (rows,)."""
     import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
     total = np.full(len(rows), rows.num_columns * VALUE_BYTES, dtype=np.int64)
-    for column in rows.columns:
-        if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
-            total += pc.binary_length(column).fill_null(0).to_numpy()
+    for offsets in _offsets(rows):
+        total += np.diff(offsets)
     return total
+
+
+def _offsets(rows: pa.RecordBatch) -> Iterator[npt.NDArray[np.int32]]:
+    """Where the values of each text column begin and end; shape (rows + 1,)."""
+    import numpy as np
+    import pyarrow as pa
+
+    for column in rows.columns:
+        if pa.types.is_string(column.type) and len(rows):
+            offsets = np.frombuffer(column.buffers()[1], dtype=np.int32)
+            yield offsets[column.offset : column.offset + len(rows) + 1]
