@@ -3,7 +3,8 @@
 Copy it, or read it as a list of what an app in the field has to do:
 
 1. Give each signal its id when it is captured, never when it is sent: sending again is then harmless (`replayed`).
-2. Stamp `Winnow-Sent-At` at each attempt, with the device's own clock, however wrong: Winnow corrects it.
+2. Stamp `Winnow-Sent-At` at each attempt, with the device's own clock, however wrong: Winnow corrects it. Where the
+   device has not been restarted since, stamp each signal's `age_ms` too, by the clock that only counts up.
 3. Send whole bodies with a Content-Length, so that a connection that is cut is seen (`body_incomplete`).
 4. Wait as `Retry-After` says, else longer each time, with some chance in it, so that not all phones return together.
 5. Compare the number of results with the number sent, and drop a signal from the queue only when its result says so.
@@ -98,6 +99,7 @@ class SignalQueue:
         client: has the server's address and the ingest key.
         project: the project's name.
         clock: the device's clock, in UTC; it may be wrong.
+        age_ms: how long ago a signal was captured, by the clock that only counts up; None where that is not known.
         consent: goes along in each batch where the app has not recorded it by a call of its own.
         first_wait_s: the first pause after a failure; each further one doubles.
     """
@@ -107,6 +109,7 @@ class SignalQueue:
     packing: Packing = Packing.GZIP
     max_batch: int = MAX_BATCH
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    age_ms: Callable[[Signal], int] | None = None
     consent: dict[str, Any] | None = None
     first_wait_s: float = FIRST_WAIT_S
     tally: Tally = field(default_factory=Tally)
@@ -176,6 +179,8 @@ class SignalQueue:
         return self._read_answer(response, batch)
 
     def _body_of(self, batch: Sequence[Signal]) -> tuple[bytes, dict[str, str]]:
+        if self.age_ms is not None:
+            batch = [{**signal, "age_ms": self.age_ms(signal)} for signal in batch]
         if self.consent is None:
             media_type = "application/x-ndjson"
             body = b"".join(json.dumps(signal).encode() + b"\n" for signal in batch)

@@ -51,7 +51,8 @@ class ConsentCall(StrEnum):
 class SimulatedPhone:
     """One device of one person.
 
-    `clock_error` is what its clock is ahead of the true time. `mended` are sent after an update of the app, in place of
+    `clock_error` is what its clock is ahead of the true time; where it `has_run_through` since the first capture, the app
+    also knows how long ago each one was. `mended` are sent after an update of the app, in place of
     those among `signals` (`malformed` of them) that an earlier release of the app spoiled.
     """
 
@@ -62,6 +63,7 @@ class SimulatedPhone:
     consent: ConsentCall = ConsentCall.OF_ITS_OWN
     packing: Packing = Packing.GZIP
     is_lossy: bool = False
+    has_run_through: bool = False
     signals: list[Signal] = field(default_factory=list)
     mended: list[Signal] = field(default_factory=list)
     malformed: int = 0
@@ -131,6 +133,7 @@ def _make_phone(number: int, began_at: datetime, chance: random.Random) -> Simul
         phone.consent = ConsentCall.NEVER
     elif number % 3 == 0:
         phone.consent = ConsentCall.WITH_THE_BATCH
+    phone.has_run_through = number % 4 == 1
     phone.is_lossy = number >= PHONES - LOSSY_PHONES
     return phone
 
@@ -156,6 +159,7 @@ def _capture(
     return {
         "id": str(uuid.uuid5(IDS, f"{phone.number}/{text}/{occasion}")),
         "subject": phone.subject,
+        "device": f"device-{phone.number:03d}",
         "captured_at": seen_at.astimezone(timezone(timedelta(hours=hours))).isoformat(timespec="milliseconds"),
         "payload": payload,
         "context": context,

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from examples.phone import NotTaken, SignalQueue, Tally
+from examples.phone import NotTaken, Signal, SignalQueue, Tally
 from examples.slang.fleet import ConsentCall, SimulatedPhone
 from examples.slang.memory import Memory
 from examples.slang.mishaps import LossyTransport
@@ -51,7 +51,8 @@ def _send(phone: SimulatedPhone, url: str, key: str, memory: Memory) -> SignalQu
             client,
             PROJECT,
             packing=phone.packing,
-            clock=lambda: datetime.now(UTC) + phone.clock_error,
+            clock=lambda: _now_on(phone),
+            age_ms=(lambda signal: _age_ms(phone, signal)) if phone.has_run_through else None,
             first_wait_s=FIRST_WAIT_S,
         )
         agreed = _consent_of(phone, memory)
@@ -68,6 +69,15 @@ def _send(phone: SimulatedPhone, url: str, key: str, memory: Memory) -> SignalQu
         queue.add(phone.mended)
         queue.flush()
     return queue
+
+
+def _now_on(phone: SimulatedPhone) -> datetime:
+    return datetime.now(UTC) + phone.clock_error
+
+
+def _age_ms(phone: SimulatedPhone, signal: Signal) -> int:
+    """A real phone subtracts two readings of its monotonic clock; here the known error does the same."""
+    return round((_now_on(phone) - datetime.fromisoformat(signal["captured_at"])) / timedelta(milliseconds=1))
 
 
 def _consent_of(phone: SimulatedPhone, memory: Memory) -> dict[str, Any]:
