@@ -1,0 +1,34 @@
+"""Exports' part of the project file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlmodel import Session
+
+from exports.project import parse_export
+from foundation.errors import Fault
+from labeling.project import parse_labeling
+
+
+class ExportsSection:
+    """How the project file's `export` is read."""
+
+    keys = ("export",)
+
+    def check(self, body: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[Sequence[Fault], Sequence[str]]:
+        labeling, _ = parse_labeling(body.get("labeling"), body.get("questions"), fields)
+        parsed, faults = parse_export(body.get("export") or {}, list(labeling.questions))
+        return faults, parsed.not_in_effect()
+
+    def breaks(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[str]:
+        """What scripts that read versions would stumble over."""
+        before, after = (set((body.get("export") or {}).get("targets", [])) for body in (old, new))
+        return [f"target {name} is no longer exported" for name in sorted(before - after)]
+
+    def judge(self, session: Session, project_id: int, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        """Export rules may change at any time: each version keeps the revision it was built from."""
+
+
+SECTION = ExportsSection()

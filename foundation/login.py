@@ -1,0 +1,112 @@
+"""The pages' door: a key typed once becomes a signed cookie; forms carry a token that only our own pages know."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable
+from hmac import compare_digest
+
+from flask import Blueprint, current_app, redirect, render_template, request, session
+from flask.typing import ResponseReturnValue
+from sqlalchemy import text
+
+from foundation.database import unit_of_work, utc_now
+from foundation.errors import Forbidden, KeyRetired, NotFound, Unauthorized
+from foundation.guards import READERS
+from foundation.keys import Caller, Key, Role, caller_of
+from foundation.web import Call, services_of
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+blueprint = Blueprint("login", __name__, template_folder="templates")
+
+
+def page(view: Callable[[Call], str]) -> Callable[..., ResponseReturnValue]:
+    """A page of one project behind the log-in; who is not logged in is led to the door."""
+
+    def guarded(project: str) -> ResponseReturnValue:
+        caller = logged_in()
+        if caller is None:
+            return redirect("/")
+        services = services_of(current_app)
+        with unit_of_work(services.database, read_only=True) as database_session:
+            project_id = services.find_project(database_session, project)
+        if project_id is None or caller.project_id not in {None, project_id}:
+            raise NotFound("there is no such project here")
+        call = Call(services, caller, project, project_id, None, utc_now())
+        return view(call), 200, PAGE_HEADERS
+
+    guarded.__name__, guarded.__doc__ = view.__name__, view.__doc__
+    return guarded
+
+
+@blueprint.get("/")
+def door() -> ResponseReturnValue:
+    """The log-in, or, once inside, the projects."""
+    caller = logged_in()
+    if caller is None:
+        return render_template("login.html", csrf=csrf_token(), wrong=False), 200, PAGE_HEADERS
+    return render_template("projects.html", csrf=csrf_token(), projects=_projects_of(caller)), 200, PAGE_HEADERS
+
+
+@blueprint.post("/")
+def enter() -> ResponseReturnValue:
+    """Takes a read, manage or admin key."""
+    check_csrf()
+    services = services_of(current_app)
+    services.limiter.count_request("log-in", request.remote_addr or "", "")
+    try:
+        with unit_of_work(services.database, read_only=True) as database_session:
+            caller = caller_of(database_session, request.form.get("key", "").strip())
+    except (Unauthorized, KeyRetired):
+        return render_template("login.html", csrf=csrf_token(), wrong=True), 401, PAGE_HEADERS
+    if caller.role not in READERS:
+        return render_template("login.html", csrf=csrf_token(), wrong=True), 403, PAGE_HEADERS
+    session.clear()
+    session["key"] = str(caller.key_id)
+    return redirect("/", 303)
+
+
+@blueprint.post("/leave")
+def leave() -> ResponseReturnValue:
+    check_csrf()
+    session.clear()
+    return redirect("/", 303)
+
+
+def logged_in() -> Caller | None:
+    """Who the cookie says it is, while the key is still good."""
+    held = session.get("key")
+    if not held:
+        return None
+    with unit_of_work(services_of(current_app).database, read_only=True) as database_session:
+        key = database_session.get(Key, uuid.UUID(held))
+        if key is None or key.retired_at is not None:
+            return None
+        return Caller(key.id, Role(key.role), key.project_id)
+
+
+def csrf_token() -> str:
+    """This session's token for forms."""
+    return str(session.setdefault("csrf", secrets.token_urlsafe(16)))
+
+
+def check_csrf() -> None:
+    """Raises Forbidden unless the form came from a page of ours."""
+    sent = request.form.get("csrf", "")
+    if not compare_digest(sent.encode(), str(session.get("csrf", "")).encode()) or not sent:
+        raise Forbidden("the form is too old or came from elsewhere: load the page again")
+
+
+def _projects_of(caller: Caller) -> list[str]:
+    query = "SELECT name FROM projects"
+    where = "" if caller.project_id is None else " WHERE id = :project_id"
+    parameters = {} if caller.project_id is None else {"project_id": caller.project_id}
+    with unit_of_work(services_of(current_app).database, read_only=True) as database_session:
+        rows = database_session.connection().execute(text(query + where + " ORDER BY name"), parameters)
+        return [str(row[0]) for row in rows]
