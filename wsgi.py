@@ -47,6 +47,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from collector.queries import find_project
     from foundation.database import open_database
     from foundation.limits import open_limiter
+    from foundation.observability import configure_logging
     from foundation.problems import register_problems
     from foundation.settings import load_settings
     from foundation.web import EXTENSION, Services, describe_api, observe_requests
@@ -54,6 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     settings = settings or load_settings()
+    configure_logging(settings.log_level)
     info = Info(title="Winnow", version="1", description="Data collection and labeling quality for mobile machine learning")
     app = OpenAPI("winnow", info=info, doc_ui=False, security_schemes={"key": {"type": "http", "scheme": "bearer"}})
     app.secret_key = settings.secret_key.get_secret_value() or os.urandom(32)
@@ -94,8 +96,10 @@ def _command_line() -> Flask:
     """What `flask …` needs: the commands, and nothing of the web unless a command is about it."""
     from flask import Flask
 
+    from foundation.observability import configure_logging
     from foundation.up_cli import doctor, up
 
+    configure_logging(os.environ.get("WINNOW_LOG_LEVEL", "WARNING"))
     app = Flask("winnow")
     for group in COMMANDS:
         app.cli.add_command(group)

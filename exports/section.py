@@ -20,7 +20,7 @@ class ExportsSection:
     def check(self, body: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[Sequence[Fault], Sequence[str]]:
         labeling, _ = parse_labeling(body.get("labeling"), body.get("questions"), fields)
         parsed, faults = parse_export(body.get("export") or {}, list(labeling.questions))
-        return faults, parsed.not_in_effect()
+        return faults, parsed.not_in_effect
 
     def breaks(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[str]:
         """What scripts that read versions would stumble over."""

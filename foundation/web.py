@@ -14,7 +14,7 @@ import orjson
 import structlog
 from flask import Flask, Response, current_app, g, request
 from flask.typing import ResponseReturnValue
-from flask_openapi3 import APIBlueprint
+from flask_openapi3 import APIBlueprint, Tag
 from flask_openapi3.utils import parse_body
 from pydantic import BaseModel, ValidationError, create_model
 from sqlmodel import Session
@@ -116,7 +116,7 @@ class Routes:
     """A domain's blueprint on which no route can stand without saying who may call it."""
 
     def __init__(self, domain: str, *, title: str) -> None:
-        self.blueprint = APIBlueprint(domain, domain, abp_tags=[{"name": title}])  # type: ignore[list-item]
+        self.blueprint = APIBlueprint(domain, domain, abp_tags=[Tag(name=title)])
 
     def route(
         self,
@@ -314,7 +314,7 @@ def _without_path(guarded: Callable[[Any], ResponseReturnValue]) -> Callable[[],
     def target() -> ResponseReturnValue:
         return guarded(None)
 
-    target.__name__, target.__doc__ = guarded.__name__, guarded.__doc__
+    target.__name__, target.__doc__, target.__annotations__ = guarded.__name__, guarded.__doc__, {}
     return target
 
 

@@ -21,7 +21,7 @@ def run(connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=SQLModel.metadata,
-        render_as_batch=connection.dialect.name == "sqlite",
+        render_as_batch=False,
         compare_type=False,
         transactional_ddl=True,
     )

@@ -5,6 +5,7 @@ Revises: ${down_revision | comma,n}
 """
 
 import sqlalchemy as sa
+import sqlmodel
 from alembic import op
 
 import foundation.database

@@ -185,7 +185,8 @@ def _anonymize(door: Door, candidates: Sequence[Candidate]) -> None:
         if scrubbed.entities:
             candidate.payload.values[name] = scrubbed.text
             for entity in scrubbed.entities:
-                candidate.redactions[entity.type] = candidate.redactions.get(entity.type, 0) + 1
+                kind = str(entity.type)
+                candidate.redactions[kind] = candidate.redactions.get(kind, 0) + 1
     for candidate in candidates:
         for name in candidate.payload.to_pseudonymize:
             candidate.payload.values[name] = door.names.pseudonym(candidate.payload.values[name])
