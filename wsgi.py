@@ -24,6 +24,7 @@ MODELS = (
     "quality.models",
     "exports.models",
 )
+SECTIONS = ("labeling.section", "quality.section", "exports.section")
 ROUTES = ("foundation.jobs_api", "collector.api", "labeling.api", "quality.api", "exports.api")
 BLUEPRINTS = ("foundation.health", "foundation.login", "quality.pages")
 COMMANDS = (
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         BadSettings: a setting is missing or weak.
     """
     from flask_openapi3 import Info, OpenAPI
+    from werkzeug.middleware.proxy_fix import ProxyFix
 
     from collector.queries import find_project
     from foundation.database import open_database
@@ -52,20 +54,23 @@ def create_app(settings: Settings | None = None) -> Flask:
     from foundation.settings import load_settings
     from foundation.web import EXTENSION, Services, describe_api, observe_requests
     from labeling.queries import count_labeling
-    from werkzeug.middleware.proxy_fix import ProxyFix
 
     settings = settings or load_settings()
     configure_logging(settings.log_level)
-    info = Info(title="Winnow", version="1", description="Data collection and labeling quality for mobile machine learning")
+    info = Info(
+        title="Winnow", version="1", description="Data collection and labeling quality for mobile machine learning"
+    )
     app = OpenAPI("winnow", info=info, doc_ui=False, security_schemes={"key": {"type": "http", "scheme": "bearer"}})
     app.secret_key = settings.secret_key.get_secret_value() or os.urandom(32)
-    app.config.update(SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict", SESSION_COOKIE_SECURE=settings.is_production)
+    app.config.update(
+        SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict", SESSION_COOKIE_SECURE=settings.is_production
+    )
     app.extensions[EXTENSION] = Services(
         settings=settings,
         database=open_database(settings.database),
         limiter=open_limiter(settings),
         find_project=find_project,
-        sections=tuple(section for name in ("labeling.section", "quality.section", "exports.section") for section in _sections(name)),
+        sections=sections(),
         counters=(count_labeling,),
     )
     if settings.trusted_proxies:
@@ -88,8 +93,9 @@ def worker() -> Any:
     return compose(TASK_MODULES)
 
 
-def _sections(name: str) -> tuple[Any, ...]:
-    return (import_module(name).SECTION,)
+def sections() -> tuple[Any, ...]:
+    """How the domains above the collector read their parts of a project file."""
+    return tuple(import_module(name).SECTION for name in SECTIONS)
 
 
 def _command_line() -> Flask:

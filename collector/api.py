@@ -9,7 +9,7 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from collector import schemas
-from collector.intake.batch import Door, check_batch, clocks_of, judge_batch, open_batch, write_batch
+from collector.intake.batch import open_batch, open_door, take_in
 from collector.intake.dead_letters import list_letters
 from collector.intake.event_time import read_time
 from collector.intake.identity import Names, names_of
@@ -17,9 +17,9 @@ from collector.intake.reading import read_json, read_ndjson
 from collector.intake.replay import replay_letters
 from collector.intake.results import answer_of
 from collector.intake.signals import MAX_NAME, Opening, read_consent
-from collector.intake.store import keep_clocks, known_clocks
+from collector.models import Subject
 from collector.project import load_document, parse_project
-from collector.queries import count_project, current_file, file_of, read_project, read_revision
+from collector.queries import count_project, current_file, read_project, read_revision
 from collector.service import put_project
 from collector.subjects.consent import (
     describe,
@@ -30,7 +30,6 @@ from collector.subjects.consent import (
     standings_of,
 )
 from collector.subjects.erasure import describe_erasure, read_erasure, request_erasure
-from collector.models import Subject
 from collector.tasks import ERASURE
 from foundation.cursors import page_after, read_cursor
 from foundation.database import after_commit
@@ -113,23 +112,12 @@ def post_signals(call: Call) -> ResponseReturnValue:
     media_type = media_type_among(JSON, NDJSON)
     read = read_ndjson if media_type == NDJSON else read_json
     batch = read(call.read_body(), max_signals=call.settings.max_signals)
-    names = _names(call)
-    sent_at = _sent_at()
-    opening = Opening(names, call.caller.key_id, call.now, sent_at, call.settings.max_signal_bytes)
+    opening = Opening(_names(call), call.caller.key_id, call.now, _sent_at(), call.settings.max_signal_bytes)
     candidates = open_batch(batch, opening)
     if call.is_ingest:
         for subject in {str(candidate.subject_id) for candidate in candidates if candidate.subject_id}:
             call.services.limiter.count_subject(str(call.caller.key_id), subject)
-    with call.unit_of_work(read_only=True) as session:
-        door = _open_door(call, session, names)
-        known = known_clocks(session, call.project_no, {c.device for c in candidates if c.device})
-        clocks = clocks_of(candidates, known, sent_at=sent_at, received_at=call.now)
-        check_batch(door, candidates, clocks)
-    with call.unit_of_work() as session:
-        judged = judge_batch(session, door, candidates)
-        results = write_batch(session, call.project_no, judged)
-        if sent_at is not None:
-            keep_clocks(session, call.project_no, {d: clock for d, clock in clocks.items() if known.get(d) != clock})
+    results = take_in(call.unit_of_work, call.project_no, opening, candidates, is_ingest=call.is_ingest)
     failpoint("collector.after_commit")
     for result in results:
         SIGNALS.labels(result.status.value).inc()
@@ -252,7 +240,7 @@ def post_replay(call: Call) -> ResponseReturnValue:
     asked = call.body_as(schemas.ReplayAsked)
     ids = None if asked.ids is None else [_id_of_letter(place, text) for place, text in enumerate(asked.ids)]
     with call.unit_of_work() as session:
-        door = _open_door(call, session, _names(call))
+        door = open_door(session, call.project_no, _names(call), is_ingest=False)
         replayed = replay_letters(session, door, ids=ids, dry_run=asked.dry_run)
     return json_answer({"replayed": replayed.replayed, "still_rejected": replayed.still_rejected})
 
@@ -275,25 +263,6 @@ def _id_of_letter(place: int, text: str) -> uuid.UUID:
 
 def _names(call: Call) -> Names:
     return names_of(call.settings.pseudonym_key.get_secret_value(), call.project)
-
-
-def _open_door(call: Call, session: object, names: Names) -> Door:
-    from sqlmodel import Session
-
-    if not isinstance(session, Session):
-        raise TypeError("a session is needed")
-    project = read_project(session, call.project_no)
-    number, file = current_file(session, call.project_no)
-    files = {older: file_of(session, call.project_no, older) for older in range(max(1, number - 20), number)}
-    return Door(
-        project_id=call.project_no,
-        number=number,
-        file=file,
-        file_of=files.get,
-        names=names,
-        is_ingest=call.is_ingest,
-        has_erasures=project.has_erasures,
-    )
 
 
 def _subject(call: Call) -> uuid.UUID:

@@ -31,7 +31,7 @@ class Project(SQLModel, table=True):
     seed: int = Field(sa_column=Column(BigInteger, nullable=False))
     consent_required: bool
     has_erasures: bool = False
-    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Revision(SQLModel, table=True):
@@ -43,7 +43,7 @@ class Revision(SQLModel, table=True):
     number: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     body: Any = Field(sa_column=Column(JsonText, nullable=False))
     scrub_hash: str = Field(sa_column=Column(String(16), nullable=False))
-    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Subject(SQLModel, table=True):
@@ -54,7 +54,7 @@ class Subject(SQLModel, table=True):
     project_id: int = Field(sa_column=_project_key())
     id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     token_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary(32), nullable=True))
-    erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     passes: bool = True
 
 
@@ -67,8 +67,8 @@ class Consent(SQLModel, table=True):
     granted: bool
     purposes: Any = Field(sa_column=Column(JsonText, nullable=False))
     notice: str = Field(sa_column=Column(String(64), nullable=False))
-    given_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    received_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    given_at: datetime = Field(sa_type=UtcDateTime)
+    received_at: datetime = Field(sa_type=UtcDateTime)
     age_confirmed: bool | None = None
 
 
@@ -79,7 +79,7 @@ class Suppression(SQLModel, table=True):
 
     project_id: int = Field(sa_column=_project_key())
     signal_hmac: bytes = Field(sa_column=Column(LargeBinary(16), primary_key=True))
-    erased_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    erased_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Item(SQLModel, table=True):
@@ -94,7 +94,7 @@ class Item(SQLModel, table=True):
     scrub_hash: str = Field(sa_column=Column(String(16), nullable=False))
     ready: bool = Field(default=True, sa_column=Column(Boolean, nullable=False))
     hold: bool = Field(default=False, sa_column=Column(Boolean, nullable=False))
-    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Signal(SQLModel, table=True):
@@ -114,10 +114,10 @@ class Signal(SQLModel, table=True):
     item_id: uuid.UUID = Field(sa_column=Column(Uuid, nullable=False))
     key_id: uuid.UUID = Field(sa_column=Column(Uuid, nullable=False))
     revision: int
-    captured_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    received_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    event_time: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    captured_at: datetime = Field(sa_type=UtcDateTime)
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    event_time: datetime = Field(sa_type=UtcDateTime)
     time_quality: str = Field(sa_column=Column(String(12), nullable=False))
     context: Any = Field(sa_column=Column(JsonText, nullable=False))
     extra: Any = Field(sa_column=Column(JsonText, nullable=False))
@@ -143,9 +143,9 @@ class DeadLetter(SQLModel, table=True):
     reason: str = Field(sa_column=Column(String(32), nullable=False))
     pointer: str = Field(sa_column=Column(Text, nullable=False))
     revision: int
-    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
-    received_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    expires_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
     body: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
 
 
@@ -159,8 +159,8 @@ class Erasure(SQLModel, table=True):
     id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     subject_id: uuid.UUID = Field(sa_column=Column(Uuid, nullable=False))
     state: str = Field(sa_column=Column(String(12), nullable=False))
-    requested_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    completed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    requested_at: datetime = Field(sa_type=UtcDateTime)
+    completed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class ErasureFloor(SQLModel, table=True):
@@ -172,7 +172,7 @@ class ErasureFloor(SQLModel, table=True):
     erasure_id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     floor: str = Field(sa_column=Column(String(16), primary_key=True))
     counts: Any = Field(sa_column=Column(JsonText, nullable=False))
-    done_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    done_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class ErasureItem(SQLModel, table=True):
@@ -194,4 +194,4 @@ class DeviceClock(SQLModel, table=True):
     project_id: int = Field(sa_column=_project_key())
     device_hmac: bytes = Field(sa_column=Column(LargeBinary(16), primary_key=True))
     offset_ms: int = Field(sa_column=Column(BigInteger, nullable=False))
-    since: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    since: datetime = Field(sa_type=UtcDateTime)

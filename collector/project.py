@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import orjson
 import yaml
-
 from sqlmodel import Session
 
 from foundation.errors import Conflict, Fault, InvalidBody, Unparseable
@@ -30,6 +29,7 @@ KNOWN_CONTEXT = (*RAW_CONTEXT, *DERIVED_CONTEXT)
 MAX_FIELDS = 200
 MAX_CHARS = 20_000
 DEFAULT_MAX_CHARS = 2_000
+DEFAULT_LOCATION_KM = 10.0
 
 
 class FieldKind(StrEnum):
@@ -86,7 +86,7 @@ class Privacy:
     consent_required: bool = True
     purposes: tuple[str, ...] = ()
     accept_notices: tuple[str, ...] = ()
-    location_km: float = 10.0
+    location_km: float = DEFAULT_LOCATION_KM
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,9 @@ def breaks_of(old: ProjectFile, new: ProjectFile) -> list[str]:
             found.append(f"field {name} changed its unit")
         if rule.required and not was.required:
             found.append(f"field {name} became required")
-        found.extend(f"field {name} no longer takes a value it took" for value in was.values if value not in rule.values)
+        found.extend(
+            f"field {name} no longer takes a value it took" for value in was.values if value not in rule.values
+        )
     if old.identity != new.identity:
         found.append("the identity fields changed: the same content makes a new item")
     return found
@@ -339,7 +341,9 @@ class _Reader:
         default_pii = Pii.SCRUB if kind is FieldKind.TEXT else Pii.KEEP
         allowed = tuple(Pii) if kind is FieldKind.TEXT else (Pii.KEEP, Pii.DROP, Pii.PSEUDONYMIZE)
         if rule.get("pii") in LATER_PII:
-            self._fault(f"{at}/pii", "not_in_list", f"{rule['pii']} comes with a later release: use one of {', '.join(allowed)}")
+            self._fault(
+                f"{at}/pii", "not_in_list", f"{rule['pii']} comes with a later release: use one of {', '.join(allowed)}"
+            )
             pii = default_pii.value
         else:
             pii = self._choice(rule, at, "pii", allowed, default_pii)
@@ -409,16 +413,21 @@ class _Reader:
             purposes = []
         kilometres = self._number(privacy, "/privacy", "location_km")
         return Privacy(
-            consent_required=self._choice(privacy, "/privacy", "consent", ("required", "none"), "required") == "required",
+            consent_required=self._choice(privacy, "/privacy", "consent", ("required", "none"), "required")
+            == "required",
             purposes=tuple(purposes),
             accept_notices=tuple(accepted),
-            location_km=kilometres if kilometres and kilometres > 0 else Privacy.location_km,
+            location_km=kilometres if kilometres and kilometres > 0 else DEFAULT_LOCATION_KM,
         )
 
 
 def _unknown(at: str, place: Mapping[str, Any], known: set[str]) -> list[Fault]:
     return [
-        Fault(f"{at}/{str(key)[:64].replace('~', '~0').replace('/', '~1')}", "unknown_field", f"allowed here: {', '.join(sorted(known))}")
+        Fault(
+            f"{at}/{str(key)[:64].replace('~', '~0').replace('/', '~1')}",
+            "unknown_field",
+            f"allowed here: {', '.join(sorted(known))}",
+        )
         for key in place
         if key not in known
     ]

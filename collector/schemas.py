@@ -35,7 +35,9 @@ class SignalSent(BaseModel):
     payload: dict[str, Any] = Field(description="the project's fields")
     subject: str | None = Field(default=None, description="the app's name for the person; kept as a keyed hash")
     device: str | None = None
-    age_ms: float | None = Field(default=None, description="how long ago by the monotonic clock, stamped at each attempt")
+    age_ms: float | None = Field(
+        default=None, description="how long ago by the monotonic clock, stamped at each attempt"
+    )
     context: dict[str, Any] | None = None
     prediction: dict[str, Any] | None = None
     revision: int | None = None
@@ -77,7 +79,9 @@ class ProjectPut(BaseModel):
     project: str
     revision: int
     breaks: list[str]
-    not_in_effect: list[str] = Field(description="pointers to settings that are kept and that a later release acts upon")
+    not_in_effect: list[str] = Field(
+        description="pointers to settings that are kept and that a later release acts upon"
+    )
 
 
 class ProjectCounts(BaseModel):

@@ -47,7 +47,8 @@ def put_project(
     """
     if checked.file.name != name:
         raise InvalidBody(
-            "the file is of another project than the path", faults=[Fault("/project", "wrong_value", "must equal the path's")]
+            "the file is of another project than the path",
+            faults=[Fault("/project", "wrong_value", "must equal the path's")],
         )
     project = session.exec(select(Project).where(col(Project.name) == name).with_for_update()).first()
     if if_match is not None and (project is None or project.revision != if_match):
@@ -97,16 +98,14 @@ def _revise(
 def _add_revision(session: Session, project: Project, checked: Checked, *, actor: str, now: datetime) -> None:
     session.add(
         Revision(
-            project_id=project.id,
+            project_id=project.id or 0,
             number=project.revision,
             body=checked.file.body,
             scrub_hash=checked.file.scrub_hash,
             created_at=now,
         )
     )
-    record_activity(
-        session, "project_revised", actor=actor, project_id=project.id, now=now, revision=project.revision
-    )
+    record_activity(session, "project_revised", actor=actor, project_id=project.id, now=now, revision=project.revision)
 
 
 def _body_of(session: Session, project: Project) -> dict[str, Any]:

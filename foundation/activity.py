@@ -29,7 +29,7 @@ class Activity(SQLModel, table=True):
 
     seq: int | None = Field(default=None, sa_column=Column(BigSerial, primary_key=True, autoincrement=True))
     project_id: int | None = Field(default=None, sa_column=Column(ForeignKey("projects.id"), nullable=True, index=True))
-    at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=UtcDateTime)
     actor: str = Field(sa_column=Column(String(80), nullable=False))
     action: str = Field(sa_column=Column(String(64), nullable=False))
     facts: Any = Field(sa_column=Column(JsonText, nullable=False))

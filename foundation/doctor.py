@@ -68,7 +68,10 @@ def _database(settings: Settings) -> tuple[bool, str]:
         from pysqlite3 import dbapi2
 
         if dbapi2.sqlite_version_info < OLDEST_SAFE_SQLITE:
-            return False, f"SQLite {dbapi2.sqlite_version} can lose commits in WAL mode: install pysqlite3 0.6.1 or newer"
+            return (
+                False,
+                f"SQLite {dbapi2.sqlite_version} can lose commits in WAL mode: install pysqlite3 0.6.1 or newer",
+            )
         if not settings.database_url and not (settings.home / "winnow.sqlite3").exists():
             return True, "SQLite, made at the first start"
     database = open_database(settings.database, pool_size=1)

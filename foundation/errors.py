@@ -87,7 +87,7 @@ class TooMany(DomainError):
     title = "Too many requests"
 
     def __init__(self, detail: str, *, retry_after_s: int, **facts: object) -> None:
-        super().__init__(detail, **facts)
+        super().__init__(detail, faults=(), **facts)
         self.retry_after_s = retry_after_s
 
 
@@ -97,7 +97,7 @@ class Unavailable(DomainError):
     title = "A part of the system does not answer right now"
 
     def __init__(self, detail: str, *, retry_after_s: int = 5, **facts: object) -> None:
-        super().__init__(detail, **facts)
+        super().__init__(detail, faults=(), **facts)
         self.retry_after_s = retry_after_s
 
 

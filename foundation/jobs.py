@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, case, or_, update
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, case, func, or_, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -57,8 +57,8 @@ class Job(SQLModel, table=True):
     error: str | None = None
     result: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
     request_id: str | None = Field(default=None, sa_column=Column(String(64), nullable=True))
-    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 def enqueue(
@@ -73,7 +73,9 @@ def enqueue(
 ) -> uuid.UUID:
     """Writes a job; the id of the one that is open already where `coalesce` is asked for and there is one still queued."""
     key = f"{kind}:{project_id}" if coalesce else None
-    job = Job(kind=kind, project_id=project_id, args=args or {}, request_id=request_id, created_at=now, coalesce_key=key)
+    job = Job(
+        kind=kind, project_id=project_id, args=args or {}, request_id=request_id, created_at=now, coalesce_key=key
+    )
     if key is None:
         session.add(job)
         session.flush()
@@ -142,7 +144,7 @@ def sweep(session: Session) -> Sequence[tuple[uuid.UUID, str]]:
             .where(
                 or_(
                     (col(Job.state) == JobState.QUEUED)
-                    & (func_or_zero(col(Job.lease_until_ms)) < clock_ms() - WAKE_AGAIN_AFTER_MS),
+                    & (func.coalesce(Job.lease_until_ms, 0) < clock_ms() - WAKE_AGAIN_AFTER_MS),
                     (col(Job.state) == JobState.RUNNING) & (col(Job.lease_until_ms) < clock_ms()),
                 )
             )
@@ -157,12 +159,6 @@ def read_job(session: Session, job_id: uuid.UUID) -> Job:
     if job is None:
         raise NotFound("there is no such job here")
     return job
-
-
-def func_or_zero(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    from sqlalchemy import func
-
-    return func.coalesce(column, 0)
 
 
 def _is_free() -> ColumnElement[bool]:

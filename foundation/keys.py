@@ -34,8 +34,8 @@ class Key(SQLModel, table=True):
     project_id: int | None = Field(default=None, sa_column=Column(ForeignKey("projects.id"), nullable=True, index=True))
     token_hash: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False, unique=True))
     note: str = ""
-    created_at: datetime = Field(sa_type=UtcDateTime)  # type: ignore[call-overload]
-    retired_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    retired_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def create(role: str, project: str | None, note: str) -> None:
 
 @commands.command("list")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
-def list_(as_json: bool) -> None:  # noqa: FBT001 - click hands flags over like this
+def list_(as_json: bool) -> None:
     """Show all keys; never the keys themselves, which are kept as hashes.
 
     Example: flask keys list --json

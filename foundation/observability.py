@@ -11,7 +11,10 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 REGISTRY = CollectorRegistry()
 REQUESTS = Counter(
-    "winnow_requests", "HTTP requests by route template, method and status", ["route", "method", "status"], registry=REGISTRY
+    "winnow_requests",
+    "HTTP requests by route template, method and status",
+    ["route", "method", "status"],
+    registry=REGISTRY,
 )
 REQUEST_SECONDS = Histogram("winnow_request_seconds", "Time to answer, by route template", ["route"], registry=REGISTRY)
 SIGNALS = Counter("winnow_signals", "Signals by what became of them", ["status"], registry=REGISTRY)

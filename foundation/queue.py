@@ -119,7 +119,7 @@ def job(kind: str) -> Callable[[JobFunction], JobFunction]:
 
     def register(function: JobFunction) -> JobFunction:
         _JOBS[kind] = function
-        celery_app.task(name=kind)(lambda job_id: run_job(job_id))
+        celery_app.task(name=kind)(run_job)
         return function
 
     return register
@@ -191,7 +191,7 @@ def run_job(job_id: str) -> None:
         log.warning("lease_lost")
     except DomainError as error:
         _end_badly(work, error.detail, again=isinstance(error, Unavailable))
-    except Exception as error:  # noqa: BLE001 - the last stop: the row must say that the attempt failed
+    except Exception as error:
         log.error("job_failed", exc_info=True)
         _end_badly(work, f"unexpected {type(error).__name__}", again=True)
     finally:

@@ -13,7 +13,7 @@ from foundation.cli import DID_NOT_HOLD, print_json, say, told_plainly
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the API listens.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The API's port.")
 @click.option("--no-label-studio", is_flag=True, help="Start no Label Studio; WINNOW_LABEL_STUDIO_URL may name one.")
-def up(host: str, port: int, no_label_studio: bool) -> None:  # noqa: FBT001 - click hands flags over like this
+def up(host: str, port: int, no_label_studio: bool) -> None:
     """Run API, pages, worker, scheduler, Valkey and Label Studio until Ctrl-C.
 
     Example: WINNOW_HOME=/srv/winnow flask up --port 8080
@@ -54,7 +54,7 @@ def _prepare() -> None:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
-def doctor(as_json: bool) -> None:  # noqa: FBT001 - click hands flags over like this
+def doctor(as_json: bool) -> None:
     """Say what is wrong with this installation, and what to do; exit 1 where something is.
 
     Example: WINNOW_ENV=production flask doctor

@@ -162,7 +162,7 @@ class Routes:
         if takes:
             content, schemas = parse_body(takes)
             self.blueprint.components_schemas.update(**schemas)
-            media = {name: content[JSON] for name in (JSON, *takes_also)} if JSON in content else content
+            media = dict.fromkeys((JSON, *takes_also), content[JSON]) if JSON in content else content
             extensions["requestBody"] = {"content": media, "required": True}
         if query:
             extensions["x-winnow-query"] = list(query)
@@ -306,7 +306,7 @@ def _path_model(name: str, rule: str) -> type[BaseModel] | None:
     places = re.findall(r"<(?:\w+:)?(\w+)>", rule)
     if not places:
         return None
-    fields: dict[str, Any] = {place: (str, ...) for place in places}
+    fields: dict[str, Any] = dict.fromkeys(places, (str, ...))
     return create_model(f"{name.title().replace('_', '')}Path", **fields)
 
 

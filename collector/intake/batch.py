@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,10 +24,12 @@ from collector.intake.reading import SentBatch
 from collector.intake.results import Result, Retry, Status
 from collector.intake.signals import Candidate, Opening, fill, open_candidate, read_consent
 from collector.project import ProjectFile
+from collector.queries import current_file, file_of, read_project
 from collector.subjects.consent import Standing, ensure_subjects, fault_of_consent, record_consent, standings_of
 from foundation.errors import Fault, InvalidBody
 from foundation.failpoints import failpoint
 
+UnitOfWork = Callable[..., AbstractContextManager[Session]]
 TRIED_REVISIONS = 5
 LONGEST_DROPPED = 20
 
@@ -52,6 +55,14 @@ class Door:
         if number not in self.readers:
             self.readers[number] = reader_of(file, self.file)
         return file, self.readers[number]
+
+
+def open_door(session: Session, project_id: int, names: Names, *, is_ingest: bool) -> Door:
+    """The project as it stands now, and the older revisions an app may have been built for."""
+    project = read_project(session, project_id)
+    number, file = current_file(session, project_id)
+    older = {old: file_of(session, project_id, old) for old in range(1, number)}
+    return Door(project_id, number, file, older.get, names, is_ingest, project.has_erasures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +93,27 @@ def open_batch(batch: SentBatch, opening: Opening) -> list[Candidate]:
     return candidates
 
 
+def take_in(
+    unit_of_work: UnitOfWork, project_id: int, opening: Opening, candidates: Sequence[Candidate], *, is_ingest: bool
+) -> list[Result]:
+    """The whole way: one unit of work to read what the batch is judged by, none while it is checked, one to write it."""
+    with unit_of_work(read_only=True) as session:
+        door = open_door(session, project_id, opening.names, is_ingest=is_ingest)
+        known = store.known_clocks(session, project_id, {c.device for c in candidates if c.device})
+    clocks = clocks_of(candidates, known, sent_at=opening.sent_at, received_at=opening.received_at)
+    check_batch(door, candidates, clocks)
+    with unit_of_work() as session:
+        results = write_batch(session, project_id, judge_batch(session, door, candidates))
+        store.keep_clocks(session, project_id, {d: clock for d, clock in clocks.items() if known.get(d) != clock})
+    return results
+
+
 def clocks_of(
-    candidates: Iterable[Candidate], known: Mapping[bytes, ClockOffset], *, sent_at: datetime | None, received_at: datetime
+    candidates: Iterable[Candidate],
+    known: Mapping[bytes, ClockOffset],
+    *,
+    sent_at: datetime | None,
+    received_at: datetime,
 ) -> dict[bytes, ClockOffset]:
     """The devices' clocks as they stand after this batch; unchanged where the phone did not say when it sent."""
     if sent_at is None:
@@ -192,9 +222,7 @@ def _anonymize(door: Door, candidates: Sequence[Candidate]) -> None:
             candidate.payload.values[name] = door.names.pseudonym(candidate.payload.values[name])
 
 
-def _past(
-    session: Session, door: Door, candidates: Sequence[Candidate], items: Mapping[int, uuid.UUID]
-) -> Past:
+def _past(session: Session, door: Door, candidates: Sequence[Candidate], items: Mapping[int, uuid.UUID]) -> Past:
     """Consents come before the signals they are for; then what is stored of these ids, people and contents."""
     standings = _record_consents(session, door, candidates)
     good = [candidate for candidate in candidates if not candidate.faults]
@@ -245,7 +273,9 @@ def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None
     standing = past.standings.get(candidate.subject_id) if candidate.subject_id else None
     captured_at = candidate.captured_at or candidate.received_at
     if standing and standing.is_shut_for(captured_at):
-        return Fault("/subject", "erased", "this person's data was erased; a consent given since opens the door to new signals")
+        return Fault(
+            "/subject", "erased", "this person's data was erased; a consent given since opens the door to new signals"
+        )
     if standing and standing.newest and not standing.newest.granted:
         return Fault("/subject", "consent_missing", "consent was withdrawn")
     if not door.file.privacy.consent_required:

@@ -60,7 +60,9 @@ def scrub_value(value: Any) -> Any:
     parts = _collect(value, texts, 0)
     if len(texts) > MAX_PARTS:
         return None
-    scrubbed = iter([found.text if found.entities else text for text, found in zip(texts, scrub_texts(texts), strict=True)])
+    scrubbed = iter(
+        [found.text if found.entities else text for text, found in zip(texts, scrub_texts(texts), strict=True)]
+    )
     return _rebuild(parts, scrubbed)
 
 

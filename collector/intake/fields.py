@@ -139,7 +139,9 @@ def _boolean(_: FieldRule, value: Any) -> tuple[Any, Complaint | None]:
 def _category(rule: FieldRule, value: Any) -> tuple[Any, Complaint | None]:
     if not isinstance(value, str):
         return None, ("wrong_type", "must be a text")
-    return (value, None) if value in rule.values else (None, ("not_in_list", f"must be one of {', '.join(rule.values)}"))
+    return (
+        (value, None) if value in rule.values else (None, ("not_in_list", f"must be one of {', '.join(rule.values)}"))
+    )
 
 
 def _datetime(_: FieldRule, value: Any) -> tuple[Any, Complaint | None]:

@@ -50,5 +50,8 @@ class Names:
 
 def names_of(pseudonym_key: str, project: str) -> Names:
     """The keys for one project: the same person is another subject elsewhere."""
-    keys = (derive_key(pseudonym_key, f"{purpose}:{project}") for purpose in ("item", "subject", "device", "source", "value"))
+    keys = (
+        derive_key(pseudonym_key, f"{purpose}:{project}")
+        for purpose in ("item", "subject", "device", "source", "value")
+    )
     return Names(*keys)

@@ -48,7 +48,10 @@ def read_json(body: bytes, *, max_signals: int) -> SentBatch:
         return SentBatch([Sent(_whole(body), len(body))])
     for name in members:
         if name not in {"signals", "consent"}:
-            raise InvalidBody("an envelope holds signals and consent", faults=[_fault("", "unknown_field", "allowed: consent, signals")])
+            raise InvalidBody(
+                "an envelope holds signals and consent",
+                faults=[_fault("", "unknown_field", "allowed: consent, signals")],
+            )
     try:
         raws = _decode_raw_list(members["signals"])
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -80,7 +83,7 @@ def read_ndjson(body: bytes, *, max_signals: int) -> SentBatch:
             signals.append(Sent(None, len(line), fault))
             continue
         if not isinstance(value, dict):
-            hint = "send a JSON list's signals as {\"signals\": [...]} with Content-Type application/json"
+            hint = 'send a JSON list\'s signals as {"signals": [...]} with Content-Type application/json'
             raise InvalidBody(f"line {number} is not an object: {hint}", reason="not_an_object")
         signals.append(Sent(value, len(line)))
     return SentBatch(signals)
@@ -113,7 +116,9 @@ def _not_an_object(body: bytes) -> Exception:
 
 def _refuse_too_many(n_signals: int, limit: int) -> None:
     if n_signals > limit:
-        raise TooLarge(f"more than {limit} signals in a batch: send them in parts", reason="too_many_signals", limit=limit)
+        raise TooLarge(
+            f"more than {limit} signals in a batch: send them in parts", reason="too_many_signals", limit=limit
+        )
 
 
 def _fault(pointer: str, reason: str, detail: str) -> Fault:

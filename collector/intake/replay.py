@@ -53,9 +53,7 @@ def replay_letters(
     return Replayed(replayed, refused)
 
 
-def _page(
-    session: Session, project_id: int, last: uuid.UUID, ids: Sequence[uuid.UUID] | None
-) -> Sequence[DeadLetter]:
+def _page(session: Session, project_id: int, last: uuid.UUID, ids: Sequence[uuid.UUID] | None) -> Sequence[DeadLetter]:
     """Letters with a body; the others were refused for want of consent and hold nothing to replay."""
     statement = select(DeadLetter).where(
         col(DeadLetter.project_id) == project_id, col(DeadLetter.id) > last, col(DeadLetter.body).is_not(None)

@@ -23,7 +23,9 @@ KNOWN = frozenset(
 )
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 NIL = uuid.UUID(int=0)
+CONSENT_KEYS = ("granted", "purposes", "notice", "given_at", "age_confirmed")
 MAX_NAME = 256
+MAX_PREDICTED = 1e9
 MAX_AGE_MS = 10 * 366 * 86_400_000
 WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,63}")
 
@@ -130,9 +132,8 @@ def read_consent(value: Any, at: str, faults: list[Fault], *, received_at: datet
         faults.append(Fault(at, "wrong_type", "must be an object with granted, purposes, notice and given_at"))
         return None
     before = len(faults)
-    for key in value:
-        if key not in {"granted", "purposes", "notice", "given_at", "age_confirmed"}:
-            faults.append(Fault(f"{at}/{safe_key(key)}", "unknown_field", "allowed: granted, purposes, notice, given_at, age_confirmed"))
+    allowed = f"allowed: {', '.join(CONSENT_KEYS)}"
+    faults.extend(Fault(f"{at}/{safe_key(key)}", "unknown_field", allowed) for key in value if key not in CONSENT_KEYS)
     _check_flag(value, at, "granted", faults, required=True)
     _check_flag(value, at, "age_confirmed", faults, required=False)
     purposes = value.get("purposes", [])
@@ -182,7 +183,9 @@ def _captured_at(value: Any, faults: list[Fault]) -> datetime | None:
     at = read_time(value)
     if at is None:
         reason = "missing_field" if value is None else "wrong_type"
-        faults.append(Fault("/captured_at", reason, "must be a time with zone (RFC 3339), such as 2026-11-22T08:26:18.123+01:00"))
+        faults.append(
+            Fault("/captured_at", reason, "must be a time with zone (RFC 3339), such as 2026-11-22T08:26:18.123+01:00")
+        )
     return at
 
 
@@ -202,17 +205,23 @@ def _prediction(value: Any, faults: list[Fault]) -> dict[str, Any] | None:
     """What the app's own model said, `{model, values, confidence?, latency_ms?}`; its texts are scrubbed like any."""
     if value is None:
         return None
-    if not isinstance(value, dict) or not isinstance(value.get("model"), str) or not isinstance(value.get("values"), dict):
-        faults.append(Fault("/prediction", "wrong_type", "must be an object with model (a text) and values (an object)"))
+    if (
+        not isinstance(value, dict)
+        or not isinstance(value.get("model"), str)
+        or not isinstance(value.get("values"), dict)
+    ):
+        faults.append(
+            Fault("/prediction", "wrong_type", "must be an object with model (a text) and values (an object)")
+        )
         return None
     kept: dict[str, Any] = {"model": safe_key(value["model"]), "values": {}}
     for name, answer in list(value["values"].items())[:50]:
         if isinstance(answer, str):
-            answer = safe_key(answer)
-        elif not isinstance(answer, int | float) or abs(answer) > 1e9:
+            kept["values"][safe_key(name)] = safe_key(answer)
+        elif isinstance(answer, int | float) and abs(answer) <= MAX_PREDICTED:
+            kept["values"][safe_key(name)] = answer
+        else:
             faults.append(Fault(f"/prediction/values/{safe_key(name)}", "wrong_type", "must be a text or a number"))
-            continue
-        kept["values"][safe_key(name)] = answer
     for name, limit in (("confidence", 1.0), ("latency_ms", 3.6e6)):
         number = value.get(name)
         if number is None:

@@ -39,9 +39,7 @@ class Rows:
     signals: dict[uuid.UUID, tuple[Any, ...]] = field(default_factory=dict)
     letters: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(
-        self, candidate: Candidate, item: uuid.UUID, *, content: Mapping[str, Any], scrub_hash: str
-    ) -> None:
+    def add(self, candidate: Candidate, item: uuid.UUID, *, content: Mapping[str, Any], scrub_hash: str) -> None:
         """One accepted signal, and its item where the batch has not named it yet."""
         if candidate.id is None or candidate.captured_at is None or candidate.time is None:
             raise ValueError("only a signal without faults can be stored")
@@ -114,9 +112,7 @@ def pairs_seen(
     return {(row[0], row[1]) for row in rows}
 
 
-def items_held(
-    session: Session, project_id: int, items: set[uuid.UUID]
-) -> set[tuple[uuid.UUID | None, uuid.UUID]]:
+def items_held(session: Session, project_id: int, items: set[uuid.UUID]) -> set[tuple[uuid.UUID | None, uuid.UUID]]:
     """Which items are held, whoever sent them; marked with no subject."""
     if not items:
         return set()
@@ -140,9 +136,7 @@ def known_clocks(session: Session, project_id: int, devices: Iterable[bytes]) ->
     if not wanted:
         return {}
     rows = session.exec(
-        select(DeviceClock).where(
-            col(DeviceClock.project_id) == project_id, col(DeviceClock.device_hmac).in_(wanted)
-        )
+        select(DeviceClock).where(col(DeviceClock.project_id) == project_id, col(DeviceClock.device_hmac).in_(wanted))
     )
     return {bytes(row.device_hmac): ClockOffset(timedelta(milliseconds=row.offset_ms), row.since) for row in rows}
 
@@ -150,7 +144,10 @@ def known_clocks(session: Session, project_id: int, devices: Iterable[bytes]) ->
 def keep_clocks(session: Session, project_id: int, clocks: Mapping[bytes, ClockOffset]) -> None:
     for device, clock in sorted(clocks.items()):
         row = DeviceClock(
-            project_id=project_id, device_hmac=device, offset_ms=clock.offset // timedelta(milliseconds=1), since=clock.since
+            project_id=project_id,
+            device_hmac=device,
+            offset_ms=clock.offset // timedelta(milliseconds=1),
+            since=clock.since,
         )
         session.merge(row)
 
@@ -161,7 +158,8 @@ def _insert_items_and_lock(session: Session, project_id: int, rows: Rows) -> Non
     for _ in range(LOCK_TRIES):
         _insert_postgresql(session, "items", ITEM_COLUMNS, project_id, [rows.items[item] for item in wanted])
         held = session.connection().exec_driver_sql(
-            "SELECT id FROM items WHERE project_id = %s AND id = ANY(%s) ORDER BY id FOR KEY SHARE", (project_id, wanted)
+            "SELECT id FROM items WHERE project_id = %s AND id = ANY(%s) ORDER BY id FOR KEY SHARE",
+            (project_id, wanted),
         )
         if len(held.fetchall()) == len(wanted):
             return
@@ -178,7 +176,9 @@ def _insert_postgresql(
         f"SELECT %s, {names}{_DEFAULTS[table][1]} FROM unnest({arrays}) AS new ({names}) "
         "ON CONFLICT DO NOTHING RETURNING id"
     )
-    result = session.connection().exec_driver_sql(statement, (project_id, *(list(column) for column in zip(*rows, strict=True))))
+    result = session.connection().exec_driver_sql(
+        statement, (project_id, *(list(column) for column in zip(*rows, strict=True)))
+    )
     return {row[0] for row in result}
 
 

@@ -161,9 +161,7 @@ def own_or_claim(session: Session, project_id: int, subject_id: uuid.UUID, token
         TokenMismatch: the subject belongs to another token.
     """
     subject = session.exec(
-        select(Subject)
-        .where(col(Subject.project_id) == project_id, col(Subject.id) == subject_id)
-        .with_for_update()
+        select(Subject).where(col(Subject.project_id) == project_id, col(Subject.id) == subject_id).with_for_update()
     ).one()
     if subject.token_hash is None:
         subject.token_hash = hash_of_token(token)

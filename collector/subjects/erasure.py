@@ -98,7 +98,8 @@ def erase_signals(session: Session, erasure: Erasure, names: Names, *, now: date
     for start in range(0, len(touched), BATCH):
         part = sorted(touched)[start : start + BATCH]
         rows_of_items = [
-            {"project_id": project_id, "erasure_id": erasure.id, "item_id": item, "removed": item in removed} for item in part
+            {"project_id": project_id, "erasure_id": erasure.id, "item_id": item, "removed": item in removed}
+            for item in part
         ]
         insert_ignoring(session, ErasureItem.__table__, rows_of_items)  # type: ignore[attr-defined]
     for table in (DeadLetter, Consent):

@@ -1,0 +1,233 @@
+"""`flask collector …`: a project's file, signals from a file, erasure, dead letters, and two stages on a plain file."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from collector.near_duplicates.file_command import near_duplicates_command
+from foundation.cli import print_json, print_table, say, told_plainly
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from foundation.database import Database
+    from foundation.settings import Settings
+
+ACTOR = "command"
+COMMAND_KEY = uuid.UUID("00000000-0000-8000-8000-000000000001")
+"""Stands where a signal keeps the key it came with, for those that came by command."""
+BATCH = 500
+commands = click.Group("collector", help="Signals: scrub, apply a project, ingest, erase.")
+commands.add_command(near_duplicates_command)
+
+
+@commands.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def apply(file: Path, as_json: bool) -> None:
+    """Make a project from its file, or revise it.
+
+    Example: flask collector apply slang.yaml
+    """
+    from collector.project import load_document, parse_project
+    from collector.service import put_project
+    from foundation.database import unit_of_work, utc_now
+    from wsgi import sections
+
+    with told_plainly():
+        checked = parse_project(load_document(file.read_bytes()), sections())
+        _, database = _installation()
+        with unit_of_work(database) as session:
+            put = put_project(session, checked.file.name, checked, sections=sections(), actor=ACTOR, now=utc_now())
+    answer = {
+        "project": put.project,
+        "revision": put.revision,
+        "breaks": list(put.breaks),
+        "not_in_effect": list(put.not_in_effect),
+    }
+    if as_json:
+        print_json(answer)
+    else:
+        print_table("Project", [answer])
+
+
+@commands.command()
+@click.argument("project")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def ingest(project: str, file: Path, as_json: bool) -> None:
+    """Take signals from an NDJSON FILE (also .gz or .zst), as POST /signals does; again is safe.
+
+    Example: flask collector ingest slang-sentiment backlog.ndjson.zst
+    """
+    from collections import Counter
+
+    from rich.progress import track
+
+    with told_plainly():
+        settings, database = _installation()
+        project_id = _project_id(database, project)
+        counts: Counter[str] = Counter()
+        lines = list(_parts_of(file))
+        for part in track(lines, description="ingest", console=_console(), disable=not _is_terminal()):
+            counts.update(_take(settings, database, project, project_id, part))
+    answer = {status: counts[status] for status in ("accepted", "duplicate", "replayed", "rejected")}
+    if as_json:
+        print_json(answer)
+    else:
+        print_table("Signals", [answer])
+
+
+@commands.command()
+@click.argument("project")
+@click.argument("subject")
+def erase(project: str, subject: str) -> None:
+    """Erase a person: shut the door now; the workers of `flask up` do the rest.
+
+    Example: flask collector erase slang-sentiment install-7f3c
+    """
+    from collector.intake.identity import names_of
+    from collector.subjects.erasure import request_erasure
+    from foundation.database import unit_of_work, utc_now
+
+    with told_plainly():
+        settings, database = _installation()
+        project_id = _project_id(database, project)
+        names = names_of(settings.pseudonym_key.get_secret_value(), project)
+        with unit_of_work(database) as session:
+            erasure = request_erasure(session, project_id, names.subject_id(subject), actor=ACTOR, now=utc_now())
+            erasure_id = str(erasure.id)
+    click.echo(erasure_id)
+
+
+@commands.command("dead-letters")
+@click.argument("project")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
+def dead_letters(project: str, as_json: bool) -> None:
+    """List refused signals: why, and where in the signal.
+
+    Example: flask collector dead-letters slang-sentiment
+    """
+    from collector.intake.dead_letters import list_letters
+    from foundation.database import unit_of_work
+
+    rows = []
+    with told_plainly():
+        _, database = _installation()
+        project_id = _project_id(database, project)
+        after = None
+        with unit_of_work(database, read_only=True) as session:
+            while letters := list_letters(session, project_id, limit=BATCH, after=after):
+                after = (letters[-1].received_at, letters[-1].id)
+                rows += [
+                    {
+                        "id": str(letter.id),
+                        "signal": str(letter.signal_id) if letter.signal_id else None,
+                        "reason": letter.reason,
+                        "pointer": letter.pointer,
+                        "revision": letter.revision,
+                        "can_replay": letter.body is not None,
+                    }
+                    for letter in letters
+                ]
+    if not as_json:
+        print_table("Dead letters", rows)
+        return
+    for row in rows:
+        print_json(row)
+
+
+@commands.command()
+@click.argument("project")
+@click.option("--dry-run", is_flag=True, help="Say what would happen, change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def replay(project: str, dry_run: bool, as_json: bool) -> None:
+    """Try all refused signals against the newest revision.
+
+    Example: flask collector replay slang-sentiment --dry-run
+    """
+    from collector.intake.batch import open_door
+    from collector.intake.identity import names_of
+    from collector.intake.replay import replay_letters
+    from foundation.database import unit_of_work
+
+    with told_plainly():
+        settings, database = _installation()
+        project_id = _project_id(database, project)
+        names = names_of(settings.pseudonym_key.get_secret_value(), project)
+        with unit_of_work(database) as session:
+            door = open_door(session, project_id, names, is_ingest=False)
+            replayed = replay_letters(session, door, dry_run=dry_run)
+    answer = {"replayed": replayed.replayed, "still_rejected": replayed.still_rejected}
+    if as_json:
+        print_json(answer)
+    else:
+        print_table("Dead letters", [answer])
+
+
+def _installation() -> tuple[Settings, Database]:
+    from foundation.open import open_installation
+
+    return open_installation()
+
+
+def _project_id(database: Database, name: str) -> int:
+    from collector.queries import find_project
+    from foundation.database import unit_of_work
+    from foundation.errors import NotFound
+
+    with unit_of_work(database, read_only=True) as session:
+        project_id = find_project(session, name)
+    if project_id is None:
+        raise NotFound("there is no such project: `flask collector apply FILE.yaml` makes it")
+    return project_id
+
+
+def _take(settings: Settings, database: Database, project: str, project_id: int, part: bytes) -> list[str]:
+    from functools import partial
+
+    from collector.intake.batch import open_batch, take_in
+    from collector.intake.identity import names_of
+    from collector.intake.reading import read_ndjson
+    from collector.intake.signals import Opening
+    from foundation.database import unit_of_work, utc_now
+
+    names = names_of(settings.pseudonym_key.get_secret_value(), project)
+    opening = Opening(names, COMMAND_KEY, utc_now(), None, settings.max_signal_bytes)
+    candidates = open_batch(read_ndjson(part, max_signals=BATCH), opening)
+    results = take_in(partial(unit_of_work, database), project_id, opening, candidates, is_ingest=False)
+    for result in results:
+        for fault in result.faults[:1]:
+            say(f"{result.id or 'a signal without id'}: {fault.pointer} {fault.detail}")
+    return [result.status.value for result in results]
+
+
+def _parts_of(file: Path) -> Iterator[bytes]:
+    """The file's lines in batches, unpacked by its name's ending."""
+    import gzip
+    from itertools import islice
+
+    import zstandard
+
+    readers: dict[str, Any] = {".gz": gzip.open, ".zst": zstandard.open}
+    with readers.get(file.suffix, open)(file, "rb") as lines:
+        while part := b"".join(line if line.endswith(b"\n") else line + b"\n" for line in islice(lines, BATCH)):
+            if part.strip():
+                yield part
+
+
+def _is_terminal() -> bool:
+    import sys
+
+    return sys.stderr.isatty()
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
