@@ -17,7 +17,10 @@ _SOCIAL_LOOSE = re.compile(rb"[0-9]{9}|[0-9]{5}-[0-9]{4}|[0-9]{3}-[0-9]{6}")
 _IPV4 = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?")
 _CHUNK = re.compile(rb"[+(]*[0-9][^ /]*")
 _SHORT_FRACTION = re.compile(rb",[0-9]{1,4}(?![0-9])")
+_EXTENSION_MARK = re.compile(rb"[xe#]")
+_SEPARATORS = b" .()/+-"
 _MOST_CHUNKS = 8
+_FEWEST_DIGITS, _SOCIAL_DIGITS, _SHORTEST_CARD, _LONGEST_CARD, _DOTS_OF_IPV4 = 4, 9, 12, 19, 3
 _MAYBE_A_PHONE = (12, 13)
 
 
@@ -39,41 +42,46 @@ def number_find(around: Surroundings) -> Find | None:
 def _whole(around: Surroundings) -> Find | None:
     around = _without_loose_marks(around)
     number = around.candidate
-    extension = min((place for place in (number.find(mark) for mark in (b"x", b"e", b"#")) if place > 0), default=0)
-    number = number[:extension].rstrip() if extension else number
-    digits = number.translate(None, b" .()/+-")
-    if len(digits) < 4 or _is_part_of_a_figure(around, digits):
+    digits = number.translate(None, _SEPARATORS)
+    if not digits.isdigit():
+        number = _EXTENSION_MARK.split(number, 1)[0].rstrip()
+        digits = number.translate(None, _SEPARATORS)
+    count = len(digits)
+    if count < _FEWEST_DIGITS or _is_part_of_a_figure(around, count):
         return None
-    return (
-        _card(around, number, digits)
-        or ipv4_find(around, number)
-        or _social(around, number, digits)
-        or _phone(around, number, digits)
-    )
+    find = None
+    if count >= _SHORTEST_CARD:
+        find = _card(around, number, digits)
+    elif count == _SOCIAL_DIGITS:
+        find = _social(around, number, digits)
+    if not find and number.count(b".") == _DOTS_OF_IPV4:
+        find = ipv4_find(around, number)
+    return find or _phone(around, number, digits)
 
 
 def _without_loose_marks(around: Surroundings) -> Surroundings:
-    """Without a bracket that is opened or closed outside, and without trailing marks."""
+    """Without trailing marks, and without a bracket that is closed or opened elsewhere."""
     number = around.candidate
-    start, end = around.start, around.end
+    if number.isdigit():
+        return around
+    start, end = around.start, around.start + len(number.rstrip(b" .(/+-"))
     if number[:1] == b"(" and b")" not in number:
         start += 1
-    end -= len(number) - len(number.rstrip(b" .(/+-"))
     if number[-1:] == b")" and b"(" not in number:
         end -= 1
-    return around if (start, end) == (around.start, around.end) else around.part(start, end)
+    return around.part(start, end)
 
 
-def _is_part_of_a_figure(around: Surroundings, digits: bytes) -> bool:
+def _is_part_of_a_figure(around: Surroundings, count: int) -> bool:
     """True for the tail of 12:30, 1,234 or 1.5, and the head of such."""
     shadow, start = around.shadow, around.start
     if around.before in b":,." and shadow[max(0, start - 2) : start - 1].isdigit():
         return True
-    return len(digits) < 10 and around.after == b"," and _SHORT_FRACTION.match(shadow, around.end) is not None
+    return count < 10 and around.after == b"," and _SHORT_FRACTION.match(shadow, around.end) is not None
 
 
 def _card(around: Surroundings, number: bytes, digits: bytes) -> Find | None:
-    if not 12 <= len(digits) <= 19 or not is_card(digits) or not around.stands_alone:
+    if len(digits) > _LONGEST_CARD or not is_card(digits) or not around.stands_alone:
         return None
     if len(number) != len(digits) and not _CARD_GROUPS.fullmatch(number):
         return None
@@ -98,7 +106,7 @@ def ipv4_find(around: Surroundings, number: bytes) -> Find | None:
 
 
 def _social(around: Surroundings, number: bytes, digits: bytes) -> Find | None:
-    if len(digits) != 9 or not around.stands_alone or not is_social_security_number(digits):
+    if not around.stands_alone or not is_social_security_number(digits):
         return None
     if _SOCIAL_GROUPS.fullmatch(number):
         words = around.words_before()

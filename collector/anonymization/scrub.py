@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from collector.anonymization.candidates import Find, find_personal
+from collector.anonymization.candidates import find_personal
 from collector.anonymization.patterns import PLACEHOLDERS
 from collector.anonymization.shadow import hides_something, shadow_of, visible_part
+from collector.anonymization.surroundings import Find
 
 # No candidate holds it and no context crosses it, so a text is read the same alone and in a batch.
 _BETWEEN_TEXTS = "\0"
@@ -73,7 +74,7 @@ def _place(finds: list[Find], shadow: bytes, texts: Sequence[str], results: list
 
 
 def _redacted(text: str, entities: tuple[Entity, ...]) -> Scrubbed:
-    pieces = []
+    pieces: list[str] = []
     done = 0
     for entity in entities:
         pieces += (text[done : entity.start], PLACEHOLDERS[entity.type])
