@@ -13,9 +13,10 @@ from collector.anonymization.surroundings import Find, Surroundings
 _NOT_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
 _FEWEST_DIGITS = 6
 _REST_OF_TOKEN = re.compile(rb"[^ \n\r\t\0]{0,96}")
-_DOT_OF_A_MAC = 4
+_DOT_OF_A_MAC = _COLON_OF_IPV6 = 4
 _DOTS_OF_IPV4 = 3
-_LENGTHS_OF_MAC = frozenset({14, 17, 19, 23})
+_MARKS_OF_MAC = frozenset({b"-----", b"-------", b"     ", b"       "})
+_NUMBER_WITH_EXTENSION = NUMBER_BYTES + b"xet#"
 
 
 def find_personal(shadow: bytes) -> list[Find]:
@@ -44,7 +45,7 @@ def _find_from(shadow: bytes, position: int, finds: list[Find]) -> int | None:
 def _examined(around: Surroundings) -> tuple[Find | None, int]:
     """The find in a hit, if any, and where to go on."""
     candidate = around.candidate
-    if not candidate.translate(None, NUMBER_BYTES) or candidate[0] in b"+(":
+    if not candidate.translate(None, _NUMBER_WITH_EXTENSION):
         return _examined_number(around, candidate)
     find = _named_find(around, candidate)
     return (find, find[1]) if find else _examined_again(around, candidate)
@@ -57,14 +58,15 @@ def _named_find(around: Surroundings, candidate: bytes) -> Find | None:
     if candidate[0] in b"@%":
         return email_find(around)
     dot = candidate.find(b".")
-    if dot < 0 or 0 <= candidate.find(b":", 0, 5) < dot:
+    if dot < 0 or 0 <= candidate.find(b":", 0, _COLON_OF_IPV6 + 1) < dot:
         return code_find(around)
     return (code_find(around) if dot == _DOT_OF_A_MAC else None) or host_find(around)
 
 
 def _examined_number(around: Surroundings, candidate: bytes) -> tuple[Find | None, int]:
-    if candidate.count(b".") == _DOTS_OF_IPV4 or len(candidate) in _LENGTHS_OF_MAC:
-        find = ipv4_find(around, candidate) or code_find(around)
+    is_dotted = candidate.count(b".") == _DOTS_OF_IPV4
+    if is_dotted or candidate[2::3] in _MARKS_OF_MAC:
+        find = ipv4_find(around, candidate) if is_dotted else code_find(around)
         if find:
             return find, find[1]
         # The pattern took it for an address, so it may have stopped within a longer number.

@@ -99,6 +99,8 @@ _IBAN_LENGTHS = {
 IBAN_LENGTH = {country.encode(): length for length, names in _IBAN_LENGTHS.items() for country in names.split()}
 IBAN_LENGTH |= {b"BI": 27, b"HN": 28, b"NI": 28}
 
+_IBAN_VALUES = {ord(character): str(int(character, 36)) for character in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
 
 def iban_holds(iban: bytes) -> bool:
     """True for an IBAN in capitals without blanks: the country's length and the remainder 1 modulo 97 (ISO 7064, MOD 97-10).
@@ -106,9 +108,9 @@ def iban_holds(iban: bytes) -> bool:
     >>> iban_holds(b"GB82WEST12345698765432"), iban_holds(b"GB82WEST12345698765433"), iban_holds(b"XX82")
     (True, False, False)
     """
-    if IBAN_LENGTH.get(iban[:2]) != len(iban) or not iban.isalnum():
+    if IBAN_LENGTH.get(iban[:2]) != len(iban) or not iban.isalnum() or not iban.isupper():
         return False
-    return int("".join(str(int(character, 36)) for character in (iban[4:] + iban[:4]).decode())) % 97 == 1
+    return int("".join(map(_IBAN_VALUES.__getitem__, iban[4:] + iban[:4]))) % 97 == 1
 
 
 def is_ip_address(address: bytes) -> bool:

@@ -27,9 +27,7 @@ _WORD = rb"A-Za-z0-9\xc0-\xff"
 _LINK_TAIL = rb"[^\x00-\x20\x7f-\xa0\xa4<>\"\\^`{|}]"
 _TOP = rb"[A-Za-z\xc0-\xff][A-Za-z0-9\xc0-\xff-]+"
 
-_SCHEME = (
-    rb"(?:[Hh][Tt][Tt][Pp][Ss]?|[Ff][Tt][Pp][Ss]?|[Ss][Ff][Tt][Pp]|[Ww][Ss][Ss]?|[Rr][Tt][Ss]?[Mm]?[Pp]|[Ff][Ii][Ll][Ee])://"
-)
+_SCHEME = rb"(?:[Hh][Tt][Tt][Pp][Ss]?|[Ff][Tt][Pp][Ss]?|[Ss][Ff][Tt][Pp]|[Ww][Ss][Ss]?|[Rr][Tt][Ss]?[Mm]?[Pp]|[Ff][Ii][Ll][Ee])://"
 _LINK = rb"(?:" + _SCHEME + rb"|[Ww][Ww][Ww][0-9]?\.)" + _LINK_TAIL + rb"+"
 _EMAIL = rb"(?:@|%40)(?:(?:[" + _WORD + rb"\xa4-]+\.)+" + _TOP + rb"|\[[0-9A-Fa-f:.]+\])"
 _HOST = rb"(?:[" + _WORD + rb"][" + _WORD + rb"-]*\.)+" + _TOP + rb"(?::[0-9]+)?(?:[/?#]" + _LINK_TAIL + rb"*)?"
@@ -41,7 +39,7 @@ _MAC = (
 )
 _IBAN = rb"[A-Za-z]{2}[0-9]{2}(?:[A-Za-z0-9]{11,}|(?:[ -][A-Z0-9]{4}){2,7}(?:[ -][A-Z0-9]{1,4})?|(?:[ -]?[0-9]){11,})"
 _COIN = rb"(?:[13LMDTX]|(?:bc|tb|ltc|BC|TB|LTC)1)[A-Za-z0-9]{24,}|0x[0-9A-Fa-f]{40,}"
-_NUMBER = rb"(?:\+|\(\+?)?[0-9](?:[ .()/-]{0,3}[0-9]){5,}(?: ?(?:x|ext\.?|#) ?[0-9]{1,6})?"
+_NUMBER = rb"(?:\+|\(\+?)?[0-9](?:[ .()/-]{0,3}[0-9]){6,}(?: ?(?:x|ext\.?|#) ?[0-9]{1,6})?"
 _COMPACT_MAC = rb"[0-9A-Fa-f]{12,}"
 
 CANDIDATES = compile_latin(
