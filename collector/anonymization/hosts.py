@@ -14,6 +14,7 @@ _LOCAL_BYTES = bytes([*range(0xC0, 0x100), 0xA4]) + (
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+^_~.-"
 )
 _QUOTED_LOCAL = re.compile(rb'"[^\x00-\x1f\x7f"@<>]{1,62}"\Z')
+_MAILBOX_GOES_ON = re.compile(rb"[A-Za-z0-9\xc0-\xff!#$%&'*+^_~.-]{0,64}@")
 _LONGEST_LOCAL = 64
 
 
@@ -82,7 +83,7 @@ def _with_true_top(domain: bytes) -> bytes:
 
 def host_find(around: Surroundings) -> Find | None:
     """A host without a scheme, with its port and path, where its top-level domain says that it is one."""
-    if around.before.isalnum() or around.before in b"@/._-\\$#~" or around.after == b"@":
+    if around.before.isalnum() or around.before in b"@/._-\\$#~" or _MAILBOX_GOES_ON.match(around.shadow, around.end):
         return None
     candidate = around.candidate
     mark = _END_OF_HOST.search(candidate)

@@ -53,6 +53,8 @@ def _whole(around: Surroundings) -> Find | None:
     if number[0] == _OPENING and b")" not in number:
         around = around.part(around.start + 1, around.end)
         number = around.candidate
+    elif number.count(b"(") != number.count(b")"):
+        return None
     digits = number.translate(None, _SEPARATORS)
     if not digits.isdigit():
         number = _EXTENSION_MARK.split(number, 1)[0].rstrip()
@@ -105,7 +107,8 @@ def _social(around: Surroundings, number: bytes, digits: bytes) -> Find | None:
         return None
     if _SOCIAL_GROUPS.fullmatch(number):
         words = around.words_before()
-        named_phone = not PHONE_WORDS.isdisjoint(words[-2:]) and SOCIAL_WORDS.isdisjoint(words)
+        near = words[-2:] if b"-" in number else words
+        named_phone = not PHONE_WORDS.isdisjoint(near) and SOCIAL_WORDS.isdisjoint(words)
         return None if named_phone else around.found(Personal.SSN, 0.85)
     if not _SOCIAL_LOOSE.fullmatch(number):
         return None

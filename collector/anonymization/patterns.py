@@ -69,10 +69,10 @@ PHONE_WORDS = _words(
 # A number after one of these is no telephone number, though its shape may fit.
 OTHER_NUMBER_WORDS = _words(
     "order orders invoice bill ref reference account acct acc id ids isbn issn ean upc sku asin gtin serial sn tracking",
-    "ticket case booking reservation confirmation claim code pin otp zip postcode postal plz version build release",
+    "ticket case booking reservation confirmation code pin otp zip postcode postal plz version build release",
     "transaction txn policy licence license passport imei imsi meid patent item part model vin receipt price",
     "population timestamp epoch unix doi pmid arxiv date dated lot batch po box barcode parcel package shipment article",
-    "customer member membership registration reg iban bic swift siren siret vat tax ssn bestellung rechnung auftrag",
+    "membership registration reg iban bic swift siren siret vat tax ssn bestellung rechnung auftrag",
     "kundennummer pedido factura commande facture votes views followers points score dollars euros pounds commit hash",
 )
 SOCIAL_WORDS = _words("ssn ssns social security ss soc sec")

@@ -79,7 +79,8 @@ def _placed(finds: list[Find], shadow: bytes, texts: Sequence[str]) -> list[Scru
 
 def _redacted(text: str, own: Sequence[Find], offset: int, shadow: bytes) -> Scrubbed:
     """The text without its own finds, which lie in a shadow where the text begins at an offset."""
-    entities, pieces = [], []
+    entities: list[Entity] = []
+    pieces: list[str] = []
     done = 0
     calm = True
     for start, end, kind, score in own:
