@@ -70,6 +70,7 @@ class Tally:
 
     sent: int = 0
     answers_lost: int = 0
+    server_errors: int = 0
     given_up: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -85,6 +86,7 @@ class Tally:
     def add(self, other: Tally) -> None:
         self.sent += other.sent
         self.answers_lost += other.answers_lost
+        self.server_errors += other.server_errors
         self.given_up += other.given_up
         self.statuses.update(other.statuses)
         self.reasons.update(other.reasons)
@@ -201,6 +203,7 @@ class SignalQueue:
                 raise TryLater(f"{len(results)} results for {len(batch)} signals")
             return results
         problem = _problem_of(response)
+        self.tally.server_errors += response.status_code == 500
         if response.status_code in WAIT_AND_SEND_AGAIN or problem.get("reason") == "body_incomplete":
             raise TryLater(f"status {response.status_code}", _retry_after_s(response))
         if response.status_code == 403 and problem.get("reason") == "key_retired":

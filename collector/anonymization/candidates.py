@@ -13,10 +13,10 @@ from collector.anonymization.surroundings import Find, Surroundings
 _NOT_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
 _FEWEST_DIGITS = 6
 _REST_OF_TOKEN = re.compile(rb"[^ \n\r\t\0]{0,96}")
-_BEFORE_PATH = re.compile(rb"[/?]")
-_DOT_OF_A_MAC = 4
+_DOT_OF_A_MAC = _COLON_OF_IPV6 = 4
 _DOTS_OF_IPV4 = 3
-_LENGTHS_OF_MAC = frozenset({14, 17, 19, 23})
+_MARKS_OF_MAC = frozenset({b"-----", b"-------", b"     ", b"       "})
+_NUMBER_WITH_EXTENSION = NUMBER_BYTES + b"xet#"
 
 
 def find_personal(shadow: bytes) -> list[Find]:
@@ -45,7 +45,7 @@ def _find_from(shadow: bytes, position: int, finds: list[Find]) -> int | None:
 def _examined(around: Surroundings) -> tuple[Find | None, int]:
     """The find in a hit, if any, and where to go on."""
     candidate = around.candidate
-    if not candidate.translate(None, NUMBER_BYTES) or candidate[0] in b"+(":
+    if not candidate.translate(None, _NUMBER_WITH_EXTENSION):
         return _examined_number(around, candidate)
     find = _named_find(around, candidate)
     return (find, find[1]) if find else _examined_again(around, candidate)
@@ -55,18 +55,18 @@ def _named_find(around: Surroundings, candidate: bytes) -> Find | None:
     """The find in a hit that holds letters, judged by the first mark in it."""
     if b"://" in candidate[:9] or candidate[:3].lower() == b"www":
         return link_find(around) or host_find(around)
-    head = _BEFORE_PATH.split(candidate, 1)[0]
-    if b"@" in head or b"%40" in head:
+    if candidate[0] in b"@%":
         return email_find(around)
     dot = candidate.find(b".")
-    if dot < 0 or 0 <= candidate.find(b":", 0, 5) < dot:
+    if dot < 0 or 0 <= candidate.find(b":", 0, _COLON_OF_IPV6 + 1) < dot:
         return code_find(around)
     return (code_find(around) if dot == _DOT_OF_A_MAC else None) or host_find(around)
 
 
 def _examined_number(around: Surroundings, candidate: bytes) -> tuple[Find | None, int]:
-    if candidate.count(b".") == _DOTS_OF_IPV4 or len(candidate) in _LENGTHS_OF_MAC:
-        find = ipv4_find(around, candidate) or code_find(around)
+    is_dotted = candidate.count(b".") == _DOTS_OF_IPV4
+    if is_dotted or candidate[2::3] in _MARKS_OF_MAC:
+        find = ipv4_find(around, candidate) if is_dotted else code_find(around)
         if find:
             return find, find[1]
         # The pattern took it for an address, so it may have stopped within a longer number.
@@ -76,6 +76,8 @@ def _examined_number(around: Surroundings, candidate: bytes) -> tuple[Find | Non
     if around.after in b":@%":
         # The last word of the run belongs to what follows: `at 5 2001:db8::1`, `call 0 123456@example.com`.
         blank = around.shadow.rfind(b" ", around.start, end)
+        if blank < 0 and around.after == b"@":
+            return None, end
         if blank > 0:
             around, end = around.part(around.start, blank), blank + 1
     find = number_find(around)
@@ -88,11 +90,11 @@ def _examined_again(around: Surroundings, candidate: bytes) -> tuple[Find | None
     blank = candidate.find(b" ")
     until = start + blank if blank > 0 else _REST_OF_TOKEN.match(shadow, around.end).end()  # type: ignore[union-attr]
     token = shadow[start:until]
-    if b"@" not in token and len(token.translate(None, _NOT_DIGITS)) < _FEWEST_DIGITS:
+    if len(token.translate(None, _NOT_DIGITS)) < _FEWEST_DIGITS:
         return None, until if blank > 0 else around.end
     for hit in PLAINER_CANDIDATES.finditer(shadow, start, until):
         part = around.part(*hit.span())
-        if b"@" in part.candidate or b"%40" in part.candidate:
+        if part.candidate[0] in b"@%":
             find = email_find(part)
         else:
             find, _ = _examined_number(part, part.candidate)

@@ -16,6 +16,7 @@ _MAC_BLANKS = re.compile(
 _MAC_DOTS = re.compile(rb"[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2,3}")
 _MAC_COMPACT = re.compile(rb"[0-9A-Fa-f]{12}(?:[0-9A-Fa-f]{4})?")
 _ETHEREUM = re.compile(rb"0x[0-9A-Fa-f]{40}")
+_FEWEST_COLONS = 5
 _ALPHANUMERIC = re.compile(rb"[0-9A-Za-z]")
 
 
@@ -23,14 +24,16 @@ def code_find(around: Surroundings) -> Find | None:
     """The find in a candidate that holds letters and digits, if there is one."""
     candidate = around.candidate
     if b":" in candidate:
+        if b"::" not in candidate and candidate.count(b":") < _FEWEST_COLONS:
+            return None
         return _mac(around, candidate) or _ipv6(around)
-    if not around.stands_alone and around.before.isalnum():
+    if not around.stands_alone() and around.before.isalnum():
         return None
     return _iban(around, candidate) or _coin(around, candidate) or _mac(around, candidate)
 
 
 def _mac(around: Surroundings, candidate: bytes) -> Find | None:
-    if not around.stands_alone or around.before in b":-" or around.after in b":-":
+    if not around.stands_alone() or around.before in b":-" or around.after in b":-":
         return None
     if _MAC_COLONS.fullmatch(candidate) or _MAC_DASHES.fullmatch(candidate):
         return around.found(Personal.MAC, 0.95)
@@ -47,7 +50,7 @@ def _ipv6(around: Surroundings) -> Find | None:
     address, _, width = around.candidate.partition(b"/")
     if width and int(width) > 128:
         around, width = around.part(around.start, around.start + len(address)), b""
-    if around.before in b":." or not around.stands_alone or not is_ip_address(address):
+    if around.before in b":." or not around.stands_alone() or not is_ip_address(address):
         return None
     if width or address == b"::1" or _is_telling(address) or not IP_WORDS.isdisjoint(around.words_before()[-3:]):
         return around.found(Personal.IP, 0.9)
@@ -74,16 +77,17 @@ def _iban(around: Surroundings, candidate: bytes) -> Find | None:
     length = IBAN_LENGTH.get(candidate[:2].upper())
     if not length:
         return None
-    places = [found.start() for found in _ALPHANUMERIC.finditer(candidate)]
-    if len(places) < length:
-        return None
-    part = around.part(around.start, around.start + places[length - 1] + 1)
-    iban = part.candidate.translate(None, b" -").upper()
-    return part.found(Personal.IBAN, 1.0) if part.stands_alone and iban_holds(iban) else None
+    if len(candidate) > length:
+        places = [found.start() for found in _ALPHANUMERIC.finditer(candidate)]
+        if len(places) < length:
+            return None
+        around = around.part(around.start, around.start + places[length - 1] + 1)
+    iban = around.candidate.translate(None, b" -").upper()
+    return around.found(Personal.IBAN, 1.0) if around.stands_alone() and iban_holds(iban) else None
 
 
 def _coin(around: Surroundings, candidate: bytes) -> Find | None:
-    if not around.stands_alone:
+    if not around.stands_alone():
         return None
     if base58_holds(candidate) or bech32_holds(candidate):
         return around.found(Personal.CRYPTO, 1.0)

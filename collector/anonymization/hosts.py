@@ -10,7 +10,12 @@ from collector.anonymization.surroundings import Find, Surroundings
 _END_OF_SENTENCE = b".,;:!?'*_~\xa4\xa1\xbf\xab\xbb\xb7&([{"
 _NOT_FIRST_IN_LOCAL = b"!#$%&'*+^_~.-\xa4"
 _END_OF_HOST = re.compile(rb"[:/?#]")
-_ADDRESS_SIGN = re.compile(rb"@|%40")
+_LOCAL_BYTES = bytes([*range(0xC0, 0x100), 0xA4]) + (
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+^_~.-"
+)
+_QUOTED_LOCAL = re.compile(rb'"[^\x00-\x1f\x7f"@<>]{1,62}"\Z')
+_MAILBOX_GOES_ON = re.compile(rb"[A-Za-z0-9\xc0-\xff!#$%&'*+^_~.-]{0,64}@")
+_LONGEST_LOCAL = 64
 
 
 def link_find(around: Surroundings) -> Find | None:
@@ -44,21 +49,26 @@ def _trimmed(link: bytes) -> bytes:
 
 
 def email_find(around: Surroundings) -> Find | None:
-    """An e-mail address, without what stands before its first letter and behind its top-level domain."""
+    """An e-mail address, given its sign and domain: with the name before the sign, up to its top-level domain."""
     candidate = around.candidate
-    sign = _ADDRESS_SIGN.search(candidate)
-    if sign is None:
-        return None
-    local, domain = candidate[: sign.start()], candidate[sign.end() :]
-    kept = local if local.startswith(b'"') else local.rpartition(b"..")[2].lstrip(_NOT_FIRST_IN_LOCAL)
-    if not kept or kept.endswith(b"."):
-        return None
+    sign_width = 1 if candidate[:1] == b"@" else len(b"%40")
+    local = _local_part(around)
+    domain = candidate[sign_width:]
     if not domain.startswith(b"["):
         domain = _with_true_top(domain)
-    if not domain:
+    if not domain or not local:
         return None
-    end = around.start + sign.end() + len(domain)
-    return around.part(around.start + len(local) - len(kept), end).found(Personal.EMAIL, 1.0)
+    return around.part(around.start - len(local), around.start + sign_width + len(domain)).found(Personal.EMAIL, 1.0)
+
+
+def _local_part(around: Surroundings) -> bytes:
+    """What stands before the sign and may be the name of a mailbox."""
+    before = around.shadow[max(around.floor, around.start - _LONGEST_LOCAL) : around.start]
+    quoted = _QUOTED_LOCAL.search(before) if before.endswith(b'"') else None
+    if quoted:
+        return quoted[0]
+    local = before[len(before.rstrip(_LOCAL_BYTES)) :]
+    return b"" if local.endswith(b".") else local.rpartition(b"..")[2].lstrip(_NOT_FIRST_IN_LOCAL)
 
 
 def _with_true_top(domain: bytes) -> bytes:
@@ -73,7 +83,7 @@ def _with_true_top(domain: bytes) -> bytes:
 
 def host_find(around: Surroundings) -> Find | None:
     """A host without a scheme, with its port and path, where its top-level domain says that it is one."""
-    if around.before.isalnum() or around.before in b"@/._-\\$#~":
+    if around.before.isalnum() or around.before in b"@/._-\\$#~" or _MAILBOX_GOES_ON.match(around.shadow, around.end):
         return None
     candidate = around.candidate
     mark = _END_OF_HOST.search(candidate)
@@ -90,7 +100,7 @@ def host_find(around: Surroundings) -> Find | None:
 
 def _unless_code(around: Surroundings) -> Find | None:
     """Nothing where the dots are those of a program: `foo.io(1)`, `a.co_b`, `x.de@home`."""
-    return None if around.after.isalnum() or around.after in b"(_@=[" else around.found(Personal.URL, 0.5)
+    return None if around.after.isalnum() or around.after in b"(_@=[+" else around.found(Personal.URL, 0.5)
 
 
 def _is_host(labels: list[bytes], *, has_path: bool) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from collector.anonymization.checks import is_card, is_ip_address, is_social_security_number
+from collector.anonymization.checks import is_card, is_social_security_number
 from collector.anonymization.patterns import IP_WORDS, PHONE_WORDS, SOCIAL_WORDS, VERSION_WORDS, Personal
 from collector.anonymization.phones import phone_score
 from collector.anonymization.surroundings import Find, Surroundings
@@ -14,10 +14,15 @@ NUMBER_BYTES = b"0123456789 .()/+-"
 _CARD_GROUPS = re.compile(rb"[0-9]{3,6}(?:(?: [0-9]{3,6}){1,3}(?: [0-9]{1,7})?|(?:-[0-9]{3,6}){1,3}(?:-[0-9]{1,7})?)")
 _SOCIAL_GROUPS = re.compile(rb"[0-9]{3}(?:-[0-9]{2}-|\.[0-9]{2}\.| [0-9]{2} )[0-9]{4}")
 _SOCIAL_LOOSE = re.compile(rb"[0-9]{9}|[0-9]{5}-[0-9]{4}|[0-9]{3}-[0-9]{6}")
-_IPV4 = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?")
+_OCTET = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = re.compile(_OCTET + rb"(?:\." + _OCTET + rb"){3}(?:/(?:[12]?[0-9]|3[0-2]))?")
 _CHUNK = re.compile(rb"[+(]*[0-9][^ /]*")
 _SHORT_FRACTION = re.compile(rb",[0-9]{1,4}(?![0-9])")
-_MOST_CHUNKS = 8
+_EXTENSION_MARK = re.compile(rb"[xe#]")
+_SEPARATORS = b" .()/+-"
+_MOST_CHUNKS, _SHORTEST_ROW = 8, 7
+_OPENING = ord("(")
+_FEWEST_DIGITS, _SOCIAL_DIGITS, _SHORTEST_CARD, _LONGEST_CARD, _DOTS_OF_IPV4 = 4, 9, 12, 19, 3
 _MAYBE_A_PHONE = (12, 13)
 
 
@@ -30,50 +35,53 @@ def number_find(around: Surroundings) -> Find | None:
     chunks = [(around.start + chunk.start(), around.start + chunk.end()) for chunk in _CHUNK.finditer(candidate)]
     for first, (start, _) in enumerate(chunks):
         for _, end in reversed(chunks[first : first + _MOST_CHUNKS]):
-            find = _whole(around.part(start, end))
-            if find:
-                return find
+            if _SHORTEST_ROW <= end - start < len(candidate):
+                find = _whole(_without_loose_marks(around.part(start, end)))
+                if find:
+                    return find
     return None
 
 
-def _whole(around: Surroundings) -> Find | None:
-    around = _without_loose_marks(around)
-    number = around.candidate
-    extension = min((place for place in (number.find(mark) for mark in (b"x", b"e", b"#")) if place > 0), default=0)
-    number = number[:extension].rstrip() if extension else number
-    digits = number.translate(None, b" .()/+-")
-    if len(digits) < 4 or _is_part_of_a_figure(around, digits):
-        return None
-    return (
-        _card(around, number, digits)
-        or ipv4_find(around, number)
-        or _social(around, number, digits)
-        or _phone(around, number, digits)
-    )
-
-
 def _without_loose_marks(around: Surroundings) -> Surroundings:
-    """Without a bracket that is opened or closed outside, and without trailing marks."""
     number = around.candidate
-    start, end = around.start, around.end
-    if number[:1] == b"(" and b")" not in number:
-        start += 1
-    end -= len(number) - len(number.rstrip(b" .(/+-"))
-    if number[-1:] == b")" and b"(" not in number:
-        end -= 1
-    return around if (start, end) == (around.start, around.end) else around.part(start, end)
+    end = around.start + len(number.rstrip(b" .(/+-"))
+    return around.part(around.start, end - (number[-1:] == b")" and b"(" not in number))
 
 
-def _is_part_of_a_figure(around: Surroundings, digits: bytes) -> bool:
+def _whole(around: Surroundings) -> Find | None:
+    number = around.candidate
+    if number[0] == _OPENING and b")" not in number:
+        around = around.part(around.start + 1, around.end)
+        number = around.candidate
+    elif number.count(b"(") != number.count(b")"):
+        return None
+    digits = number.translate(None, _SEPARATORS)
+    if not digits.isdigit():
+        number = _EXTENSION_MARK.split(number, 1)[0].rstrip()
+        digits = number.translate(None, _SEPARATORS)
+    count = len(digits)
+    if count < _FEWEST_DIGITS or _is_part_of_a_figure(around, count):
+        return None
+    find = None
+    if count >= _SHORTEST_CARD:
+        find = _card(around, number, digits)
+    elif count == _SOCIAL_DIGITS:
+        find = _social(around, number, digits)
+    if not find and number.count(b".") == _DOTS_OF_IPV4:
+        find = ipv4_find(around, number)
+    return find or _phone(around, number, digits)
+
+
+def _is_part_of_a_figure(around: Surroundings, count: int) -> bool:
     """True for the tail of 12:30, 1,234 or 1.5, and the head of such."""
     shadow, start = around.shadow, around.start
     if around.before in b":,." and shadow[max(0, start - 2) : start - 1].isdigit():
         return True
-    return len(digits) < 10 and around.after == b"," and _SHORT_FRACTION.match(shadow, around.end) is not None
+    return count < 10 and around.after == b"," and _SHORT_FRACTION.match(shadow, around.end) is not None
 
 
 def _card(around: Surroundings, number: bytes, digits: bytes) -> Find | None:
-    if not 12 <= len(digits) <= 19 or not is_card(digits) or not around.stands_alone:
+    if len(digits) > _LONGEST_CARD or not is_card(digits) or not around.stands_alone():
         return None
     if len(number) != len(digits) and not _CARD_GROUPS.fullmatch(number):
         return None
@@ -84,10 +92,7 @@ def _card(around: Surroundings, number: bytes, digits: bytes) -> Find | None:
 
 def ipv4_find(around: Surroundings, number: bytes) -> Find | None:
     """An IPv4 address with or without the width of its network, unless a word says that it is a version."""
-    if not _IPV4.fullmatch(number):
-        return None
-    address, _, width = number.partition(b"/")
-    if not is_ip_address(address) or int(width or b"0") > 32 or not around.stands_alone or around.before == b".":
+    if not _IPV4.fullmatch(number) or not around.stands_alone() or around.before == b".":
         return None
     if around.after == b"." and around.shadow[around.end + 1 : around.end + 2].isdigit():
         return None
@@ -98,11 +103,12 @@ def ipv4_find(around: Surroundings, number: bytes) -> Find | None:
 
 
 def _social(around: Surroundings, number: bytes, digits: bytes) -> Find | None:
-    if len(digits) != 9 or not around.stands_alone or not is_social_security_number(digits):
+    if not around.stands_alone() or not is_social_security_number(digits):
         return None
     if _SOCIAL_GROUPS.fullmatch(number):
         words = around.words_before()
-        named_phone = not PHONE_WORDS.isdisjoint(words[-2:]) and SOCIAL_WORDS.isdisjoint(words)
+        near = words[-2:] if b"-" in number else words
+        named_phone = not PHONE_WORDS.isdisjoint(near) and SOCIAL_WORDS.isdisjoint(words)
         return None if named_phone else around.found(Personal.SSN, 0.85)
     if not _SOCIAL_LOOSE.fullmatch(number):
         return None

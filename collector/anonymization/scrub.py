@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
-from collector.anonymization.candidates import Find, find_personal
+from collector.anonymization.candidates import find_personal
 from collector.anonymization.patterns import PLACEHOLDERS
 from collector.anonymization.shadow import hides_something, shadow_of, visible_part
+from collector.anonymization.surroundings import Find
 
 # No candidate holds it and no context crosses it, so a text is read the same alone and in a batch.
 _BETWEEN_TEXTS = "\0"
+# Next to these a placeholder reads as the find did; beside others the text is looked at again.
+_CALM_BEFORE = frozenset({b"", *(bytes((byte,)) for byte in b"\0 \n\r\t,;:!?\"'(")})
+_CALM_AFTER = frozenset({b"", *(bytes((byte,)) for byte in b"\0 \n\r\t,;:!?\"').")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,9 @@ def scrub_texts(texts: Sequence[str]) -> list[Scrubbed]:
     Line breaks within a text part candidates as those between texts do. Scrubbing the result again changes nothing.
     Thread-safe. Linear in the length of the texts.
     """
-    results = [Scrubbed(text, ()) for text in texts]
     shadow = shadow_of(_BETWEEN_TEXTS.join(texts))
     finds = find_personal(shadow)
-    if finds:
-        _place(finds, shadow, texts, results)
+    results = _placed(finds, shadow, texts) if finds else [Scrubbed(text, ()) for text in texts]
     if b"\x7f" in shadow:
         for place, text in enumerate(texts):
             if not text.isascii() or "\x7f" in text:
@@ -60,40 +61,42 @@ def scrub_texts(texts: Sequence[str]) -> list[Scrubbed]:
     return results
 
 
-def _place(finds: list[Find], shadow: bytes, texts: Sequence[str], results: list[Scrubbed]) -> None:
-    """Hands each find to its text, in the text's own offsets."""
-    starts = [0, *accumulate(len(text) + 1 for text in texts)]
-    found: dict[int, list[Find]] = {}
-    for find in finds:
-        found.setdefault(bisect_right(starts, find[0]) - 1, []).append(find)
-    for place, own in found.items():
-        offset = starts[place]
-        entities = tuple([Entity(kind, start - offset, end - offset, score) for start, end, kind, score in own])
-        results[place] = _settled(_redacted(texts[place], entities), own, shadow)
+def _placed(finds: list[Find], shadow: bytes, texts: Sequence[str]) -> list[Scrubbed]:
+    """Hands each find to its text, in the text's own offsets; the finds come in order."""
+    results = []
+    begin, upcoming, count = 0, 0, len(finds)
+    for text in texts:
+        end = begin + len(text)
+        first = upcoming
+        while upcoming < count and finds[upcoming][0] < end:
+            upcoming += 1
+        results.append(
+            _redacted(text, finds[first:upcoming], begin, shadow) if upcoming > first else Scrubbed(text, ())
+        )
+        begin = end + 1
+    return results
 
 
-def _redacted(text: str, entities: tuple[Entity, ...]) -> Scrubbed:
-    pieces = []
+def _redacted(text: str, own: Sequence[Find], offset: int, shadow: bytes) -> Scrubbed:
+    """The text without its own finds, which lie in a shadow where the text begins at an offset."""
+    entities: list[Entity] = []
+    pieces: list[str] = []
     done = 0
-    for entity in entities:
-        pieces += (text[done : entity.start], PLACEHOLDERS[entity.type])
-        done = entity.end
+    calm = True
+    for start, end, kind, score in own:
+        calm = calm and shadow[start - 1 : start] in _CALM_BEFORE and shadow[end : end + 1] in _CALM_AFTER
+        entities.append(Entity(kind, start - offset, end - offset, score))
+        pieces += (text[done : start - offset], PLACEHOLDERS[kind])
+        done = end - offset
     pieces.append(text[done:])
-    return Scrubbed("".join(pieces), entities)
+    scrubbed = Scrubbed("".join(pieces), tuple(entities))
+    return scrubbed if calm else _settled(scrubbed)
 
 
-# Next to these a placeholder reads as the find did, so that no second look is needed.
-_CALM_BEFORE = frozenset(b"\0 \n\r\t,;:!?\"'(")
-_CALM_AFTER = frozenset(b"\0 \n\r\t,;:!?\"').")
-
-
-def _settled(scrubbed: Scrubbed, own: Iterable[Find], shadow: bytes) -> Scrubbed:
+def _settled(scrubbed: Scrubbed) -> Scrubbed:
     """Looks again at a text in which a find touched its neighbours: alone, they may be a candidate they were not before."""
-    for start, end, _, _ in own:
-        if (start and shadow[start - 1] not in _CALM_BEFORE) or (end < len(shadow) and shadow[end] not in _CALM_AFTER):
-            again = scrub_text(scrubbed.text)
-            return _merged(scrubbed, again) if again.entities else scrubbed
-    return scrubbed
+    again = scrub_text(scrubbed.text)
+    return _merged(scrubbed, again) if again.entities else scrubbed
 
 
 def _merged(first: Scrubbed, second: Scrubbed) -> Scrubbed:
@@ -116,7 +119,7 @@ def _scrub_hidden(text: str, as_seen: Scrubbed) -> Scrubbed:
     if not hides_something(shadow_of(text)):
         return as_seen
     visible, places = visible_part(text)
-    found = scrub_text(visible).entities
-    return _redacted(
-        text, tuple(Entity(each.type, places[each.start], places[each.end - 1] + 1, each.score) for each in found)
-    )
+    found = [
+        (places[each.start], places[each.end - 1] + 1, each.type, each.score) for each in scrub_text(visible).entities
+    ]
+    return _redacted(text, found, 0, shadow_of(text))

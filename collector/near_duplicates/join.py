@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 # Bounds are computed in floats: a bound that comes out a hair too high would lose pairs, one too low costs a look.
 _SLACK = 1e-9
+# Below, prefixes are so long that counting all shared members is faster (10,000 short messages: 1.2 s at any threshold;
+# by prefixes 0.8 s at 0.85, 2 s at 0.5, 30 s at 0.05). Above, prefixes grow far slower than the square of the texts.
+_PREFIXES_PAY_FROM = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,9 @@ class SimilarPair:
 def similar_pairs(records: Sequence[Collection[str]], threshold: float) -> list[SimilarPair]:
     """All pairs of sets with Jaccard similarity >= threshold, exactly, sorted by position.
 
-    Two sets that are similar enough must share one of their rarest members, so only the rarest members of each set (its
-    prefix) are indexed and looked up; the overlap of every candidate is then counted in full.
+    Two sets that are similar enough must share one of their rarest members. So only the rarest members of each set (its
+    prefix) are indexed and looked up, and the overlap of every candidate is then counted in full. For low thresholds the
+    members that each set shares with all others are counted instead.
 
     Args:
         records: collections of distinct members; an empty one has no pairs.
@@ -52,11 +56,8 @@ def similar_pairs(records: Sequence[Collection[str]], threshold: float) -> list[
     coded = _coded(records)
     if coded is None:
         return []
-    pairs = [
-        _pair(coded.positions[earlier], coded.positions[later], similarity)
-        for later in range(len(coded.positions))
-        for earlier, similarity in _matches_of(later, coded, threshold)
-    ]
+    matches = _by_prefixes(coded, threshold) if threshold >= _PREFIXES_PAY_FROM else _by_counting(coded, threshold)
+    pairs = [_pair(coded.positions[one], coded.positions[other], similarity) for one, other, similarity in matches]
     return sorted(pairs, key=lambda pair: (pair.first, pair.second))
 
 
@@ -65,7 +66,7 @@ class _Coded:
     """Sets as sorted integers, the rarest member first; sets stand in order of their size.
 
     `members[starts[i]:starts[i + 1]]` are the members of set i; `positions[i]` is its place in the input. Members below
-    `first_shared` occur in one set only. `holders` maps a member to the sets that have it in their index prefix.
+    `first_shared` occur in one set only.
     """
 
     positions: list[int]
@@ -73,12 +74,13 @@ class _Coded:
     starts: npt.NDArray[np.int64]
     members: npt.NDArray[np.int32]
     first_shared: int
-    is_marked: npt.NDArray[np.bool_]
-    holders: dict[int, list[int]] = field(default_factory=dict)
 
+    def members_of(self, number: int) -> npt.NDArray[np.int32]:
+        return self.members[self.starts[number] : self.starts[number + 1]]
 
-def _pair(one: int, other: int, similarity: float) -> SimilarPair:
-    return SimilarPair(min(one, other), max(one, other), similarity)
+    def first_similar(self, number: int, threshold: float) -> int:
+        """The first set before this one that is large enough to be similar to it; this one where there is none."""
+        return bisect_left(self.sizes, math.ceil(threshold * self.sizes[number] - _SLACK), hi=number)
 
 
 def _coded(records: Sequence[Collection[str]]) -> _Coded | None:
@@ -99,47 +101,84 @@ def _coded(records: Sequence[Collection[str]]) -> _Coded | None:
     return _Coded(
         positions=positions,
         sizes=sizes.tolist(),
-        starts=np.concatenate(([0], np.cumsum(sizes))),
+        starts=_ends(sizes),
         members=ranked[np.lexsort((ranked, owners))],
         first_shared=int(np.count_nonzero(frequency == 1)),
-        is_marked=np.zeros(len(codes), dtype=np.bool_),
     )
 
 
-def _matches_of(later: int, coded: _Coded, threshold: float) -> Iterator[tuple[int, float]]:
-    """The sets before `later` that are similar to it; then enters it into the index."""
-    size = coded.sizes[later]
-    smallest = math.ceil(threshold * size - _SLACK)  # a smaller set cannot be similar
-    first = bisect_left(coded.sizes, smallest, hi=later)
-    least_shared = math.ceil(2 * threshold / (1 + threshold) * size - _SLACK)  # with a set at least as large
-    start = int(coded.starts[later])
-    prefix = [m for m in coded.members[start : start + size - smallest + 1].tolist() if m >= coded.first_shared]
-    candidates: set[int] = set()
-    for member in prefix:
-        held = coded.holders.get(member)
-        if held:
-            if held[0] < first:  # sizes only grow: what is too small now stays too small
-                del held[: bisect_left(held, first)]
-            candidates.update(held)
-    if candidates:
-        yield from _verified(later, sorted(candidates), coded, threshold)
-    for member in coded.members[start : start + size - least_shared + 1].tolist():
-        if member >= coded.first_shared:
-            coded.holders.setdefault(member, []).append(later)
-
-
-def _verified(later: int, candidates: list[int], coded: _Coded, threshold: float) -> Iterator[tuple[int, float]]:
-    """Candidates whose similarity, counted in full, reaches the threshold."""
+def _ends(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Where runs of these lengths begin and end: run i is [ends[i], ends[i + 1])."""
     import numpy as np
 
-    starts, sizes = coded.starts, coded.sizes
-    own = coded.members[starts[later] : starts[later + 1]]
-    theirs = np.concatenate([coded.members[starts[one] : starts[one + 1]] for one in candidates])
-    offsets = np.cumsum([0, *(sizes[one] for one in candidates[:-1])])
-    coded.is_marked[own] = True
-    shared_counts = np.add.reduceat(coded.is_marked[theirs], offsets, dtype=np.int64).tolist()
-    coded.is_marked[own] = False
+    return np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(counts)))
+
+
+def _by_prefixes(coded: _Coded, threshold: float) -> Iterator[tuple[int, int, float]]:
+    """Similar sets (earlier, later, similarity): candidates share a member of their prefixes."""
+    import numpy as np
+
+    is_marked = np.zeros(int(coded.members.max()) + 1, dtype=np.bool_)
+    holders: dict[int, list[int]] = {}  # a member -> the sets that have it in their index prefix
+    for later, size in enumerate(coded.sizes):
+        first = coded.first_similar(later, threshold)
+        members = coded.members_of(later)
+        candidates: set[int] = set()
+        for member in _prefix(members, math.ceil(threshold * size - _SLACK), coded.first_shared):
+            held = holders.get(member, [])
+            if held and held[0] < first:  # sizes only grow: what is too small now stays too small
+                del held[: bisect_left(held, first)]
+            candidates.update(held)
+        if candidates:
+            yield from _verified(later, sorted(candidates), coded, threshold, is_marked)
+        # A later set is at least as large, so it shares even more: a shorter prefix is enough in the index.
+        least_shared = math.ceil(2 * threshold / (1 + threshold) * size - _SLACK)
+        for member in _prefix(members, least_shared, coded.first_shared):
+            holders.setdefault(member, []).append(later)
+
+
+def _prefix(members: npt.NDArray[np.int32], least_shared: int, first_shared: int) -> list[int]:
+    """The rarest members, one of which is among any `least_shared` of all; those that no other set has are left out."""
+    return [member for member in members[: len(members) - least_shared + 1].tolist() if member >= first_shared]
+
+
+def _verified(
+    later: int, candidates: list[int], coded: _Coded, threshold: float, is_marked: npt.NDArray[np.bool_]
+) -> Iterator[tuple[int, int, float]]:
+    """Candidates whose similarity, counted in full, reaches the threshold. `is_marked` is all false, and left so."""
+    import numpy as np
+
+    own = coded.members_of(later)
+    theirs = np.concatenate([coded.members_of(one) for one in candidates])
+    offsets = np.cumsum([0, *(coded.sizes[one] for one in candidates[:-1])])
+    is_marked[own] = True
+    shared_counts = np.add.reduceat(is_marked[theirs], offsets, dtype=np.int64).tolist()
+    is_marked[own] = False
     for one, shared in zip(candidates, shared_counts, strict=True):
-        similarity = shared / (sizes[one] + sizes[later] - shared)
+        similarity = shared / (coded.sizes[one] + coded.sizes[later] - shared)
         if similarity >= threshold:
-            yield one, similarity
+            yield one, later, similarity
+
+
+def _by_counting(coded: _Coded, threshold: float) -> Iterator[tuple[int, int, float]]:
+    """Similar sets (earlier, later, similarity): counts what each set shares with every set before it."""
+    import numpy as np
+
+    sizes = np.array(coded.sizes)
+    holders = np.repeat(np.arange(len(sizes)), sizes)[np.argsort(coded.members, kind="stable")]
+    ends = _ends(np.bincount(coded.members))
+    for later, size in enumerate(coded.sizes):
+        first = coded.first_similar(later, threshold)
+        members = coded.members_of(later)
+        members = members[members >= coded.first_shared]
+        if first == later or not len(members):
+            continue
+        runs = zip(ends[members].tolist(), ends[members + 1].tolist(), strict=True)
+        shared = np.bincount(np.concatenate([holders[start:end] for start, end in runs]), minlength=later)[first:later]
+        similarities = shared / (sizes[first:later] + size - shared)
+        for place in np.flatnonzero(similarities >= threshold).tolist():
+            yield first + place, later, float(similarities[place])
+
+
+def _pair(one: int, other: int, similarity: float) -> SimilarPair:
+    return SimilarPair(min(one, other), max(one, other), similarity)

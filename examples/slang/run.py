@@ -85,6 +85,7 @@ def _tell_what_was_sent(findings: Findings, fleet: Fleet, sent: Sent) -> None:
         f"{tally.given_up} malformed (the app's next release sent {sum(len(p.mended) for p in fleet.phones)} of them anew), "
         f"{sent.still_on_phones} without consent stay on the phone; the others passed once the consent had arrived",
     )
+    findings.expect("answers with status 500", tally.server_errors, 0)
     findings.expect("signals refused for good", tally.given_up + sent.still_on_phones, fleet.to_be_refused)
 
 

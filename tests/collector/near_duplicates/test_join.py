@@ -20,11 +20,12 @@ def compared_one_by_one(records, threshold) -> list[SimilarPair]:
 
 
 class TestSimilarPairs:
-    @settings(max_examples=300)
+    @settings(max_examples=300, deadline=None)
     @given(st.lists(st.frozensets(st.sampled_from("abcdefghij")), max_size=20), THRESHOLDS)
     def test_it_finds_what_comparing_all_pairs_finds(self, records, threshold):
         assert similar_pairs(records, threshold) == compared_one_by_one(records, threshold)
 
+    @settings(deadline=None)  # the first example imports numpy
     @given(
         st.integers(10, 60).flatmap(
             lambda size: st.lists(

@@ -2,7 +2,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.near_duplicates.sets import connected_sets, near_duplicates_of
@@ -43,6 +43,7 @@ class TestConnectedSets:
 
 
 class TestNearDuplicates:
+    @settings(deadline=None)  # the first example imports numpy
     @given(st.lists(WORDS, max_size=14), st.sampled_from([0.3, 0.5, 0.85, 1.0]))
     def test_it_finds_what_comparing_all_pairs_finds(self, texts, threshold):
         expected = compared_one_by_one(texts, threshold)
