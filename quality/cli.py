@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from foundation.cli import DID_NOT_HOLD, print_json, say, told_plainly
 from foundation.errors import UsageError
-from quality.agreement.levels import Level
+from labeling.questions.kinds import Level
 
 if TYPE_CHECKING:
     from quality.agreement.measure import Agreement
@@ -149,3 +149,65 @@ def _print_suite(result: SuiteResult) -> None:
     for position, one in enumerate(result.results):
         if one.error:
             say(f"/expectations/{position}: {one.error}")
+
+
+@commands.command("report", short_help="Measure a project and keep the report.")
+@click.argument("project")
+@click.option("--url", help="Ask this server for its newest report instead of measuring on the local database.")
+@click.option("--key", envvar="WINNOW_KEY", help="A read key of that server; better given as WINNOW_KEY.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def report(project: str, url: str | None, key: str | None, as_json: bool) -> None:
+    """Measure PROJECT now: agreement of every question with its interval, and the expectations.
+
+    \b
+    Example:
+      flask quality report slang-sentiment --json
+    """
+    with told_plainly():
+        document = _measured_here(project) if url is None else _asked_of(url, key, project)
+    if as_json:
+        print_json(document)
+    else:
+        _print_report(document)
+
+
+def _measured_here(project: str) -> dict[str, Any]:
+    from collector.queries import find_project
+    from foundation.database import unit_of_work, utc_now
+    from foundation.errors import NotFound
+    from foundation.open import open_installation
+    from quality.service import measure_project, store_report
+
+    _, database = open_installation()
+    with unit_of_work(database, read_only=True) as session:
+        project_id = find_project(session, project)
+        if project_id is None:
+            raise NotFound("there is no such project: `flask collector apply FILE.yaml` makes it")
+        measured = measure_project(session, project_id)
+    with unit_of_work(database) as session:
+        row = store_report(session, project_id, measured, now=utc_now())
+        return {"report": row.no, "created_at": row.created_at.isoformat(), **measured.as_json()}
+
+
+def _asked_of(url: str, key: str | None, project: str) -> dict[str, Any]:
+    from foundation.client import fetch_json
+
+    return fetch_json(url, key, f"/v1/projects/{project}/quality")
+
+
+def _print_report(document: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("question", "level", "alpha", "95 % interval", "items", "annotations", title="Agreement")
+    for name, figures in document["questions"].items():
+        agreement = figures["agreement"]
+        interval = " to ".join(f"{end:.4f}" for end in agreement["alpha_ci"] or ())
+        alpha = "–" if agreement["alpha"] is None else f"{agreement['alpha']:.4f}"
+        counted = (str(agreement["n_items"]), str(agreement["n_annotations"]))
+        table.add_row(name, figures["level"], alpha, interval, *counted)
+    console = Console()
+    console.print(table)
+    for one in (document["expectations"] or {}).get("expectations", []):
+        verdict = "holds" if one["success"] else f"fails for {one['n_failed']} signals {one.get('error', '')}"
+        console.print(f"{one['type']} {one['kwargs'].get('column', '')}: {verdict}")

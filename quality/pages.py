@@ -36,7 +36,9 @@ def quality(call: Call) -> str:
     bars = {}
     if report is not None:
         bars = {name: bar_of(figures["agreement"]) for name, figures in report.body["questions"].items()}
-    return render_template("quality.html", project=call.project, report=report, bars=bars, width=WIDTH, csrf=csrf_token())
+    return render_template(
+        "quality.html", project=call.project, report=report, bars=bars, width=WIDTH, csrf=csrf_token()
+    )
 
 
 def bar_of(agreement: dict[str, Any]) -> dict[str, float] | None:

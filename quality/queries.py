@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from collector.models import Item, Project, Signal
@@ -78,22 +79,24 @@ def signals_frame(session: Session, project_id: int, file: ProjectFile) -> pd.Da
     fields = [rule.name for rule in file.fields]
     names = [*SIGNAL_COLUMNS, *fields, *file.context_names]
     columns: dict[str, list[Any]] = {name: [] for name in names}
+    signals, items = Signal.__table__.c, Item.__table__.c  # type: ignore[attr-defined]
+    of_item = (items.project_id == signals.project_id) & (items.id == signals.item_id)
     statement = (
-        select(
-            Signal.id,
-            Signal.item_id,
-            Signal.captured_at,
-            Signal.event_time,
-            Signal.received_at,
-            Signal.time_quality,
-            Signal.revision,
-            Item.content,
-            Signal.extra,
-            Signal.context,
+        select_columns(
+            signals.id,
+            signals.item_id,
+            signals.captured_at,
+            signals.event_time,
+            signals.received_at,
+            signals.time_quality,
+            signals.revision,
+            items.content,
+            signals.extra,
+            signals.context,
         )
-        .join(Item, (col(Item.project_id) == Signal.project_id) & (col(Item.id) == Signal.item_id))
-        .where(col(Signal.project_id) == project_id, live_signal_passes())
-        .order_by(col(Signal.id))
+        .join(Item.__table__, of_item)  # type: ignore[attr-defined]
+        .where(signals.project_id == project_id, live_signal_passes())
+        .order_by(signals.id)
         .execution_options(yield_per=ROWS_AT_ONCE)
     )
     for signal, item, *plain, content, extra, context in session.connection().execute(statement):

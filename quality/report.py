@@ -84,5 +84,7 @@ def aggregates_of(report: Mapping[str, Any]) -> dict[str, Any]:
 
 def _by_alias(agreement: dict[str, Any]) -> dict[str, Any]:
     """Annotators by the alias everybody may see."""
-    pairs = [{**pair, "a": f"annotator-{pair['a']}", "b": f"annotator-{pair['b']}"} for pair in agreement["cohen_kappa"]]
+    pairs = [
+        {**pair, "a": f"annotator-{pair['a']}", "b": f"annotator-{pair['b']}"} for pair in agreement["cohen_kappa"]
+    ]
     return {**agreement, "cohen_kappa": pairs}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, func
 from sqlmodel import Session, col, select
@@ -17,6 +18,9 @@ from labeling.queries import counted_answers, current_labeling, list_unanswerabl
 from quality.models import FailingRow, Report
 from quality.queries import count_signals, signals_frame
 from quality.report import QualityReport, QuestionFigures
+
+if TYPE_CHECKING:
+    from quality.expectations import SuiteResult
 
 REPORTS_KEPT = 20
 ROWS_AT_ONCE = 1_000
@@ -42,7 +46,9 @@ def measure_project(session: Session, project_id: int, *, upto_seq: int | None =
 
 def store_report(session: Session, project_id: int, report: QualityReport, *, now: datetime) -> Report:
     """Keeps a report and every row that fails an expectation; the oldest reports make room."""
-    newest = session.exec(select(func.coalesce(func.max(Report.no), 0)).where(col(Report.project_id) == project_id)).one()
+    newest = session.exec(
+        select(func.coalesce(func.max(Report.no), 0)).where(col(Report.project_id) == project_id)
+    ).one()
     row = Report(
         project_id=project_id,
         no=int(newest) + 1,
@@ -78,12 +84,9 @@ def forget_erased(session: Session, project_id: int) -> int:
     return int(gone.rowcount)
 
 
-def _questions(
-    session: Session, project_id: int, labeling: LabelingSection, upto: int
-) -> dict[str, QuestionFigures]:
+def _questions(session: Session, project_id: int, labeling: LabelingSection, upto: int) -> dict[str, QuestionFigures]:
     import numpy as np
 
-    from quality.agreement.levels import Level
     from quality.agreement.measure import measure_agreement
 
     usable = {row[0] for row in session.connection().execute(usable_items(project_id))}
@@ -104,13 +107,13 @@ def _questions(
             level=settings.level.value,
             consensus=method_in_effect(question.kind, settings.consensus).value,
             agreement=measure_agreement(
-                items, annotators, values, Level(settings.level.value), order=order, rng=np.random.default_rng(seed)
+                items, annotators, values, settings.level, order=order, rng=np.random.default_rng(seed)
             ),
         )
     return figures
 
 
-def _expectations(session: Session, project_id: int) -> object:
+def _expectations(session: Session, project_id: int) -> SuiteResult | None:
     from quality.expectations import parse_suite, run_suite
 
     _, file = current_file(session, project_id)
@@ -122,6 +125,4 @@ def _expectations(session: Session, project_id: int) -> object:
 
 def _forget(session: Session, project_id: int, upto_no: int) -> None:
     for table, number in ((FailingRow, FailingRow.report_no), (Report, Report.no)):
-        session.connection().execute(
-            delete(table).where(col(table.project_id) == project_id, col(number) <= upto_no)
-        )
+        session.connection().execute(delete(table).where(col(table.project_id) == project_id, col(number) <= upto_no))

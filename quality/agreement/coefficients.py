@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labeling.questions.kinds import Level
 from quality.agreement.distances import Floats, interval_points, ordinal_points, ratio_points
-from quality.agreement.levels import Level
 from quality.agreement.patterns import Matrix, Patterns
 from quality.agreement.resampling import percentile_interval, resampled_weights
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foundation.errors import UsageError
-from quality.agreement.levels import Level
+from labeling.questions.kinds import Level
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 # The trapezoid rule errs by the integrand's Fourier transform at 2 pi / step: 8 |gamma(2 + 2 pi i / step)|, here 3e-8.

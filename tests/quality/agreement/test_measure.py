@@ -16,7 +16,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from quality.agreement.coefficients import Interval
 from quality.agreement.distances import ValueDoesNotFit
-from quality.agreement.levels import Level
+from labeling.questions.kinds import Level
 from quality.agreement.measure import Agreement, measure_agreement
 from quality.agreement.pairs import PairKappa
 from quality.agreement.votes_table import ColumnsDiffer
