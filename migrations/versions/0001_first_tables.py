@@ -201,6 +201,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_erasures_state", "erasures", ["state"], unique=False)
     op.create_table(
+        "failing_rows",
+        sa.Column(
+            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("report_no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("expectation", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("signal_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_failing_rows_project_id")),
+        sa.PrimaryKeyConstraint("project_id", "report_no", "expectation", "signal_id", name=op.f("pk_failing_rows")),
+    )
+    op.create_index("ix_failing_rows_signal", "failing_rows", ["project_id", "signal_id"], unique=False)
+    op.create_table(
         "items",
         sa.Column(
             "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -278,6 +290,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("project_id", "seq", name=op.f("pk_labeling_drift")),
     )
     op.create_table(
+        "reports",
+        sa.Column(
+            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("annotations_upto_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_signals", sa.Integer(), nullable=False),
+        sa.Column("created_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("body", foundation.database.JsonText(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_reports_project_id")),
+        sa.PrimaryKeyConstraint("project_id", "no", name=op.f("pk_reports")),
+    )
+    op.create_table(
         "revisions",
         sa.Column(
             "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -339,6 +365,7 @@ def upgrade() -> None:
         sa.Column("token_hash", sa.LargeBinary(length=32), nullable=True),
         sa.Column("erased_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
         sa.Column("passes", sa.Boolean(), nullable=False),
+        sa.Column("consent", foundation.database.JsonText(), nullable=True),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_subjects_project_id")),
         sa.PrimaryKeyConstraint("project_id", "id", name=op.f("pk_subjects")),
     )
@@ -393,6 +420,7 @@ def downgrade() -> None:
     op.drop_index("ix_signals_item", table_name="signals")
     op.drop_table("signals")
     op.drop_table("revisions")
+    op.drop_table("reports")
     op.drop_table("labeling_drift")
     op.drop_table("labeling_counters")
     op.drop_index(op.f("ix_keys_project_id"), table_name="keys")
@@ -402,6 +430,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_jobs_project_id"), table_name="jobs")
     op.drop_table("jobs")
     op.drop_table("items")
+    op.drop_index("ix_failing_rows_signal", table_name="failing_rows")
+    op.drop_table("failing_rows")
     op.drop_index("ix_erasures_state", table_name="erasures")
     op.drop_table("erasures")
     op.drop_table("erasure_items")
