@@ -57,8 +57,9 @@ def _print_verification(outcome: Verification) -> None:
         console.print(f"digest {escape(str(outcome.digest))}", highlight=False, soft_wrap=True)
         return
     table = Table(title="This version is not as it was published", title_justify="left")
-    for heading in ("file", "what", "detail"):
-        table.add_column(heading, overflow="fold")
+    table.add_column("file", no_wrap=True)
+    table.add_column("what", no_wrap=True)
+    table.add_column("detail")
     for problem in outcome.problems:
         table.add_row(escape(problem.path), str(problem.reason), problem.detail)
     console.print(table)
