@@ -148,6 +148,16 @@ class TestChanges:
 
         assert not verify_folder(folder).ok
 
+    def test_a_name_that_is_no_text_is_found_and_can_be_printed(self, folder):
+        with open(os.fsencode(folder) + b"/\xff\x1b[31m", "wb"):  # noqa: PTH123 - a path takes no bytes
+            pass
+
+        runner = CliRunner()
+        for arguments in (["verify", str(folder), "--json"], ["verify", str(folder)]):
+            outcome = runner.invoke(commands, arguments)
+            assert outcome.exit_code == 1
+            assert "\x1b[31m" not in outcome.stdout
+
 
 class TestForgedManifest:
     def forge(self, folder, change):
