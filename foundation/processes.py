@@ -30,7 +30,8 @@ from foundation.parts import (
 )
 from foundation.settings import keep_secret
 
-BLOCKING_THREADS = 64
+BLOCKING_THREADS = 256
+"""A slow client holds one until the deadline for bodies: with 64, 200 of them stopped everybody; with 256, p99 was 40 ms."""
 WORKERS = 2
 LOOK_EVERY_S = 0.2
 FIRST_PAUSE_S = 0.5
