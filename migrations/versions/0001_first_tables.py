@@ -77,6 +77,14 @@ def upgrade() -> None:
     op.create_index("ix_annotations_ext_id", "annotations", ["project_id", "ext_id"], unique=False)
     op.create_index("ix_annotations_item", "annotations", ["project_id", "item_id"], unique=False)
     op.create_index(
+        "ix_annotations_skips",
+        "annotations",
+        ["project_id", "item_id"],
+        unique=False,
+        sqlite_where=sa.text("cancelled"),
+        postgresql_where=sa.text("cancelled"),
+    )
+    op.create_index(
         "uq_annotations_version", "annotations", ["project_id", "ls_project", "ls_id", "ls_updated"], unique=True
     )
     op.create_table(
@@ -349,9 +357,12 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=8), nullable=False),
         sa.Column("ls_project", sa.Integer(), nullable=True),
         sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("overlap", sa.Integer(), nullable=False),
         sa.Column("cursor", foundation.database.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("full_pull_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("reconciled_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("n_foreign", sa.Integer(), nullable=False),
         sa.Column("holder", sa.Uuid(), nullable=True),
+        sa.Column("lease_until_ms", sa.BigInteger(), nullable=False),
         sa.Column("created_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_studio_projects_project_id")),
         sa.PrimaryKeyConstraint("project_id", name=op.f("pk_studio_projects")),
@@ -394,6 +405,7 @@ def upgrade() -> None:
         sa.Column("ls_task", sa.Integer(), nullable=True),
         sa.Column("overlap", sa.Integer(), nullable=False),
         sa.Column("asked", sa.Integer(), nullable=False),
+        sa.Column("wanted", sa.Integer(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("selected_by", sa.String(length=16), nullable=False),
         sa.Column("propensity", sa.Float(), nullable=False),
@@ -449,6 +461,12 @@ def downgrade() -> None:
     op.drop_index("uq_annotators_alias", table_name="annotators")
     op.drop_table("annotators")
     op.drop_index("uq_annotations_version", table_name="annotations")
+    op.drop_index(
+        "ix_annotations_skips",
+        table_name="annotations",
+        sqlite_where=sa.text("cancelled"),
+        postgresql_where=sa.text("cancelled"),
+    )
     op.drop_index("ix_annotations_item", table_name="annotations")
     op.drop_index("ix_annotations_ext_id", table_name="annotations")
     op.drop_table("annotations")
