@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from collector.anonymization.file_command import scrub_command
 from collector.near_duplicates.file_command import near_duplicates_command
 from foundation.cli import print_json, print_table, say, told_plainly
 
@@ -23,6 +24,7 @@ COMMAND_KEY = uuid.UUID("00000000-0000-8000-8000-000000000001")
 """Stands where a signal keeps the key it came with, for those that came by command."""
 BATCH = 500
 commands = click.Group("collector", help="Signals: scrub, apply a project, ingest, erase.")
+commands.add_command(scrub_command)
 commands.add_command(near_duplicates_command)
 
 

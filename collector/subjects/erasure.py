@@ -30,7 +30,7 @@ from foundation.errors import NotFound
 from foundation.failpoints import failpoint
 from foundation.identifiers import random_uuid
 
-FLOORS = ("collector", "labeling", "exports")
+FLOORS = ("collector", "labeling", "quality", "exports")
 """Who must have said that its part is done: each domain that holds something of a person, in the order they do it."""
 BATCH = 1000
 

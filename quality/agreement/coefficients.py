@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labeling.questions.kinds import Level
 from quality.agreement.distances import Floats, interval_points, ordinal_points, ratio_points
-from quality.agreement.levels import Level
 from quality.agreement.patterns import Matrix, Patterns
 from quality.agreement.resampling import percentile_interval, resampled_weights
 
@@ -221,19 +221,19 @@ def _sums_of_points(table: Matrix, blocks: Iterable[Floats]) -> tuple[Floats, Fl
 def _shares_of_values(patterns: Patterns) -> Floats:
     """Share of each value, averaged over the items, shape (n_values,)."""
     weights = patterns.counts / patterns.sizes[patterns.rows] * patterns.items[patterns.rows]
-    return np.bincount(patterns.columns, weights=weights, minlength=patterns.n_values) / max(patterns.items.sum(), 1)
+    return np.bincount(patterns.columns, weights=weights, minlength=patterns.n_values) / max(
+        int(patterns.items.sum()), 1
+    )
 
 
 def _alphas(total: Floats, observed: Floats, squares: Floats, lengths: Floats) -> Floats:
     expected = _spread(total, squares, lengths)
     defined = expected > _ROUNDING * total * squares
     ratio: Floats = np.divide(observed, expected, where=defined, out=np.full(len(total), np.nan))
-    alphas: Floats = 1 - (total - 1) * ratio
-    return alphas.clip(max=1.0)
+    return np.clip(1 - (total - 1) * ratio, None, 1.0)
 
 
 def _spread(size: Floats, squares: Floats, lengths: Floats) -> Floats:
     """Sum of squared distances over all ordered pairs; never below 0, where rounding would put it."""
-    spread: Floats = 2 * size * squares
-    spread = spread - 2 * lengths
-    return spread.clip(min=0.0)
+    spread: Floats = np.maximum(2 * size * squares - 2 * lengths, 0.0)
+    return spread

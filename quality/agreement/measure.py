@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from labeling.questions.kinds import Level
 from quality.agreement.coefficients import (
     Interval,
     alpha_interval,
@@ -17,7 +18,6 @@ from quality.agreement.coefficients import (
     percent_agreement,
 )
 from quality.agreement.distances import ranked
-from quality.agreement.levels import Level
 from quality.agreement.pairs import PairKappa, cohen_kappas
 from quality.agreement.patterns import Patterns, patterns_of
 from quality.agreement.votes_table import Votes, compact, votes_of

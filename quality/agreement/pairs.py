@@ -89,7 +89,7 @@ def _by_table(votes: Votes, values: Codes, n_values: int) -> Iterator[_Columns]:
         yield tuple(columns[:, columns[2] > 0])
 
 
-def _by_list(votes: Votes, values: Codes, n_values: int) -> Iterator[_Columns]:
+def _by_list(votes: Votes, values: Codes, n_values: int, *, block: int = _BLOCK) -> Iterator[_Columns]:
     """For annotators who share few items: every two annotations of an item, in blocks of first annotators."""
     order = np.lexsort((votes.annotators, votes.items))
     items, annotators, values = votes.items[order], votes.annotators[order], values[order]
@@ -98,7 +98,7 @@ def _by_list(votes: Votes, values: Codes, n_values: int) -> Iterator[_Columns]:
     by_annotator = np.argsort(annotators, kind="stable")
     work = np.cumsum(np.bincount(annotators, weights=partners).astype(np.float64, copy=False))
     start = 0
-    for stop in _block_ends(work):
+    for stop in _block_ends(work, block):
         first, last = np.searchsorted(annotators[by_annotator], [start, stop])
         left = by_annotator[first:last]
         start = stop
@@ -106,11 +106,11 @@ def _by_list(votes: Votes, values: Codes, n_values: int) -> Iterator[_Columns]:
             yield _kappa_counts(annotators, values, n_values, *_pairs_of_rows(left, partners[left]))
 
 
-def _block_ends(work: Floats) -> Iterator[int]:
-    """Annotator codes at which a block ends, so that each holds about `_BLOCK` pairs or a single annotator."""
+def _block_ends(work: Floats, block: int) -> Iterator[int]:
+    """Annotator codes at which a block ends, so that each holds about `block` pairs or a single annotator."""
     start, done = 0, 0.0
     while start < len(work):
-        stop = max(start + 1, int(np.searchsorted(work, done + _BLOCK, side="right")))
+        stop = max(start + 1, int(np.searchsorted(work, done + block, side="right")))
         yield stop
         start, done = stop, float(work[stop - 1])
 

@@ -1,0 +1,58 @@
+"""Quality's pages: a project at a glance, and how good its labels are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, render_template
+
+from collector.queries import count_project
+from foundation.login import csrf_token, page
+from foundation.web import Call
+from quality.queries import newest_report
+
+AXIS = (-0.2, 1.0)
+WIDTH = 420
+blueprint = Blueprint("quality_pages", __name__, template_folder="templates")
+
+
+@blueprint.get("/p/<project>")
+@page
+def overview(call: Call) -> str:
+    """What is held, and where to look."""
+    with call.unit_of_work(read_only=True) as session:
+        counts = count_project(session, call.project_no)
+        for counter in call.services.counters:
+            counts.update(counter(session, call.project_no))
+    return render_template("overview.html", project=call.project, counts=counts, csrf=csrf_token())
+
+
+@blueprint.get("/p/<project>/quality")
+@page
+def quality(call: Call) -> str:
+    """The newest report, with each alpha drawn beside its interval."""
+    with call.unit_of_work(read_only=True) as session:
+        report = newest_report(session, call.project_no)
+    bars = {}
+    if report is not None:
+        bars = {name: bar_of(figures["agreement"]) for name, figures in report.body["questions"].items()}
+    return render_template(
+        "quality.html", project=call.project, report=report, bars=bars, width=WIDTH, csrf=csrf_token()
+    )
+
+
+def bar_of(agreement: dict[str, Any]) -> dict[str, float] | None:
+    """Where alpha, its interval and zero stand on a line of WIDTH pixels; None where alpha is undefined.
+
+    >>> bar_of({"alpha": 1.0, "alpha_ci": [0.4, 1.0]})
+    {'low': 210.0, 'high': 420.0, 'point': 420.0, 'zero': 70.0}
+    """
+    if agreement["alpha"] is None:
+        return None
+    low, high = agreement["alpha_ci"] or (agreement["alpha"], agreement["alpha"])
+    return {"low": _place(low), "high": _place(high), "point": _place(agreement["alpha"]), "zero": _place(0.0)}
+
+
+def _place(figure: float) -> float:
+    start, end = AXIS
+    return round((min(max(figure, start), end) - start) / (end - start) * WIDTH, 1)

@@ -1,0 +1,108 @@
+"""Reads: the newest report, its failing rows, whether it is still true, and the signals' table as a frame."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, select
+
+from collector.models import Item, Project, Signal
+from collector.project import ProjectFile
+from collector.queries import live_signal_passes
+from foundation.errors import NotFound
+from labeling.queries import newest_seq
+from quality.models import FailingRow, Report
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS_AT_ONCE = 5_000
+SIGNAL_COLUMNS = ("signal", "item", "captured_at", "event_time", "received_at", "time_quality", "revision")
+
+
+def newest_report(session: Session, project_id: int) -> Report | None:
+    return session.exec(
+        select(Report).where(col(Report.project_id) == project_id).order_by(col(Report.no).desc()).limit(1)
+    ).first()
+
+
+def require_report(session: Session, project_id: int) -> Report:
+    report = newest_report(session, project_id)
+    if report is None:
+        raise NotFound("nothing was measured yet: POST /quality, or `flask quality report`, measures now")
+    return report
+
+
+def failing_signals(
+    session: Session, project_id: int, report_no: int, expectation: int, *, after: uuid.UUID | None, limit: int
+) -> Sequence[uuid.UUID]:
+    """A page of the signals that fail an expectation, in the order of their ids."""
+    statement = select(FailingRow.signal_id).where(
+        col(FailingRow.project_id) == project_id,
+        col(FailingRow.report_no) == report_no,
+        col(FailingRow.expectation) == expectation,
+    )
+    if after is not None:
+        statement = statement.where(col(FailingRow.signal_id) > after)
+    return session.exec(statement.order_by(col(FailingRow.signal_id)).limit(limit)).all()
+
+
+def count_signals(session: Session, project_id: int) -> int:
+    return int(session.exec(select(func.count()).where(col(Signal.project_id) == project_id)).one())
+
+
+def is_stale(session: Session, project_id: int, revision: int) -> bool:
+    """Whether a report made now would see something that the newest has not."""
+    report = newest_report(session, project_id)
+    if report is None:
+        return True
+    return (
+        report.revision != revision
+        or report.annotations_upto_seq != newest_seq(session, project_id)
+        or report.n_signals != count_signals(session, project_id)
+    )
+
+
+def list_projects(session: Session) -> Sequence[tuple[int, int]]:
+    """Every project's id and newest revision."""
+    return [(row[0], row[1]) for row in session.connection().execute(select(Project.id, Project.revision))]
+
+
+def signals_frame(session: Session, project_id: int, file: ProjectFile) -> pd.DataFrame:
+    """The signals' table: one row a live signal, a column a field of the payload and of the context."""
+    import pandas as pd
+
+    fields = [rule.name for rule in file.fields]
+    names = [*SIGNAL_COLUMNS, *fields, *file.context_names]
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    signals, items = Signal.__table__.c, Item.__table__.c  # type: ignore[attr-defined]
+    of_item = (items.project_id == signals.project_id) & (items.id == signals.item_id)
+    statement = (
+        select_columns(
+            signals.id,
+            signals.item_id,
+            signals.captured_at,
+            signals.event_time,
+            signals.received_at,
+            signals.time_quality,
+            signals.revision,
+            items.content,
+            signals.extra,
+            signals.context,
+        )
+        .join(Item.__table__, of_item)  # type: ignore[attr-defined]
+        .where(signals.project_id == project_id, live_signal_passes())
+        .order_by(signals.id)
+        .execution_options(yield_per=ROWS_AT_ONCE)
+    )
+    for signal, item, *plain, content, extra, context in session.connection().execute(statement):
+        values = {**context, **extra, **content}
+        for name, value in zip(SIGNAL_COLUMNS, (str(signal), str(item), *plain), strict=True):
+            columns[name].append(value)
+        for name in names[len(SIGNAL_COLUMNS) :]:
+            columns[name].append(values.get(name))
+    return pd.DataFrame(columns)

@@ -1,0 +1,90 @@
+"""What was measured, as one document: for machines as JSON, for people as a page and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from quality.agreement.measure import Agreement
+    from quality.expectations import SuiteResult
+
+
+@dataclass(frozen=True)
+class QuestionFigures:
+    """What is known of one question."""
+
+    kind: str
+    level: str
+    consensus: str
+    agreement: Agreement
+
+
+@dataclass(frozen=True)
+class QualityReport:
+    """The figures of a project at one number of the annotations' sequence.
+
+    Attributes:
+        questions: by name.
+        expectations: None where the project file has none.
+        not_measured: control tags whose answers are kept and not measured.
+        unanswerable: items that three people skipped.
+    """
+
+    revision: int
+    annotations_upto_seq: int
+    n_signals: int
+    questions: Mapping[str, QuestionFigures]
+    expectations: SuiteResult | None
+    not_measured: tuple[str, ...]
+    unanswerable: int
+
+    @property
+    def agreement(self) -> dict[str, Agreement]:
+        return {name: figures.agreement for name, figures in self.questions.items()}
+
+    def as_json(self) -> dict[str, Any]:
+        """The stored document. Failing rows are counted here and kept in a table of their own."""
+        return {
+            "revision": self.revision,
+            "annotations_upto_seq": self.annotations_upto_seq,
+            "signals": self.n_signals,
+            "questions": {
+                name: {
+                    "kind": figures.kind,
+                    "level": figures.level,
+                    "consensus": figures.consensus,
+                    "agreement": _by_alias(figures.agreement.as_json()),
+                }
+                for name, figures in self.questions.items()
+            },
+            "expectations": self._expectations(),
+            "not_measured": list(self.not_measured),
+            "unanswerable": self.unanswerable,
+        }
+
+    def _expectations(self) -> dict[str, Any] | None:
+        if self.expectations is None:
+            return None
+        document = self.expectations.as_json()
+        for result in document["expectations"]:
+            del result["failing_rows"]
+        return document
+
+
+def aggregates_of(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A report without figures of single annotators, as it travels with a version."""
+    questions = {
+        name: {**figures, "agreement": {key: v for key, v in figures["agreement"].items() if key != "cohen_kappa"}}
+        for name, figures in report["questions"].items()
+    }
+    return {**report, "questions": questions}
+
+
+def _by_alias(agreement: dict[str, Any]) -> dict[str, Any]:
+    """Annotators by the alias everybody may see."""
+    pairs = [
+        {**pair, "a": f"annotator-{pair['a']}", "b": f"annotator-{pair['b']}"} for pair in agreement["cohen_kappa"]
+    ]
+    return {**agreement, "cohen_kappa": pairs}

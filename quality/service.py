@@ -1,0 +1,128 @@
+"""Measures a project and keeps the report."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, exists, func
+from sqlmodel import Session, col, select
+
+from collector.models import Signal
+from collector.queries import current_file, read_project, usable_items
+from foundation.database import insert_ignoring
+from labeling.consensus.choice import method_in_effect
+from labeling.project import LabelingSection
+from labeling.queries import counted_answers, current_labeling, list_unanswerable, newest_seq
+from quality.models import FailingRow, Report
+from quality.queries import count_signals, signals_frame
+from quality.report import QualityReport, QuestionFigures
+
+if TYPE_CHECKING:
+    from quality.expectations import SuiteResult
+
+REPORTS_KEPT = 20
+ROWS_AT_ONCE = 1_000
+
+
+def measure_project(session: Session, project_id: int, *, upto_seq: int | None = None) -> QualityReport:
+    """Measures what counts at a number of the annotations' sequence, by default now. Reads only; heavy: for workers.
+
+    The same rows give the same figures: the resampling is seeded by the project.
+    """
+    upto = newest_seq(session, project_id) if upto_seq is None else upto_seq
+    revision, labeling = current_labeling(session, project_id)
+    return QualityReport(
+        revision=revision,
+        annotations_upto_seq=upto,
+        n_signals=count_signals(session, project_id),
+        questions=_questions(session, project_id, labeling, upto),
+        expectations=_expectations(session, project_id),
+        not_measured=tuple(tag.name for tag in labeling.configuration.unmeasured),
+        unanswerable=len(list_unanswerable(session, project_id)),
+    )
+
+
+def store_report(session: Session, project_id: int, report: QualityReport, *, now: datetime) -> Report:
+    """Keeps a report and every row that fails an expectation; the oldest reports make room."""
+    newest = session.exec(
+        select(func.coalesce(func.max(Report.no), 0)).where(col(Report.project_id) == project_id)
+    ).one()
+    row = Report(
+        project_id=project_id,
+        no=int(newest) + 1,
+        revision=report.revision,
+        annotations_upto_seq=report.annotations_upto_seq,
+        n_signals=report.n_signals,
+        created_at=now,
+        body=report.as_json(),
+    )
+    session.add(row)
+    session.flush()
+    for position, result in enumerate(report.expectations.results if report.expectations else ()):
+        for start in range(0, len(result.failing_rows), ROWS_AT_ONCE):
+            part = result.failing_rows[start : start + ROWS_AT_ONCE]
+            rows = [
+                {
+                    "project_id": project_id,
+                    "report_no": row.no,
+                    "expectation": position,
+                    "signal_id": uuid.UUID(signal),
+                }
+                for signal in part
+            ]
+            insert_ignoring(session, FailingRow.__table__, rows)  # type: ignore[attr-defined]
+    _forget(session, project_id, row.no - REPORTS_KEPT)
+    return row
+
+
+def forget_erased(session: Session, project_id: int) -> int:
+    """Takes the erased signals' ids out of the kept failing rows; how many went."""
+    alive = exists().where(col(Signal.project_id) == FailingRow.project_id, col(Signal.id) == FailingRow.signal_id)
+    gone = session.connection().execute(delete(FailingRow).where(col(FailingRow.project_id) == project_id, ~alive))
+    return int(gone.rowcount)
+
+
+def _questions(session: Session, project_id: int, labeling: LabelingSection, upto: int) -> dict[str, QuestionFigures]:
+    import numpy as np
+
+    from quality.agreement.measure import measure_agreement
+
+    usable = {row[0] for row in session.connection().execute(usable_items(project_id))}
+    seed = read_project(session, project_id).seed
+    figures = {}
+    for question in labeling.configuration.questions:
+        settings = labeling.questions[question.name]
+        items, annotators, values = [], [], []
+        for answer in counted_answers(session, project_id, question.name, upto_seq=upto):
+            if answer.item in usable:
+                items.append(answer.item.int)
+                annotators.append(answer.annotator)
+                values.append(answer.value)
+        # Whatever a question's order of choices is, an ordinal scale of texts needs it.
+        order = [str(choice) for choice in question.order] if question.order and not question.is_numeric else None
+        figures[question.name] = QuestionFigures(
+            kind=question.kind.value,
+            level=settings.level.value,
+            consensus=method_in_effect(question.kind, settings.consensus).value,
+            agreement=measure_agreement(
+                items, annotators, values, settings.level, order=order, rng=np.random.default_rng(seed)
+            ),
+        )
+    return figures
+
+
+def _expectations(session: Session, project_id: int) -> SuiteResult | None:
+    from quality.expectations import parse_suite, run_suite
+
+    _, file = current_file(session, project_id)
+    suite = parse_suite(file.body.get("expectations") or [])
+    if not suite:
+        return None
+    return run_suite(signals_frame(session, project_id, file), suite, row_id="signal")
+
+
+def _forget(session: Session, project_id: int, upto_no: int) -> None:
+    for table, number in ((FailingRow, FailingRow.report_no), (Report, Report.no)):
+        session.connection().execute(delete(table).where(col(table.project_id) == project_id, col(number) <= upto_no))

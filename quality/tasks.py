@@ -1,0 +1,48 @@
+"""What quality's worker does: measure when asked or when the newest report is no longer true; its part of erasures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from collector.subjects.erasure import floor_is_done, open_erasures
+from collector.tasks import ERASURE
+from foundation.database import after_commit, unit_of_work, utc_now
+from foundation.queue import Runtime, Work, announce, enqueue_and_wake, job, periodic
+from quality.queries import is_stale, list_projects
+from quality.service import forget_erased, measure_project, store_report
+
+REPORT = "quality.report"
+FLOOR = "quality"
+
+
+@job(REPORT)
+def report(work: Work) -> dict[str, Any]:
+    """Measures in a reading transaction, stores in a short writing one."""
+    project_id = work.project_id or 0
+    with unit_of_work(work.runtime.database, read_only=True) as session:
+        measured = measure_project(session, project_id)
+    with unit_of_work(work.runtime.database) as session:
+        row = store_report(session, project_id, measured, now=utc_now())
+        return {"report": row.no}
+
+
+@periodic("quality.refresh", every_s=lambda settings: settings.sync_every_s)
+def refresh(runtime: Runtime) -> None:
+    """Asks for a new report of each project whose newest one misses something."""
+    with unit_of_work(runtime.database, read_only=True) as session:
+        stale = [project for project, revision in list_projects(session) if is_stale(session, project, revision)]
+    for project_id in stale:
+        with unit_of_work(runtime.database) as session:
+            enqueue_and_wake(session, REPORT, project_id=project_id, coalesce=True)
+
+
+@periodic("quality.erase", every_s=lambda settings: settings.sweep_every_s, on=ERASURE)
+def erase(runtime: Runtime) -> None:
+    """No kept row names an erased signal."""
+    with unit_of_work(runtime.database, read_only=True) as session:
+        waiting = open_erasures(session, FLOOR)
+    for erasure in waiting:
+        with unit_of_work(runtime.database) as session:
+            forget_erased(session, erasure.project_id)
+            floor_is_done(session, erasure, FLOOR, {}, now=utc_now())
+            after_commit(session, announce, ERASURE)

@@ -1,0 +1,166 @@
+"""`flask quality …` on plain files: JSON alone on stdout, one line on stderr, exit codes 0, 1 and 2."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from quality.cli import commands
+
+ROOT = Path(__file__).resolve().parents[2]
+RATINGS = "item,annotator,value\ni,a,1\ni,b,1\nj,a,2\nj,b,3\nk,a,3\nk,b,3\n"
+
+
+@pytest.fixture
+def run(tmp_path):
+    def _run(*arguments, **files):
+        for name, content in files.items():
+            (tmp_path / name.replace("_", ".")).write_text(content)
+        paths = {name.replace("_", "."): str(tmp_path / name.replace("_", ".")) for name in files}
+        return CliRunner().invoke(commands, [paths.get(argument, argument) for argument in arguments])
+
+    return _run
+
+
+class TestAgreement:
+    def test_one_json_object_has_every_figure(self, run):
+        done = run("agreement", "r.csv", "--level", "ordinal", "--json", r_csv=RATINGS)
+
+        figures = json.loads(done.stdout)
+        assert done.exit_code == 0
+        assert (figures["n_items"], figures["n_annotators"], figures["n_annotations"]) == (3, 2, 6)
+        assert figures["percent_agreement"] == 0.6667
+        assert len(figures["alpha_ci"]) == 2
+        assert [set(pair) for pair in figures["cohen_kappa"]] == [{"a", "b", "n", "kappa"}]
+        assert "reasons" not in figures
+
+    def test_two_runs_print_the_same(self, run):
+        arguments = ("agreement", "r.csv", "--level", "nominal", "--json")
+
+        assert run(*arguments, r_csv=RATINGS).stdout == run(*arguments, r_csv=RATINGS).stdout
+
+    def test_a_person_reads_a_table(self, run):
+        done = run("agreement", "r.csv", "--level", "interval", r_csv=RATINGS)
+
+        assert done.exit_code == 0
+        assert "alpha" in done.stdout
+        assert "Cohen's kappa" in done.stdout
+
+    def test_figures_that_are_undefined_have_a_reason(self, run):
+        done = run("agreement", "r.csv", "--level", "nominal", "--json", r_csv="item,annotator,value\ni,a,x\n")
+
+        figures = json.loads(done.stdout)
+        assert done.exit_code == 0
+        assert figures["alpha"] is None
+        assert "1 more needed" in figures["reasons"]["alpha"]
+
+    def test_words_in_order_are_ordinal(self, run):
+        words = RATINGS.replace("1", "low").replace("2", "middle").replace("3", "high")
+
+        done = run("agreement", "r.csv", "--level", "ordinal", "--order", "low,middle,high", "--json", r_csv=words)
+
+        assert done.stdout == run("agreement", "r.csv", "--level", "ordinal", "--json", r_csv=RATINGS).stdout
+
+    @pytest.mark.parametrize(
+        ("arguments", "content", "said"),
+        [
+            (("--level", "metric"), RATINGS, "--level must be one of nominal, ordinal, interval, ratio"),
+            (
+                ("--level", "interval"),
+                RATINGS + "l,a,many\n",
+                "line 8, 'value': the level interval needs finite numbers",
+            ),
+            (("--level", "ordinal"), RATINGS + "l,a,many\n", "line 8, 'value': .* --order a,b,c"),
+            (
+                ("--level", "ordinal", "--order", "1,2"),
+                RATINGS,
+                "line 5, 'value': the value does not stand in the given",
+            ),
+            (("--level", "ordinal", "--order", "1,1"), RATINGS, "--order needs different values"),
+            (("--level", "nominal", "--order", "1,2"), RATINGS, "--order is for --level ordinal alone"),
+            (("--level", "nominal"), "item,value\n", "line 1: the column 'annotator' is missing"),
+            (("--level", "nominal"), "", "empty"),
+        ],
+    )
+    def test_a_mistake_is_one_line_and_exit_code_2(self, run, arguments, content, said):
+        done = run("agreement", "r.csv", *arguments, r_csv=content)
+
+        assert done.exit_code == 2
+        assert done.stdout == ""
+        assert done.stderr.count("\n") == 1
+        assert "many" not in done.stderr
+        assert re.search(said, done.stderr)
+
+    def test_help_has_an_example_and_loads_nothing_heavy(self):
+        program = (
+            "import sys; from click.testing import CliRunner; from quality.cli import commands;"
+            "said = CliRunner().invoke(commands, ['agreement', '--help']).stdout;"
+            "assert 'Example' in said, said;"
+            "assert not {'numpy', 'pandas', 'great_expectations', 'scipy'} & set(sys.modules)"
+        )
+
+        subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
+SUITE = json.dumps([{"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "a"}}])
+
+
+class TestExpectations:
+    def test_a_table_that_holds_ends_with_0(self, run):
+        done = run("expectations", "t.csv", "s.json", "--json", t_csv="a\n1\n", s_json=SUITE)
+
+        assert done.exit_code == 0
+        assert json.loads(done.stdout) == {
+            "success": True,
+            "n_rows": 1,
+            "expectations": [
+                {
+                    "type": "expect_column_values_to_not_be_null",
+                    "kwargs": {"column": "a"},
+                    "success": True,
+                    "n": 1,
+                    "n_failed": 0,
+                    "failing_rows": [],
+                }
+            ],
+        }
+
+    def test_a_table_that_does_not_hold_ends_with_1_and_names_every_row(self, run):
+        done = run("expectations", "t.csv", "s.json", "--json", t_csv="a,b\n" + ",1\n" * 300, s_json=SUITE)
+
+        assert done.exit_code == 1
+        assert json.loads(done.stdout)["expectations"][0]["failing_rows"] == list(range(300))
+
+    def test_a_column_that_is_not_there_is_an_error_of_its_expectation(self, run):
+        done = run("expectations", "t.csv", "s.json", "--json", t_csv="b\n1\n", s_json=SUITE)
+
+        assert done.exit_code == 1
+        assert "no column 'a'" in json.loads(done.stdout)["expectations"][0]["error"]
+
+    def test_a_person_reads_a_table(self, run):
+        done = run("expectations", "t.csv", "s.json", t_csv="b\n1\n", s_json=SUITE)
+
+        assert "Expectations" in done.stdout
+        assert "/expectations/0: the table has no column" in done.stderr
+
+    @pytest.mark.parametrize(
+        ("suite", "said"),
+        [
+            ('[{"type": "expect_nothing_like_it"}]', "/expectations/0: Great Expectations has no"),
+            ('[{"type": "expect_column_to_exist", "kwargs": {}}]', "/expectations/0: the arguments do not fit: column"),
+            ('[{"type": "drop"}]', "/expectations/0/type: give a Great Expectations type"),
+            ("nope", "line 1: the file is not JSON"),
+        ],
+    )
+    def test_a_wrong_suite_is_exit_code_2_and_points_at_the_place(self, run, suite, said):
+        done = run("expectations", "t.csv", "s.json", "--json", t_csv="a\n1\n", s_json=suite)
+
+        assert done.exit_code == 2
+        assert done.stdout == ""
+        assert said in done.stderr
