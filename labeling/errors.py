@@ -25,6 +25,10 @@ class NothingToLabel(Conflict):
     title = "The project has no labeling configuration"
 
 
+class JobFailed(Conflict):
+    title = "A job did not end well"
+
+
 class StudioUnavailable(Unavailable):
     title = "Label Studio does not answer right now"
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, Text, func, or_, select, type_coerce
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session
 
@@ -55,6 +55,18 @@ class AnnotatorStatistics:
     skips: int
     ignored: int
     mean_lead_time_s: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "annotator": self.no,
+            "alias": self.alias,
+            "role": self.role,
+            "state": self.state,
+            "annotations": self.annotations,
+            "skips": self.skips,
+            "ignored": self.ignored,
+            "mean_lead_time_s": self.mean_lead_time_s,
+        }
 
 
 def current_labeling(session: Session, project_id: int) -> tuple[int, LabelingSection]:
@@ -105,13 +117,25 @@ def counts_at(upto_seq: int | None) -> ColumnElement[bool]:
 
 def count_labeling(session: Session, project_id: int) -> dict[str, int]:
     """Tasks that are in Label Studio now, and annotations that count now."""
-    in_studio = select(func.count()).where(
-        TASKS.c.project_id == project_id, TASKS.c.state.in_([TaskState.LIVE.value, TaskState.CLOSED.value])
-    )
     counted = select(func.count(func.distinct(ANSWERS.c.seq))).where(
         ANSWERS.c.project_id == project_id, ANSWERS.c.until_seq.is_(None)
     )
-    return {"tasks": _count(session, in_studio), "annotations": _count(session, counted)}
+    return {"tasks": count_tasks_there(session, project_id), "annotations": _count(session, counted)}
+
+
+def count_tasks_there(session: Session, project_id: int) -> int:
+    """Tasks that are in Label Studio now."""
+    there = select(func.count()).where(
+        TASKS.c.project_id == project_id, TASKS.c.state.in_([TaskState.LIVE.value, TaskState.CLOSED.value])
+    )
+    return _count(session, there)
+
+
+def count_raw_results(session: Session, project_id: int, control: str) -> int:
+    """Stored results that answer a control, also one that is not measured."""
+    written = type_coerce(ANNOTATIONS.c.result, Text)
+    mentions = written.contains(f'"from_name":{orjson.dumps(control).decode()}', autoescape=True)
+    return _count(session, select(func.count()).where(ANNOTATIONS.c.project_id == project_id, mentions))
 
 
 def count_values(session: Session, project_id: int, question: str) -> dict[Value, int]:
