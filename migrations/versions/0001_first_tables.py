@@ -172,6 +172,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("project_id", "device_hmac", name=op.f("pk_device_clocks")),
     )
     op.create_table(
+        "downloads",
+        sa.Column(
+            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("version_no", sa.Integer(), nullable=False),
+        sa.Column("path", sa.String(length=255), nullable=False),
+        sa.Column("key_id", sa.Uuid(), nullable=True),
+        sa.Column("at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_downloads_project_id")),
+        sa.PrimaryKeyConstraint("project_id", "id", name=op.f("pk_downloads")),
+    )
+    op.create_index("ix_downloads_version", "downloads", ["project_id", "version_no"], unique=False)
+    op.create_table(
         "erasure_floors",
         sa.Column(
             "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -324,6 +338,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("project_id", "number", name=op.f("pk_revisions")),
     )
     op.create_table(
+        "sides",
+        sa.Column(
+            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("item_id", sa.Uuid(), nullable=False),
+        sa.Column("side", sa.String(length=10), nullable=False),
+        sa.Column("first_version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_sides_project_id")),
+        sa.PrimaryKeyConstraint("project_id", "item_id", name=op.f("pk_sides")),
+    )
+    op.create_table(
         "signals",
         sa.Column(
             "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -416,11 +441,65 @@ def upgrade() -> None:
     op.create_index("ix_tasks_ls", "tasks", ["project_id", "ls_project", "ls_task"], unique=False)
     op.create_index("ix_tasks_state", "tasks", ["project_id", "state"], unique=False)
     op.create_index("uq_tasks_round", "tasks", ["project_id", "item_id", "purpose", "round"], unique=True)
+    op.create_table(
+        "version_items",
+        sa.Column(
+            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("version_no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("item_id", sa.Uuid(), nullable=False),
+        sa.Column("side", sa.String(length=10), nullable=False),
+        sa.Column("labels", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_version_items_project_id")),
+        sa.PrimaryKeyConstraint("project_id", "version_no", "item_id", name=op.f("pk_version_items")),
+    )
+    op.create_index("ix_version_items_item", "version_items", ["project_id", "item_id"], unique=False)
+    op.create_table(
+        "versions",
+        sa.Column(
+            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("build_id", sa.Uuid(), nullable=False),
+        sa.Column("job_id", sa.Uuid(), nullable=True),
+        sa.Column("name", sa.String(length=64), nullable=True),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("draft", sa.Boolean(), nullable=False),
+        sa.Column("asked", foundation.database.JsonText(), nullable=False),
+        sa.Column("parent", sa.String(length=64), nullable=True),
+        sa.Column("inputs", foundation.database.JsonText(), nullable=True),
+        sa.Column("inputs_hash", sa.String(length=64), nullable=True),
+        sa.Column("erasures_seen", sa.Integer(), nullable=True),
+        sa.Column("columns", foundation.database.JsonText(), nullable=True),
+        sa.Column("digest", sa.String(length=64), nullable=True),
+        sa.Column("gates", foundation.database.JsonText(), nullable=True),
+        sa.Column("counts", foundation.database.JsonText(), nullable=True),
+        sa.Column("files", foundation.database.JsonText(), nullable=True),
+        sa.Column("storage", sa.String(length=255), nullable=True),
+        sa.Column("created_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("published_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("withdrawn_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("withdrawn_why", sa.String(length=32), nullable=True),
+        sa.Column("successor", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_versions_project_id")),
+        sa.PrimaryKeyConstraint("project_id", "no", name=op.f("pk_versions")),
+    )
+    op.create_index("ix_versions_inputs", "versions", ["project_id", "inputs_hash"], unique=False)
+    op.create_index("ix_versions_state", "versions", ["state"], unique=False)
+    op.create_index("uq_versions_build", "versions", ["project_id", "build_id"], unique=True)
+    op.create_index("uq_versions_name", "versions", ["project_id", "name"], unique=True)
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_index("uq_versions_name", table_name="versions")
+    op.drop_index("uq_versions_build", table_name="versions")
+    op.drop_index("ix_versions_state", table_name="versions")
+    op.drop_index("ix_versions_inputs", table_name="versions")
+    op.drop_table("versions")
+    op.drop_index("ix_version_items_item", table_name="version_items")
+    op.drop_table("version_items")
     op.drop_index("uq_tasks_round", table_name="tasks")
     op.drop_index("ix_tasks_state", table_name="tasks")
     op.drop_index("ix_tasks_ls", table_name="tasks")
@@ -431,6 +510,7 @@ def downgrade() -> None:
     op.drop_index("ix_signals_subject_item", table_name="signals")
     op.drop_index("ix_signals_item", table_name="signals")
     op.drop_table("signals")
+    op.drop_table("sides")
     op.drop_table("revisions")
     op.drop_table("reports")
     op.drop_table("labeling_drift")
@@ -448,6 +528,8 @@ def downgrade() -> None:
     op.drop_table("erasures")
     op.drop_table("erasure_items")
     op.drop_table("erasure_floors")
+    op.drop_index("ix_downloads_version", table_name="downloads")
+    op.drop_table("downloads")
     op.drop_table("device_clocks")
     op.drop_index("uq_dead_letters_signal", table_name="dead_letters")
     op.drop_index("ix_dead_letters_subject", table_name="dead_letters")
