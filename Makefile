@@ -53,7 +53,7 @@ bench: setup  ## benchmarks, a JSON line each, kept in bench/results; one of the
 
 lock: setup  ## freeze the newest dependencies that resolve together, with their hashes
 	$(BIN)/uv pip compile --quiet $(LOCKED) --upgrade pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile --quiet $(LOCKED) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet $(LOCKED) --extra dev --upgrade pyproject.toml -o requirements-dev.txt
 	$(BIN)/uv pip compile --quiet $(LOCKED) --upgrade requirements-label-studio.in -o requirements-label-studio.txt
 
 clean:  ## forget the caches and what the tools installed, but no HOME with signals in it
