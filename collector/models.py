@@ -56,6 +56,8 @@ class Subject(SQLModel, table=True):
     token_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary(32), nullable=True))
     erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     passes: bool = True
+    consent: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
+    """The newest consent, as the door needs it with every batch; the record of all of them is `consents`."""
 
 
 class Consent(SQLModel, table=True):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Select, and_, exists, func, or_
+from sqlalchemy import Engine, Select, and_, exists, func, or_
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, select
 
@@ -39,12 +40,11 @@ def current_file(session: Session, project_id: int) -> tuple[int, ProjectFile]:
 
 
 def file_of(session: Session, project_id: int, number: int) -> ProjectFile:
-    """The project file of one revision; parsed once a process, since a revision never changes."""
-    known = _FILES.get((project_id, number))
-    if known is None:
-        known = load_file(read_revision(session, project_id, number).body)
-        _FILES[project_id, number] = known
-    return known
+    """The project file of one revision; parsed once a process and database, since a revision never changes."""
+    files = _FILES.setdefault(session.get_bind().engine, {})
+    if (project_id, number) not in files:
+        files[project_id, number] = load_file(read_revision(session, project_id, number).body)
+    return files[project_id, number]
 
 
 def live_signal_passes() -> ColumnElement[bool]:
@@ -85,4 +85,4 @@ def _count(session: Session, statement: Select[Any]) -> int:
     return int(session.connection().execute(statement).scalar_one())
 
 
-_FILES: dict[tuple[int, int], ProjectFile] = {}
+_FILES: WeakKeyDictionary[Engine, dict[tuple[int, int], ProjectFile]] = WeakKeyDictionary()

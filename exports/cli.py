@@ -48,17 +48,24 @@ def _as_document(outcome: Verification) -> dict[str, Any]:
 
 def _print_verification(outcome: Verification) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
     if outcome.ok:
-        console.print(f"checksums hold: version {escape(str(outcome.version))}, {outcome.files} files", highlight=False)
-        console.print(f"digest {escape(str(outcome.digest))}", highlight=False, soft_wrap=True)
+        console.print(f"checksums hold: version {_shown(str(outcome.version))}, {outcome.files} files", highlight=False)
+        console.print(f"digest {_shown(str(outcome.digest))}", highlight=False, soft_wrap=True)
         return
     table = Table(title="This version is not as it was published", title_justify="left")
-    for heading in ("file", "what", "detail"):
-        table.add_column(heading, overflow="fold")
+    table.add_column("file", no_wrap=True)
+    table.add_column("what", no_wrap=True)
+    table.add_column("detail")
     for problem in outcome.problems:
-        table.add_row(escape(problem.path), str(problem.reason), problem.detail)
+        table.add_row(_shown(problem.path), str(problem.reason), problem.detail)
     console.print(table)
+
+
+def _shown(text: str) -> str:
+    """Text of a folder that may be forged: no markup and nothing that a terminal would obey."""
+    from rich.markup import escape
+
+    return escape("".join(character if character.isprintable() else ascii(character)[1:-1] for character in text))

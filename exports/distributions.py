@@ -6,6 +6,7 @@ All of them give the same figures on any machine: sums are exact (`math.fsum`) o
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,9 @@ class DyadicHistogram:
             elif self._exponent is not None and exponent > self._exponent:
                 self._widen(exponent - self._exponent)
             self._exponent = exponent
-            bins = np.floor(np.ldexp(values, -exponent)).astype(np.int64)
+            scaled = np.ldexp(values, -exponent)
+            # A negative value so small that scaling makes it zero is still below zero.
+            bins = np.where((scaled == 0) & (values < 0), -1.0, np.floor(scaled)).astype(np.int64)
             found, counts = np.unique(bins, return_counts=True)
             self._counts.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
         self._n += len(values)
@@ -108,7 +111,7 @@ class DyadicHistogram:
             edges = [self._smallest, self._smallest] if self._n else []
             return {"edges": edges, "counts": [self._n] if self._n else []}
         first, last = min(self._counts), max(self._counts)
-        edges = [math.ldexp(place, self._exponent) for place in range(first, last + 2)]
+        edges = [_edge(place, self._exponent) for place in range(first, last + 2)]
         return {"edges": edges, "counts": [self._counts[place] for place in range(first, last + 1)]}
 
     def _widen(self, doublings: int) -> None:
@@ -190,7 +193,16 @@ class ValueCounts:
 
 
 def _bin(value: float, exponent: int) -> int:
-    return math.floor(math.ldexp(value, -exponent))
+    scaled = math.ldexp(value, -exponent)
+    return -1 if scaled == 0 and value < 0 else math.floor(scaled)
+
+
+def _edge(place: int, exponent: int) -> float:
+    """The lower edge of a bin; beyond the largest number it is the largest number."""
+    try:
+        return math.ldexp(place, exponent)
+    except OverflowError:
+        return math.copysign(sys.float_info.max, place)
 
 
 def _bin_exponent(smallest: float, largest: float) -> int:

@@ -114,8 +114,10 @@ def items_still_needed(*, point: float, lower: float, threshold: float, n_items:
         return 0
     if point <= threshold:
         return None
-    factor = ((point - lower) / (point - threshold)) ** 2
-    needed = math.ceil(round(n_items * (factor - 1), 6))
+    narrower = (point - lower) / (point - threshold)
+    if n_items * narrower > MOST_ITEMS_ADVISED:
+        return None
+    needed = math.ceil(round(n_items * (narrower**2 - 1), 6))
     return needed if needed <= MOST_ITEMS_ADVISED else None
 
 

@@ -121,6 +121,7 @@ class Splitter:
         """Raises ValueError when the items are not in strictly ascending order."""
         import numpy as np
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         items = batch.column("item").cast(pa.string())
         self._items.add(items)
@@ -128,7 +129,7 @@ class Splitter:
         self._has_larger_sets = self._has_larger_sets or not sets.equals(items)
         self._sets.append(short_keys(sets))
         self._subjects.append(_subject_keys(batch.column("subject")))
-        places = pa.compute.index_in(batch.column("frozen").cast(pa.string()), pa.array([str(s) for s in SIDES]))
+        places = pc.index_in(batch.column("frozen").cast(pa.string()), pa.array([str(s) for s in SIDES]))
         self._frozen.append(places.fill_null(NOT_FROZEN).to_numpy(zero_copy_only=False).astype(np.uint8))
         self._random.append(batch.column("random").cast(pa.bool_()).fill_null(False).to_numpy(zero_copy_only=False))
 

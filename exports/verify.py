@@ -78,31 +78,31 @@ def verify_folder(folder: Path, *, expected_digest: str | None = None) -> Verifi
 
 def _read_files(folder: Path, problems: list[FolderProblem]) -> Iterator[tuple[str, FileEntry]]:
     """Every regular file under the folder with its digest; what is no file, or cannot be read, becomes a problem."""
-    for path, entry in _walk(folder, ""):
-        if not entry.is_file(follow_symlinks=False):
-            problems.append(FolderProblem(path, ProblemReason.NOT_A_FILE, "is not a plain file or a needed folder"))
-            continue
-        try:
-            size_bytes, sha256 = hash_file(Path(entry.path))
-        except OSError:
-            problems.append(FolderProblem(path, ProblemReason.UNREADABLE, "cannot be read"))
-            continue
-        yield path, FileEntry(path, size_bytes, sha256)
+    waiting = [(folder, "")]
+    while waiting:
+        below, prefix = waiting.pop()
+        entries = _entries(below)
+        if prefix and not entries:
+            problems.append(FolderProblem(prefix.rstrip("/"), ProblemReason.NOT_A_FILE, "is an empty folder"))
+        for entry in entries:
+            path = prefix + os.fsencode(entry.name).decode("utf-8", "backslashreplace")
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((Path(entry.path), path + "/"))
+            elif not entry.is_file(follow_symlinks=False):
+                problems.append(FolderProblem(path, ProblemReason.NOT_A_FILE, "is a link or no plain file"))
+            else:
+                try:
+                    yield path, FileEntry(path, *hash_file(Path(entry.path)))
+                except OSError:
+                    problems.append(FolderProblem(path, ProblemReason.UNREADABLE, "cannot be read"))
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Everything that is not a filled folder; links are never followed."""
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
+            return list(listing)
     except OSError as error:
         raise UsageError("the folder cannot be listed: name the folder of a version") from error
-    for entry in entries:
-        path = prefix + entry.name
-        if entry.is_dir(follow_symlinks=False) and os.listdir(entry.path):  # noqa: PTH208 - scandir gives text paths
-            yield from _walk(Path(entry.path), path + "/")
-        else:
-            yield path, entry
 
 
 def _read_manifest(folder: Path, problems: list[FolderProblem]) -> tuple[dict[str, FileEntry], Mapping[str, Any]]:

@@ -14,16 +14,18 @@ from time import monotonic
 from typing import Protocol
 
 from foundation.errors import DomainError, TimedOut, TooLarge, Unparseable, UnsupportedMedia
+from foundation.silent_senders import ended_when_silent
 
 READ_HERE = "gzip, zstd, or none"
 
 # granian's read(n) waits until n bytes have come: small steps let a slow sender meet the deadline.
-FIRST_STEP_BYTES = 64
+FIRST_STEP_BYTES = 16
 LARGEST_STEP_BYTES = 1024
 
 # What a piece may grow to while it is unpacked, so that a bomb is noticed before it is large. A zstd block of 4 bytes
 # can stand for 128 KiB, hence few packed bytes at a time: 128 of them give 4 MiB at most.
 GZIP_PIECE_BYTES = 1 << 20
+GZIP_PACKED_PIECE_BYTES = 16 << 10
 ZSTD_PACKED_PIECE_BYTES = 128
 ZSTD_LARGEST_WINDOW_BYTES = 8 << 20
 
@@ -57,6 +59,7 @@ def read_body(
     max_packed: int,
     max_unpacked: int,
     deadline_s: float,
+    port: int = 0,
 ) -> bytes:
     """The whole body, unpacked.
 
@@ -66,8 +69,8 @@ def read_body(
         encoding: the Content-Encoding header.
         max_packed: most bytes as sent.
         max_unpacked: most bytes after unpacking.
-        deadline_s: seconds the body may take to arrive. It is looked at between two reads: a client that falls silent
-            in the middle of one is ended by the server or a proxy in front of it.
+        deadline_s: seconds the body may take to arrive.
+        port: the one the server listens on (`SERVER_PORT`): connections to it that fall silent are ended at the deadline.
 
     Raises:
         Unparseable: the body is shorter than promised (`reason` is `body_incomplete`) or its compression is damaged.
@@ -77,7 +80,8 @@ def read_body(
     limit = max_packed if unpack else min(max_packed, max_unpacked)
     if content_length is not None and content_length > limit:
         raise _too_large(limit)
-    packed = _read_whole(stream, content_length, limit=limit, deadline_s=deadline_s)
+    with ended_when_silent(port, after_s=deadline_s):
+        packed = _read_whole(stream, content_length, limit=limit, deadline_s=deadline_s)
     return unpack(packed, max_unpacked) if unpack else packed
 
 
@@ -107,12 +111,12 @@ def _read_whole(stream: ByteStream, content_length: int | None, *, limit: int, d
             piece = stream.read(min(max(size, FIRST_STEP_BYTES), LARGEST_STEP_BYTES, wanted - size))
         except OSError as error:
             raise _incomplete("The connection ended before the body did; send it again.") from error
+        if monotonic() > ends_at:
+            raise TimedOut(f"The body has to arrive within {deadline_s:g} seconds; send less at a time.")
         if not piece:
             break
         pieces.append(piece)
         size += len(piece)
-        if monotonic() > ends_at:
-            raise TimedOut(f"The body has to arrive within {deadline_s:g} seconds; send less at a time.")
     if content_length is None and size > limit:
         raise _too_large(limit)
     if content_length is not None and size != content_length:
@@ -140,19 +144,19 @@ def _collected(pieces: Iterator[bytes], limit: int) -> bytes:
 
 
 def _gzip_pieces(packed: bytes) -> Iterator[bytes]:
-    rest = packed
+    at = 0
     for _ in range(MOST_MEMBERS):
         member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
         while not member.eof:
-            if not rest:
+            piece = packed[at : at + GZIP_PACKED_PIECE_BYTES]
+            if not piece:
                 raise _incomplete("The gzip bytes end too early; send the request again.")
             try:
-                yield member.decompress(rest, GZIP_PIECE_BYTES)
+                yield member.decompress(piece, GZIP_PIECE_BYTES)
             except zlib.error as error:
                 raise _damaged("gzip") from error
-            rest = member.unconsumed_tail
-        rest = member.unused_data
-        if not rest:
+            at += len(piece) - len(member.unconsumed_tail) - len(member.unused_data)
+        if at == len(packed):
             return
     raise _too_many_members("gzip")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,7 @@ from sqlmodel import Session
 
 from foundation.bodies import read_body
 from foundation.database import Database, unit_of_work, utc_now
-from foundation.errors import Fault, InvalidBody, NotFound, Unparseable, UnsupportedMedia
+from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
 from foundation.guards import Allowed, FindProject, admit
 from foundation.identifiers import random_uuid
 from foundation.keys import Caller, Role
@@ -35,6 +36,8 @@ JSON = "application/json"
 NDJSON = "application/x-ndjson"
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 Body = TypeVar("Body", bound=BaseModel)
+NOBODY = Caller(key_id=uuid.UUID(int=0), role=Role.INGEST, project_id=None)
+"""Who calls a route that takes no key: allowed nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,40 @@ class Routes:
                 security=[{"key": []}],
                 openapi_extensions=self._extensions(allows, takes, takes_also, query),
             )(target)
+            return view
+
+        return add
+
+    def public_route(
+        self,
+        method: str,
+        rule: str,
+        *,
+        proof: Callable[[Services, Any, Mapping[str, str]], bool],
+        summary: str,
+        answers: dict[int, type[BaseModel] | None],
+        problems: Sequence[int] = (),
+    ) -> Callable[[Callable[[Call], ResponseReturnValue]], Callable[[Call], ResponseReturnValue]]:
+        """Adds a route that takes no key, since its caller can have none; `proof` says from its headers who it is.
+
+        Whoever cannot prove it gets 401, whether the project exists or not.
+        """
+
+        def add(view: Callable[[Call], ResponseReturnValue]) -> Callable[[Call], ResponseReturnValue]:
+            path_model = _path_model(view.__name__, rule)
+
+            def proven(path: Any) -> ResponseReturnValue:
+                return view(_enter_without_key(proof, path))
+
+            proven.__name__, proven.__doc__ = view.__name__, view.__doc__
+            proven.__annotations__ = {"path": path_model}
+            getattr(self.blueprint, method.lower())(
+                rule,
+                summary=summary,
+                responses=_responses(answers, [401, 404, *problems]),
+                security=[],
+                openapi_extensions={"x-winnow-roles": []},
+            )(proven)
             return view
 
         return add
@@ -300,6 +337,17 @@ def _enter(allows: Allowed, path: Any, *, may_be_missing: bool) -> Call:
     if caller.role is Role.INGEST:
         services.limiter.count_request(str(caller.key_id), request.remote_addr or "", project or "")
     return Call(services, caller, project or "", admitted.project_id, path, utc_now())
+
+
+def _enter_without_key(proof: Callable[[Services, Any, Mapping[str, str]], bool], path: Any) -> Call:
+    services = services_of(current_app)
+    if not proof(services, path, dict(request.headers)):
+        raise Unauthorized("the secret in the header is not this project's")
+    with unit_of_work(services.database, read_only=True) as session:
+        project_id = services.find_project(session, path.project)
+    if project_id is None:
+        raise NotFound("there is no such project here")
+    return Call(services, NOBODY, path.project, project_id, path, utc_now())
 
 
 def _path_model(name: str, rule: str) -> type[BaseModel] | None:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from foundation.database import insert_ignoring
+from foundation.errors import Conflict, NotFound
 from foundation.identifiers import derive_key, keyed_hash
 from foundation.settings import Settings
 from labeling.counters import ANNOTATOR, take_numbers
@@ -58,6 +60,38 @@ def numbers_of_users(
         if user not in known:
             known[user] = _link_user(session, project_id, user, email, key=key, now=now)
     return {user: known[user] for user in users}
+
+
+def find_annotator(session: Session, project_id: int, named: str) -> Annotator:
+    """An annotator by number or alias.
+
+    Raises:
+        NotFound: there is none.
+    """
+    is_number = named.isascii() and named.isdigit() and len(named) < 10
+    known = col(Annotator.no) == int(named) if is_number else col(Annotator.alias) == named
+    found = session.exec(select(Annotator).where(col(Annotator.project_id) == project_id, known)).first()
+    if found is None:
+        raise NotFound("the project has no such annotator")
+    return found
+
+
+def change_annotator(session: Session, project_id: int, named: str, changes: Mapping[str, str]) -> Annotator:
+    """Changes alias, role or state.
+
+    Raises:
+        NotFound: there is no such annotator. Conflict: another one has this alias.
+    """
+    annotator = find_annotator(session, project_id, named)
+    for name, value in changes.items():
+        setattr(annotator, name, value)
+    try:
+        with session.begin_nested():
+            session.add(annotator)
+            session.flush()
+    except IntegrityError as error:
+        raise Conflict("another annotator has this alias") from error
+    return annotator
 
 
 def _link_user(session: Session, project_id: int, user: int, email: str | None, *, key: bytes, now: datetime) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foundation.cli import say, told_plainly
+from foundation.cli import DID_NOT_HOLD, print_json, print_table, say, told_plainly
 
 if TYPE_CHECKING:
     from labeling.consensus.choice import Consensus
@@ -100,3 +100,112 @@ def _told(comparison: GoldComparison) -> str:
     else:
         return f"gold: no item has both a consensus and a known answer{without}"
     return f"gold: {figure}, over {comparison.n} items{without}"
+
+
+@commands.command("sync")
+@click.argument("project")
+@click.option("--only", type=click.Choice(["push", "pull"]), help="One way only. Default: both.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def sync_command(project: str, only: str | None, as_json: bool) -> None:
+    """Push items of PROJECT to Label Studio and pull annotations from it, now.
+
+    \b
+    Example:
+      flask labeling sync slang-sentiment --only pull
+    """
+    with told_plainly():
+        from labeling.commands import run_job
+
+        result = run_job(project, "labeling.sync", {"only": only} if only else {})
+        if as_json:
+            print_json(result)
+        else:
+            print_table(f"{project} and Label Studio", [result])
+
+
+@commands.command("verify")
+@click.argument("project")
+@click.option("--rebuild", is_flag=True, help="Take everything from Label Studio once more, accepting what vanished.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def verify_command(project: str, rebuild: bool, as_json: bool) -> None:
+    """Compare every task and annotation of PROJECT with Label Studio; exit code 1 when they differ.
+
+    \b
+    Example:
+      flask labeling verify slang-sentiment --json
+    """
+    with told_plainly():
+        from labeling.commands import run_job
+
+        result = run_job(project, "labeling.verify", {"rebuild": rebuild})
+        if as_json:
+            print_json(result)
+        elif result["differences"]:
+            print_table(f"{result['n_differences']} differences", result["differences"])
+        else:
+            say("both sides are equal")
+        if result["n_differences"]:
+            raise SystemExit(DID_NOT_HOLD)
+
+
+@commands.command("import")
+@click.argument("project")
+@click.argument("file", type=_FILE)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def import_command(project: str, file: Path, as_json: bool) -> None:
+    """Store the labels of an NDJSON or JSON FILE, made elsewhere, in PROJECT; exit code 1 when some were refused.
+
+    Each is {item or signal, question, annotator, value, created_at?, lead_time_s?, selected_by?}; of one (item,
+    annotator, question) the last counts. Works on the local database.
+
+    \b
+    Example:
+      flask labeling import slang-sentiment ratings.ndjson
+    """
+    with told_plainly():
+        from labeling.commands import import_file
+
+        told = import_file(project, file)
+        if as_json:
+            print_json(told.as_json())
+        else:
+            print_table(project, [told.counts])
+            for line, fault in told.refused:
+                say(f"annotation {line}: {fault.pointer or '/'}: {fault.detail}")
+        if told.counts["rejected"]:
+            raise SystemExit(DID_NOT_HOLD)
+
+
+@commands.command("annotators")
+@click.argument("project")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
+def annotators_command(project: str, as_json: bool) -> None:
+    """Who answers in PROJECT, and what was done.
+
+    \b
+    Example:
+      flask labeling annotators slang-sentiment
+    """
+    with told_plainly():
+        from labeling.commands import read_annotators
+
+        people = read_annotators(project)
+        if as_json:
+            print_json(people)
+        else:
+            print_table(f"annotators of {project}", people)
+
+
+@commands.command("webhook")
+@click.argument("project")
+def webhook_command(project: str) -> None:
+    """Show what to enter in Label Studio so that it tells of new annotations of PROJECT at once.
+
+    \b
+    Example:
+      flask labeling webhook slang-sentiment
+    """
+    with told_plainly():
+        from labeling.commands import describe_webhook
+
+        print_table("webhook", [describe_webhook(project)])

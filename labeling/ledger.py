@@ -47,8 +47,8 @@ class NewAnnotation:
     updated_by: int | None = None
     selected_by: str | None = None
     lead_time_s: float | None = None
-    closes: tuple[Key, ...] = ()
-    """Answers that stop counting with this row, beside those it replaces."""
+    closes: tuple[tuple[Key, int], ...] = ()
+    """Answers that stop counting with this row, beside those it replaces, and the row each is from."""
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class Ledger:
     project_id: int
     now: datetime
     open: dict[Key, OpenAnswer] = field(default_factory=dict)
-    waiting: list[NewAnnotation] = field(default_factory=list)
+    _keys: dict[uuid.UUID, set[Key]] = field(default_factory=dict)
 
     def load(self, items: Iterable[uuid.UUID]) -> None:
         """Reads what counts now for these items."""
@@ -74,7 +74,12 @@ class Ledger:
                     ANSWERS.c.until_seq.is_(None),
                 )
             )
-            self.open.update(((item, no, question), OpenAnswer(seq, value)) for item, no, question, seq, value in rows)
+            for item, no, question, seq, value in rows:
+                self._count((item, no, question), OpenAnswer(seq, value))
+
+    def of_item(self, item: uuid.UUID) -> dict[Key, OpenAnswer]:
+        """What counts now for one of the items that were loaded."""
+        return {key: self.open[key] for key in self._keys.get(item, ()) if key in self.open}
 
     def write(self, rows: Sequence[NewAnnotation]) -> int:
         """Adds rows in their order and closes what they replace; the number of the first."""
@@ -82,21 +87,28 @@ class Ledger:
         answers: dict[tuple[int, str], dict[str, Any]] = {}
         closed: list[dict[str, Any]] = []
         for seq, row in enumerate(rows, start=first):
-            replaced = [(row.item, row.annotator, question) for question, _ in row.answers]
-            for key in (*replaced, *row.closes):
-                before = self.open.pop(key, None)
-                if before is None:
-                    continue
+            for key, before in self._ended_by(row):
                 fresh = answers.get((before.seq, key[2]))
                 if fresh is not None:
                     fresh["until_seq"] = seq
                 else:
                     closed.append({"at_seq": before.seq, "of_question": key[2], "until": seq})
+                del self.open[key]
             for question, value in row.answers:
                 answers[seq, question] = self._answer(seq, row, question, value)
-                self.open[row.item, row.annotator, question] = OpenAnswer(seq, value)
+                self._count((row.item, row.annotator, question), OpenAnswer(seq, value))
         self._store([self._row(seq, row) for seq, row in enumerate(rows, start=first)], list(answers.values()), closed)
         return first
+
+    def _count(self, key: Key, answer: OpenAnswer) -> None:
+        self.open[key] = answer
+        self._keys.setdefault(key[0], set()).add(key)
+
+    def _ended_by(self, row: NewAnnotation) -> list[tuple[Key, OpenAnswer]]:
+        """Answers that stop counting with a row: those to the same questions, and those it takes back."""
+        ended = {(row.item, row.annotator, question) for question, _ in row.answers}
+        ended |= {key for key, seq in row.closes if key in self.open and self.open[key].seq == seq}
+        return [(key, self.open[key]) for key in ended if key in self.open]
 
     def _store(self, rows: list[dict[str, Any]], answers: list[dict[str, Any]], closed: list[dict[str, Any]]) -> None:
         connection = self.session.connection()

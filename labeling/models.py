@@ -5,7 +5,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, String, Table, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Uuid,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 from foundation.database import BigSerial, JsonText, UtcDateTime
@@ -77,12 +90,17 @@ class StudioProject(SQLModel, table=True):
     token: str = Field(sa_column=Column(String(64), nullable=False))
     state: str = Field(sa_column=Column(String(8), nullable=False))
     ls_project: int | None = None
-    revision: int
-    """The project file's revision whose configuration Label Studio has."""
+    revision: int = 0
+    """The project file's revision whose configuration Label Studio has; 0: none yet."""
+    overlap: int = 0
+    """What every imported task is given there."""
     cursor: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    full_pull_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    reconciled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    n_foreign: int = 0
+    """Tasks there that are none of ours, when all were last listed."""
     holder: uuid.UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
-    """Lease holder of the job that speaks with Label Studio about this project; it counts while that job's lease does."""
+    """Who speaks with Label Studio about this project now; the lease ends by the database's clock."""
+    lease_until_ms: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -108,7 +126,9 @@ class Task(SQLModel, table=True):
     overlap: int
     """Counted annotators it needs."""
     asked: int
-    """The overlap Label Studio was told: more than `overlap` where answers there do not count here."""
+    """The overlap Label Studio has for it."""
+    wanted: int
+    """The overlap it should have there: more than `overlap` where answers do not count, less where some came elsewhere."""
     revision: int
     selected_by: str = Field(sa_column=Column(String(16), nullable=False))
     propensity: float = Field(sa_column=Column(Float, nullable=False))
@@ -143,6 +163,13 @@ class Annotation(SQLModel, table=True):
         Index("uq_annotations_version", "project_id", "ls_project", "ls_id", "ls_updated", unique=True),
         Index("ix_annotations_item", "project_id", "item_id"),
         Index("ix_annotations_ext_id", "project_id", "ext_id"),
+        Index(
+            "ix_annotations_skips",
+            "project_id",
+            "item_id",
+            sqlite_where=text("cancelled"),
+            postgresql_where=text("cancelled"),
+        ),
     )
 
     project_id: int = Field(sa_column=_project_key())
@@ -198,6 +225,7 @@ class DriftKind(StrEnum):
     ANNOTATION_FORGED = "annotation_forged"
     ANNOTATION_INVALID = "annotation_invalid"
     MASS_DELETION = "mass_deletion"
+    CONFIG_REFUSED = "config_refused"
     PROJECT_GONE = "project_gone"
 
 

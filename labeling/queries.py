@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, Text, func, or_, select, type_coerce
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session
 
@@ -20,7 +21,9 @@ from labeling.project import LabelingSection, parse_labeling
 from labeling.questions.kinds import Value
 
 ROWS_AT_ONCE = 5_000
+ITEMS_AT_ONCE = 500
 SKIPS_TO_GIVE_UP = 3
+SKIPPED = "skipped"
 RANDOM = "random"
 
 
@@ -52,6 +55,18 @@ class AnnotatorStatistics:
     skips: int
     ignored: int
     mean_lead_time_s: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "annotator": self.no,
+            "alias": self.alias,
+            "role": self.role,
+            "state": self.state,
+            "annotations": self.annotations,
+            "skips": self.skips,
+            "ignored": self.ignored,
+            "mean_lead_time_s": self.mean_lead_time_s,
+        }
 
 
 def current_labeling(session: Session, project_id: int) -> tuple[int, LabelingSection]:
@@ -102,13 +117,25 @@ def counts_at(upto_seq: int | None) -> ColumnElement[bool]:
 
 def count_labeling(session: Session, project_id: int) -> dict[str, int]:
     """Tasks that are in Label Studio now, and annotations that count now."""
-    in_studio = select(func.count()).where(
-        TASKS.c.project_id == project_id, TASKS.c.state.in_([TaskState.LIVE.value, TaskState.CLOSED.value])
-    )
     counted = select(func.count(func.distinct(ANSWERS.c.seq))).where(
         ANSWERS.c.project_id == project_id, ANSWERS.c.until_seq.is_(None)
     )
-    return {"tasks": _count(session, in_studio), "annotations": _count(session, counted)}
+    return {"tasks": count_tasks_there(session, project_id), "annotations": _count(session, counted)}
+
+
+def count_tasks_there(session: Session, project_id: int) -> int:
+    """Tasks that are in Label Studio now."""
+    there = select(func.count()).where(
+        TASKS.c.project_id == project_id, TASKS.c.state.in_([TaskState.LIVE.value, TaskState.CLOSED.value])
+    )
+    return _count(session, there)
+
+
+def count_raw_results(session: Session, project_id: int, control: str) -> int:
+    """Stored results that answer a control, also one that is not measured."""
+    written = type_coerce(ANNOTATIONS.c.result, Text)
+    mentions = written.contains(f'"from_name":{orjson.dumps(control).decode()}', autoescape=True)
+    return _count(session, select(func.count()).where(ANNOTATIONS.c.project_id == project_id, mentions))
 
 
 def count_values(session: Session, project_id: int, question: str) -> dict[Value, int]:
@@ -130,29 +157,35 @@ def annotators_per_item(project_id: int) -> Select[Any]:
     )
 
 
-def unanswerable_items(project_id: int) -> Select[Any]:
-    """`item_id` of the items that three people skipped, each as the last thing they did with it."""
-    newest = (
-        select(func.max(ANNOTATIONS.c.seq))
-        .where(ANNOTATIONS.c.project_id == project_id, ANNOTATIONS.c.source == Source.LABEL_STUDIO.value)
-        .group_by(ANNOTATIONS.c.item_id, ANNOTATIONS.c.annotator_no)
-    )
-    return (
+def list_unanswerable(session: Session, project_id: int) -> list[uuid.UUID]:
+    """Items that three people skipped, each as the last thing they did with it."""
+    skipped_often = (
         select(ANNOTATIONS.c.item_id)
-        .where(
-            ANNOTATIONS.c.project_id == project_id,
-            ANNOTATIONS.c.cancelled,
-            ANNOTATIONS.c.why_not == "skipped",
-            ANNOTATIONS.c.seq.in_(newest),
-        )
+        .where(ANNOTATIONS.c.project_id == project_id, ANNOTATIONS.c.cancelled)
         .group_by(ANNOTATIONS.c.item_id)
         .having(func.count(func.distinct(ANNOTATIONS.c.annotator_no)) >= SKIPS_TO_GIVE_UP)
     )
+    items = sorted(row[0] for row in session.connection().execute(skipped_often))
+    found: list[uuid.UUID] = []
+    for start in range(0, len(items), ITEMS_AT_ONCE):
+        skips = count_skips(session, project_id, items[start : start + ITEMS_AT_ONCE])
+        found += [item for item, n in skips.items() if n >= SKIPS_TO_GIVE_UP]
+    return sorted(found)
 
 
-def list_unanswerable(session: Session, project_id: int) -> list[uuid.UUID]:
-    rows = session.connection().execute(unanswerable_items(project_id))
-    return sorted(row[0] for row in rows)
+def count_skips(session: Session, project_id: int, items: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """How many people skipped each item as the last thing they did with it, for at most some hundred items."""
+    rows = session.connection().execute(
+        select(ANNOTATIONS.c.item_id, ANNOTATIONS.c.annotator_no, ANNOTATIONS.c.why_not)
+        .where(
+            ANNOTATIONS.c.project_id == project_id,
+            ANNOTATIONS.c.item_id.in_(items),
+            ANNOTATIONS.c.source != Source.ELSEWHERE.value,
+        )
+        .order_by(ANNOTATIONS.c.seq)
+    )
+    last = {(item, no): why for item, no, why in rows}
+    return Counter(item for (item, _), why in last.items() if why == SKIPPED)
 
 
 def selection_of_items(session: Session, project_id: int) -> Iterator[SelectedItem]:

@@ -20,6 +20,7 @@ from labeling.annotators import MAX_NAME_CHARS, numbers_of_names
 from labeling.consensus.choice import Consensus, Vote, consensus_of, method_in_effect
 from labeling.ledger import Key, Ledger, NewAnnotation
 from labeling.models import Source
+from labeling.progress import settle_states
 from labeling.project import LabelingSection
 from labeling.queries import RANDOM, counted_answers, current_labeling
 from labeling.questions.kinds import Question, Value, read_value
@@ -28,6 +29,8 @@ KNOWN_KEYS = frozenset({"item", "signal", "question", "annotator", "value", "cre
 SELECTED_BY = (RANDOM, "quota", "uncertain", "feedback", "other")
 LONGEST_LEAD_TIME_S = 30 * 86_400.0
 IDS_AT_ONCE = 500
+LINES_AT_ONCE = 5_000
+"""For edges: so many in one transaction, since a database with one writer must not keep phones waiting."""
 CLOCK_TOLERANCE = timedelta(days=1)
 
 
@@ -68,7 +71,7 @@ def import_annotations(
     counts as it is are `replayed` and add nothing. One bad line never spoils its neighbours.
 
     Args:
-        lines: decoded JSON values, in the order sent.
+        lines: decoded JSON values, in the order sent; a Fault where one could not be decoded.
         key: `annotators.annotator_key`; names are kept as keyed hashes only.
 
     Returns:
@@ -140,6 +143,7 @@ def _store(
         if not is_settled:
             rows.append(_row_of(item, numbers[line.annotator], line))
     ledger.write(rows)
+    settle_states(session, project_id, {row.item for row in rows})
 
 
 def _row_of(item: uuid.UUID, annotator: int, line: _Line) -> NewAnnotation:
@@ -182,6 +186,8 @@ class _LineReader:
         self._values: dict[tuple[str, type, Any], Value | Fault] = {}
 
     def read(self, at: int, line: object) -> _Line | list[Fault]:
+        if isinstance(line, Fault):
+            return [line]
         if not isinstance(line, dict):
             return [Fault("", "wrong_type", "an annotation is a JSON object")]
         faults: list[Fault] = []

@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import settings as hypothesis_settings
+from sqlalchemy import create_engine, text
 
+from collector import queries
+from foundation.database import Database, open_database
+from foundation.migrations import migrate
+from foundation.settings import Settings
+from foundation.web import services_of
+from tests.app import create_app
 from tests.servers import LabelStudio, running_label_studio, running_postgres, running_valkey
+from tests.signals import Held, Phone, empty, make_project
+
+MIGRATED = "winnow_migrated"
+PLENTY = 1_000_000
+
+hypothesis_settings.register_profile("winnow", deadline=None)  # other work on the machine must not fail a test
+hypothesis_settings.load_profile("winnow")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,3 +67,103 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the shared data does not lie beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "winnow.sqlite3"
+    database = open_database(f"sqlite:///{path}")
+    migrate(database)
+    database.engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str) -> str:
+    """The URL of a PostgreSQL that holds a database with all tables, to be copied by its name."""
+    _command(postgres_url, f"CREATE DATABASE {MIGRATED}")
+    database = open_database(postgres_url.rpartition("/")[0] + f"/{MIGRATED}")
+    migrate(database)
+    database.engine.dispose()
+    return postgres_url
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A migrated database of the module's own, once on each engine."""
+    if request.param == "sqlite":
+        path = tmp_path_factory.mktemp("database") / "winnow.sqlite3"
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+        return f"sqlite:///{path}"
+    server: str = request.getfixturevalue("migrated_postgres")
+    name = f"winnow_{secrets.token_hex(6)}"
+    _command(server, f"CREATE DATABASE {name} TEMPLATE {MIGRATED}")
+    return server.rpartition("/")[0] + f"/{name}"
+
+
+@pytest.fixture(scope="module")
+def opened_database(database_url: str) -> Iterator[Database]:
+    database = open_database(database_url)
+    yield database
+    database.engine.dispose()
+
+
+@pytest.fixture
+def database(opened_database: Database) -> Database:
+    """An empty database with all tables: SQLite, then PostgreSQL."""
+    empty(opened_database)
+    queries._FILES.clear()
+    return opened_database
+
+
+@pytest.fixture(scope="module")
+def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of an installation that limits nobody."""
+    return Settings.model_validate(
+        {
+            "home": tmp_path_factory.mktemp("winnow-home"),
+            "database_url": database_url,
+            **{name: secrets.token_urlsafe(32) for name in ("secret_key", "pseudonym_key", "seal_key")},
+            **{f"{who}_requests_per_minute": PLENTY for who in ("ingest", "subject", "project")},
+            "log_level": "WARNING",
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def app(settings: Settings) -> Iterator[Flask]:
+    made = create_app(settings)
+    yield made
+    services_of(made).database.engine.dispose()
+
+
+@pytest.fixture
+def app_client(app: Flask, database: Database) -> FlaskClient:
+    """Calls the whole application on an empty database."""
+    return app.test_client()
+
+
+@pytest.fixture
+def project(database: Database) -> Held:
+    """A project with a field of every kind, and a key of each role."""
+    return make_project(database)
+
+
+@pytest.fixture
+def keys(project: Held) -> dict[str, str]:
+    """A key of each role for the project, and one that was retired."""
+    return dict(project.keys)
+
+
+@pytest.fixture
+def phone(app_client: FlaskClient, project: Held) -> Phone:
+    """Sends with the project's ingest key."""
+    return Phone(app_client, project)
+
+
+def _command(server: str, statement: str) -> None:
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()

@@ -71,6 +71,7 @@ class Past:
 
     standings: Mapping[uuid.UUID, Standing]
     sources: dict[uuid.UUID, bytes]
+    refused: set[uuid.UUID]
     suppressed: set[bytes]
     seen: set[tuple[uuid.UUID | None, uuid.UUID]]
 
@@ -153,8 +154,12 @@ def judge_batch(session: Session, door: Door, candidates: Sequence[Candidate]) -
             results.append(_result(candidate, Status.REPLAYED))
         elif fault is None and not candidate.faults:
             item = items[candidate.place]
-            rows.add(candidate, item, content=contents[candidate.place], scrub_hash=door.file.scrub_hash)
+            rows.add(
+                door.project_id, candidate, item, content=contents[candidate.place], scrub_hash=door.file.scrub_hash
+            )
             results.append(_take(door, candidate, item, past))
+            if candidate.id in past.refused:
+                rows.answered.add(candidate.id)
         else:
             is_refused_for_good = fault is not None and fault.reason in {"erased", "consent_missing"}
             candidate.faults.extend([fault] if fault else [])
@@ -236,7 +241,8 @@ def _past(session: Session, door: Door, candidates: Sequence[Candidate], items: 
         seen = store.pairs_seen(session, door.project_id, pairs)
     else:
         seen = store.items_held(session, door.project_id, set(items.values()))
-    return Past(standings, store.stored_sources(session, door.project_id, ids), suppressed, seen)
+    stored = store.look_up(session, door.project_id, ids)
+    return Past(standings, stored.sources, stored.refused, suppressed, seen)
 
 
 def _record_consents(session: Session, door: Door, candidates: Sequence[Candidate]) -> dict[uuid.UUID, Standing]:
@@ -244,9 +250,11 @@ def _record_consents(session: Session, door: Door, candidates: Sequence[Candidat
     privacy = door.file.privacy
     givers = {c.subject_id: c.consent for c in candidates if c.subject_id and c.consent}
     senders = {c.subject_id for c in candidates if c.subject_id and not c.faults}
-    ensure_subjects(session, door.project_id, {*senders, *givers}, privacy=privacy)
     everybody = {c.subject_id for c in candidates if c.subject_id}
     standings = standings_of(session, door.project_id, everybody)
+    if new := (senders | givers.keys()) - standings.keys():
+        ensure_subjects(session, door.project_id, new, privacy=privacy)
+        standings |= standings_of(session, door.project_id, new)
     for subject, given in givers.items():
         standings[subject] = record_consent(
             session,
@@ -268,7 +276,7 @@ def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None
         if stored == candidate.source:
             return None
         return Fault("/id", "id_conflict", "another signal with this id is stored: make a new id")
-    if candidate.id and door.names.signal_hmac(candidate.id) in past.suppressed:
+    if past.suppressed and candidate.id and door.names.signal_hmac(candidate.id) in past.suppressed:
         return Fault("/id", "erased", "this signal was erased on request and does not come back")
     standing = past.standings.get(candidate.subject_id) if candidate.subject_id else None
     captured_at = candidate.captured_at or candidate.received_at

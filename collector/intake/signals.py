@@ -64,6 +64,19 @@ class Opening:
     received_at: datetime
     sent_at: datetime | None
     max_bytes: int
+    subjects: dict[str, uuid.UUID] = field(default_factory=dict)
+    devices: dict[str, bytes] = field(default_factory=dict)
+
+    def subject_id(self, subject: str) -> uuid.UUID:
+        """A batch is mostly of one person: hashed once."""
+        if subject not in self.subjects:
+            self.subjects[subject] = self.names.subject_id(subject)
+        return self.subjects[subject]
+
+    def device_hmac(self, device: str) -> bytes:
+        if device not in self.devices:
+            self.devices[device] = self.names.device_hmac(device)
+        return self.devices[device]
 
 
 def open_candidate(place: int, sent: Sent, opening: Opening) -> Candidate:
@@ -86,9 +99,9 @@ def open_candidate(place: int, sent: Sent, opening: Opening) -> Candidate:
         if key not in KNOWN:
             found.faults.append(Fault(f"/{safe_key(key)}", "unknown_field", f"allowed: {', '.join(sorted(KNOWN))}"))
     if subject := _name(value.get("subject"), "/subject", found.faults):
-        found.subject_id = opening.names.subject_id(subject)
+        found.subject_id = opening.subject_id(subject)
     if device := _name(value.get("device"), "/device", found.faults):
-        found.device = opening.names.device_hmac(device)
+        found.device = opening.device_hmac(device)
     found.captured_at = _captured_at(value.get("captured_at"), found.faults)
     found.age_ms = _age(value.get("age_ms"), found.faults)
     if value.get("consent") is not None:

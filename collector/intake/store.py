@@ -1,4 +1,7 @@
-"""A batch in one transaction, written the fast way for each database: arrays for PostgreSQL, prepared rows for SQLite."""
+"""A batch in one transaction: each table in one statement, its rows as one JSON parameter that the database takes apart.
+
+That is the fastest way that can be repeated: a COPY fails as a whole when one id of the batch is stored already.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,23 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from collector.intake.event_time import ClockOffset
-from collector.models import DeadLetter, DeviceClock, Item, Signal, Suppression
+from collector.models import DeadLetter, DeviceClock, Suppression
+from foundation.database import insert_ignoring
 from foundation.failpoints import failpoint
 
 if TYPE_CHECKING:
     from collector.intake.signals import Candidate
 
-ITEM_COLUMNS = ("id", "content", "revision", "scrub_hash", "created_at")
-SIGNAL_COLUMNS = ("id", "source_hmac", "subject_id", "device_hmac", "item_id", "key_id", "revision", "captured_at",
-                  "sent_at", "received_at", "event_time", "time_quality", "context", "extra", "prediction")  # fmt: skip
-POSTGRESQL_TYPES = {
-    "id": "uuid", "content": "text", "revision": "int", "scrub_hash": "text", "created_at": "timestamptz",
-    "source_hmac": "bytea", "subject_id": "uuid", "device_hmac": "bytea", "item_id": "uuid", "key_id": "uuid",
-    "captured_at": "timestamptz", "sent_at": "timestamptz", "received_at": "timestamptz", "event_time": "timestamptz",
-    "time_quality": "text", "context": "text", "extra": "text", "prediction": "text",
-}  # fmt: skip
 LOCK_TRIES = 5
+ITEM_COLUMNS = ("project_id", "id", "content", "revision", "scrub_hash", "ready", "hold", "created_at")
+SIGNAL_COLUMNS = ("project_id", "id", "source_hmac", "subject_id", "device_hmac", "item_id", "key_id", "revision",
+                  "captured_at", "sent_at", "received_at", "event_time", "time_quality", "context", "extra",
+                  "prediction")  # fmt: skip
+AMONG = {
+    "postgresql": "(SELECT value::uuid FROM json_array_elements_text(CAST(%s AS json)) AS given (value))",
+    "sqlite": "(SELECT value FROM json_each(?))",
+}
+MARK = {"postgresql": "%s", "sqlite": "?"}
 
 
 @dataclass(slots=True)
@@ -38,17 +42,23 @@ class Rows:
     items: dict[uuid.UUID, tuple[Any, ...]] = field(default_factory=dict)
     signals: dict[uuid.UUID, tuple[Any, ...]] = field(default_factory=dict)
     letters: list[dict[str, Any]] = field(default_factory=list)
+    answered: set[uuid.UUID] = field(default_factory=set)
+    """Ids that were refused before and are taken now: their dead letters go."""
 
-    def add(self, candidate: Candidate, item: uuid.UUID, *, content: Mapping[str, Any], scrub_hash: str) -> None:
+    def add(
+        self, project_id: int, candidate: Candidate, item: uuid.UUID, *, content: Mapping[str, Any], scrub_hash: str
+    ) -> None:
         """One accepted signal, and its item where the batch has not named it yet."""
         if candidate.id is None or candidate.captured_at is None or candidate.time is None:
             raise ValueError("only a signal without faults can be stored")
         if item not in self.items:
             text = orjson.dumps(content).decode()
-            self.items[item] = (item, text, candidate.revision, scrub_hash, candidate.received_at)
+            self.items[item] = (
+                project_id, item, text, candidate.revision, scrub_hash, True, False, candidate.received_at,
+            )  # fmt: skip
         extra = {name: value for name, value in candidate.payload.values.items() if name not in content}
         self.signals[candidate.id] = (
-            candidate.id, candidate.source, candidate.subject_id, candidate.device, item, candidate.key_id,
+            project_id, candidate.id, candidate.source, candidate.subject_id, candidate.device, item, candidate.key_id,
             candidate.revision, candidate.captured_at, candidate.sent_at, candidate.received_at, candidate.time.at,
             candidate.time.quality.value, orjson.dumps(candidate.context).decode(), orjson.dumps(extra).decode(),
             orjson.dumps(candidate.prediction).decode() if candidate.prediction else None,
@@ -56,42 +66,56 @@ class Rows:
 
     def source_of(self, signal_id: uuid.UUID) -> bytes | None:
         row = self.signals.get(signal_id)
-        return row[1] if row else None
+        return row[2] if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Which ids of a batch are known: stored, with the hash of what was sent then, or refused."""
+
+    sources: dict[uuid.UUID, bytes]
+    refused: set[uuid.UUID]
 
 
 def write(session: Session, project_id: int, rows: Rows) -> dict[uuid.UUID, bytes]:
     """Writes items, signals and dead letters; the ids that a neighbour stored meanwhile, with their hashes."""
     lost: dict[uuid.UUID, bytes] = {}
     if rows.signals:
-        if session.get_bind().dialect.name == "postgresql":
-            _insert_items_and_lock(session, project_id, rows)
-            failpoint("collector.between_writes")
-            new = _insert_postgresql(session, "signals", SIGNAL_COLUMNS, project_id, sorted(rows.signals.values()))
-            missing = rows.signals.keys() - new
-            lost = stored_sources(session, project_id, missing)
-        else:
-            # The write lock is held since BEGIN IMMEDIATE: what was not there when we looked is not there now.
-            _insert_sqlite(session, "items", ITEM_COLUMNS, project_id, rows.items.values())
-            failpoint("collector.between_writes")
-            _insert_sqlite(session, "signals", SIGNAL_COLUMNS, project_id, rows.signals.values())
-        accepted = list(rows.signals)
+        _insert_items(session, project_id, rows)
+        failpoint("collector.between_writes")
+        new = _insert(session, "signals", SIGNAL_COLUMNS, [rows.signals[known] for known in sorted(rows.signals)])
+        if len(new) < len(rows.signals):
+            lost = look_up(session, project_id, rows.signals.keys() - new).sources
+    if rows.answered:
         session.connection().execute(
-            delete(DeadLetter).where(col(DeadLetter.project_id) == project_id, col(DeadLetter.signal_id).in_(accepted))
+            delete(DeadLetter).where(
+                col(DeadLetter.project_id) == project_id, col(DeadLetter.signal_id).in_(rows.answered)
+            )
         )
     if rows.letters:
         _put_letters(session, project_id, rows.letters)
     return lost
 
 
-def stored_sources(session: Session, project_id: int, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, bytes]:
-    """Which of these signals are stored, with the hash of what was sent then."""
+def look_up(session: Session, project_id: int, ids: Iterable[uuid.UUID]) -> Stored:
+    """What is known of these ids, in one round trip."""
     wanted = list(ids)
     if not wanted:
-        return {}
-    rows = session.connection().execute(
-        select(Signal.id, Signal.source_hmac).where(col(Signal.project_id) == project_id, col(Signal.id).in_(wanted))
+        return Stored({}, set())
+    dialect = session.get_bind().dialect.name
+    among, mark = AMONG[dialect], MARK[dialect]
+    rows = session.connection().exec_driver_sql(
+        f"SELECT id, source_hmac FROM signals WHERE project_id = {mark} AND id IN {among} UNION ALL "  # noqa: S608
+        f"SELECT signal_id, NULL FROM dead_letters WHERE project_id = {mark} AND signal_id IN {among}",
+        (project_id, _listed(wanted, dialect), project_id, _listed(wanted, dialect)),
     )
-    return {row[0]: bytes(row[1]) for row in rows}
+    stored = Stored({}, set())
+    for known, source in rows:
+        if source is None:
+            stored.refused.add(_uuid(known))
+        else:
+            stored.sources[_uuid(known)] = bytes(source)
+    return stored
 
 
 def pairs_seen(
@@ -100,26 +124,33 @@ def pairs_seen(
     """Which (subject, item) have been seen before."""
     if not pairs:
         return set()
-    rows = session.connection().execute(
-        select(Signal.subject_id, Signal.item_id)
-        .where(
-            col(Signal.project_id) == project_id,
-            col(Signal.subject_id).in_({subject for subject, _ in pairs}),
-            col(Signal.item_id).in_({item for _, item in pairs}),
-        )
-        .distinct()
+    dialect = session.get_bind().dialect.name
+    among, mark = AMONG[dialect], MARK[dialect]
+    rows = session.connection().exec_driver_sql(
+        "SELECT DISTINCT subject_id, item_id FROM signals "  # noqa: S608
+        f"WHERE project_id = {mark} AND subject_id IN {among} AND item_id IN {among}",
+        (
+            project_id,
+            _listed({subject for subject, _ in pairs}, dialect),
+            _listed({item for _, item in pairs}, dialect),
+        ),
     )
-    return {(row[0], row[1]) for row in rows}
+    return {(_uuid(row[0]), _uuid(row[1])) for row in rows}
 
 
-def items_held(session: Session, project_id: int, items: set[uuid.UUID]) -> set[tuple[uuid.UUID | None, uuid.UUID]]:
+def items_held(
+    session: Session, project_id: int, items: Iterable[uuid.UUID], *, lock: str = ""
+) -> set[tuple[uuid.UUID | None, uuid.UUID]]:
     """Which items are held, whoever sent them; marked with no subject."""
-    if not items:
+    wanted = list(items)
+    if not wanted:
         return set()
-    rows = session.connection().execute(
-        select(Item.id).where(col(Item.project_id) == project_id, col(Item.id).in_(items))
+    dialect = session.get_bind().dialect.name
+    rows = session.connection().exec_driver_sql(
+        f"SELECT id FROM items WHERE project_id = {MARK[dialect]} AND id IN {AMONG[dialect]} {lock}",  # noqa: S608
+        (project_id, _listed(wanted, dialect)),
     )
-    return {(None, row[0]) for row in rows}
+    return {(None, _uuid(row[0])) for row in rows}
 
 
 def suppressed_among(session: Session, project_id: int, hmacs: Sequence[bytes]) -> set[bytes]:
@@ -142,59 +173,68 @@ def known_clocks(session: Session, project_id: int, devices: Iterable[bytes]) ->
 
 
 def keep_clocks(session: Session, project_id: int, clocks: Mapping[bytes, ClockOffset]) -> None:
+    """One row a device; of two requests at once the later one counts."""
+    if not clocks:
+        return
+    mark = MARK[session.get_bind().dialect.name]
+    values = ", ".join([f"({mark}, {mark}, {mark}, {mark})"] * len(clocks))
+    parameters: list[Any] = []
     for device, clock in sorted(clocks.items()):
-        row = DeviceClock(
-            project_id=project_id,
-            device_hmac=device,
-            offset_ms=clock.offset // timedelta(milliseconds=1),
-            since=clock.since,
-        )
-        session.merge(row)
+        since = _plain(clock.since) if mark == "?" else clock.since
+        parameters += [project_id, device, clock.offset // timedelta(milliseconds=1), since]
+    session.connection().exec_driver_sql(
+        f"INSERT INTO device_clocks (project_id, device_hmac, offset_ms, since) VALUES {values} "  # noqa: S608
+        "ON CONFLICT (project_id, device_hmac) DO UPDATE SET offset_ms = excluded.offset_ms, since = excluded.since",
+        tuple(parameters),
+    )
 
 
-def _insert_items_and_lock(session: Session, project_id: int, rows: Rows) -> None:
+def _insert_items(session: Session, project_id: int, rows: Rows) -> None:
     """Items stay while this transaction lasts: an erasure that removes one of them waits for us, or we make it anew."""
     wanted = sorted(rows.items)
     for _ in range(LOCK_TRIES):
-        _insert_postgresql(session, "items", ITEM_COLUMNS, project_id, [rows.items[item] for item in wanted])
-        held = session.connection().exec_driver_sql(
-            "SELECT id FROM items WHERE project_id = %s AND id = ANY(%s) ORDER BY id FOR KEY SHARE",
-            (project_id, wanted),
-        )
-        if len(held.fetchall()) == len(wanted):
+        new = _insert(session, "items", ITEM_COLUMNS, [rows.items[item] for item in wanted])
+        if len(new) == len(wanted):
+            return
+        held = items_held(session, project_id, wanted, lock="ORDER BY id FOR KEY SHARE")
+        if len(held) == len(wanted):
             return
 
 
-def _insert_postgresql(
-    session: Session, table: str, columns: Sequence[str], project_id: int, rows: Sequence[tuple[Any, ...]]
-) -> set[uuid.UUID]:
-    """One statement with an array a column; the ids that were new. Rows come sorted, so that no two writers deadlock."""
-    arrays = ", ".join(f"%s::{POSTGRESQL_TYPES[name]}[]" for name in columns)
+def _insert(session: Session, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> set[uuid.UUID]:
+    """Inserts what is not there; the ids that were new. Rows come sorted, so that no two writers deadlock.
+
+    SQLite's write lock is held since BEGIN IMMEDIATE: nobody can have stored an id since we looked, nor remove an item.
+    """
     names = ", ".join(columns)
-    statement = (
-        f"INSERT INTO {table} (project_id, {names}{_DEFAULTS[table][0]}) "  # noqa: S608 - names are constants of this module
-        f"SELECT %s, {names}{_DEFAULTS[table][1]} FROM unnest({arrays}) AS new ({names}) "
-        "ON CONFLICT DO NOTHING RETURNING id"
-    )
-    result = session.connection().exec_driver_sql(
-        statement, (project_id, *(list(column) for column in zip(*rows, strict=True)))
-    )
-    return {row[0] for row in result}
-
-
-def _insert_sqlite(
-    session: Session, table: str, columns: Sequence[str], project_id: int, rows: Iterable[tuple[Any, ...]]
-) -> None:
+    if session.get_bind().dialect.name == "postgresql":
+        document = orjson.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=_bytea).decode()
+        result = session.connection().exec_driver_sql(
+            f"INSERT INTO {table} ({names}) SELECT {names} "  # noqa: S608 - names are constants of this module
+            f"FROM json_populate_recordset(NULL::{table}, %s) ON CONFLICT DO NOTHING RETURNING id",
+            (document,),
+        )
+        return {row[0] for row in result}
     marks = ", ".join("?" * len(columns))
-    statement = (
-        f"INSERT OR IGNORE INTO {table} (project_id, {', '.join(columns)}{_DEFAULTS[table][0]}) "  # noqa: S608
-        f"VALUES (?, {marks}{_DEFAULTS[table][2]})"
+    session.connection().exec_driver_sql(
+        f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})",  # noqa: S608
+        [tuple(map(_plain, row)) for row in rows],
     )
-    plain = [(project_id, *(_plain(value) for value in row)) for row in rows]
-    session.connection().exec_driver_sql(statement, plain)
+    return {row[1] for row in rows}
 
 
-_DEFAULTS = {"items": (", ready, hold", ", true, false", ", 1, 0"), "signals": ("", "", "")}
+def _listed(ids: Iterable[uuid.UUID], dialect: str) -> str:
+    return orjson.dumps([known.hex for known in ids] if dialect == "sqlite" else list(ids)).decode()
+
+
+def _uuid(value: Any) -> uuid.UUID:
+    return value if isinstance(value, uuid.UUID) else uuid.UUID(value)
+
+
+def _bytea(value: Any) -> str:
+    if isinstance(value, bytes):
+        return "\\x" + value.hex()
+    raise TypeError
 
 
 def _plain(value: Any) -> Any:
@@ -202,7 +242,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, uuid.UUID):
         return value.hex
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
     return value
 
 
@@ -216,6 +256,4 @@ def _put_letters(session: Session, project_id: int, letters: Sequence[dict[str, 
     newest: dict[Any, dict[str, Any]] = {}
     for letter in letters:
         newest[letter["signal_id"] or letter["id"]] = letter
-    from foundation.database import insert_ignoring
-
     insert_ignoring(session, DeadLetter.__table__, list(newest.values()))  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -93,18 +93,7 @@ def standings_of(session: Session, project_id: int, subjects: Iterable[uuid.UUID
         .order_by(col(Subject.id))
         .with_for_update(read=True)
     ).all()
-    newest = newest_consents(session, project_id, [row.id for row in rows])
-    return {row.id: Standing(row.erased_at, newest.get(row.id)) for row in rows}
-
-
-def newest_consents(session: Session, project_id: int, subjects: Iterable[uuid.UUID]) -> dict[uuid.UUID, Given]:
-    """The consent of each subject that counts: the newest by `given_at`, of equals the one received last."""
-    rows = session.exec(
-        select(Consent)
-        .where(col(Consent.project_id) == project_id, col(Consent.subject_id).in_(list(subjects)))
-        .order_by(col(Consent.given_at), col(Consent.seq))
-    )
-    return {row.subject_id: _given(row) for row in rows}
+    return {row.id: Standing(row.erased_at, _given(row.consent)) for row in rows}
 
 
 def record_consent(
@@ -137,13 +126,14 @@ def record_consent(
         )
     ).one()
     insert_ignoring(session, Consent.__table__, [_row(project_id, subject_id, int(seq) + 1, given, now)])  # type: ignore[attr-defined]
-    newest = known.newest if known.newest and known.newest.given_at > given.given_at else given
+    if known.newest is not None and known.newest.given_at > given.given_at:
+        return known
     session.connection().execute(
         update(Subject)
         .where(col(Subject.project_id) == project_id, col(Subject.id) == subject_id)
-        .values(passes=passes(newest, privacy))
+        .values(passes=passes(given, privacy), consent=_stored(given))
     )
-    return Standing(known.erased_at, newest)
+    return Standing(known.erased_at, given)
 
 
 def ensure_subjects(session: Session, project_id: int, subjects: Iterable[uuid.UUID], *, privacy: Privacy) -> None:
@@ -184,23 +174,22 @@ def reconsider_subjects(session: Session, project: Project, privacy: Privacy) ->
     project_id = project.id or 0
     last = uuid.UUID(int=0)
     while True:
-        ids = session.exec(
-            select(Subject.id)
-            .where(col(Subject.project_id) == project_id, col(Subject.id) > last, col(Subject.erased_at).is_(None))
+        rows = session.exec(
+            select(Subject)
+            .where(col(Subject.project_id) == project_id, col(Subject.id) > last)
             .order_by(col(Subject.id))
             .limit(500)
         ).all()
-        if not ids:
+        if not rows:
             return
-        newest = newest_consents(session, project_id, ids)
         for verdict in (True, False):
-            same = [subject for subject in ids if passes(newest.get(subject), privacy) is verdict]
+            same = [row.id for row in rows if _may_be_used(row, privacy) is verdict]
             session.connection().execute(
                 update(Subject)
                 .where(col(Subject.project_id) == project_id, col(Subject.id).in_(same))
                 .values(passes=verdict)
             )
-        last = ids[-1]
+        last = rows[-1].id
 
 
 def describe(given: Given | None) -> Mapping[str, Any] | None:
@@ -215,8 +204,25 @@ def describe(given: Given | None) -> Mapping[str, Any] | None:
     }
 
 
-def _given(row: Consent) -> Given:
-    return Given(row.granted, tuple(row.purposes), row.notice, row.given_at, row.age_confirmed)
+def _may_be_used(subject: Subject, privacy: Privacy) -> bool:
+    standing = Standing(subject.erased_at, _given(subject.consent))
+    return passes(standing.newest, privacy) and not (subject.erased_at and standing.newest is None)
+
+
+def _stored(given: Given) -> dict[str, Any]:
+    return {**asdict(given), "given_at": given.given_at.isoformat()}
+
+
+def _given(stored: Mapping[str, Any] | None) -> Given | None:
+    if stored is None:
+        return None
+    return Given(
+        stored["granted"],
+        tuple(stored["purposes"]),
+        stored["notice"],
+        datetime.fromisoformat(stored["given_at"]),
+        stored["age_confirmed"],
+    )
 
 
 def _row(project_id: int, subject_id: uuid.UUID, seq: int, given: Given, now: datetime) -> dict[str, Any]:

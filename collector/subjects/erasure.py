@@ -50,7 +50,7 @@ def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *,
     ).first()
     if running is not None:
         return running
-    subject.erased_at, subject.passes, subject.token_hash = now, False, None
+    subject.erased_at, subject.passes, subject.token_hash, subject.consent = now, False, None, None
     session.add(subject)
     session.connection().execute(update(Project).where(col(Project.id) == project_id).values(has_erasures=True))
     erasure = Erasure(

@@ -64,7 +64,9 @@ class Manager:
         headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
         return self._call("POST", "/annotations", content=gzip.compress(body, 1), headers=headers)
 
-    def read_quality(self) -> dict[str, Any]:
+    def measure(self) -> dict[str, Any]:
+        """Measures now; the report."""
+        self.wait_for(self._call("POST", "/quality")["job"])
         return self._call("GET", "/quality")
 
     def build_version(self) -> dict[str, Any]:

@@ -148,10 +148,16 @@ class ShardedWriter:
             compression=COMPRESSION,
             compression_level=COMPRESSION_LEVEL,
             use_dictionary=self._coded,
-            write_statistics=True,
+            write_statistics=self._with_statistics(),
             write_page_index=False,
             store_schema=True,
         )
+
+    def _with_statistics(self) -> list[str]:
+        """Columns whose smallest and largest values help to skip row groups; those of free text cost and do not."""
+        import pyarrow as pa
+
+        return ["item", *(field.name for field in self._schema if not pa.types.is_string(field.type))]
 
     def _close_shard(self) -> None:
         if self._file is None:

@@ -77,6 +77,14 @@ def upgrade() -> None:
     op.create_index("ix_annotations_ext_id", "annotations", ["project_id", "ext_id"], unique=False)
     op.create_index("ix_annotations_item", "annotations", ["project_id", "item_id"], unique=False)
     op.create_index(
+        "ix_annotations_skips",
+        "annotations",
+        ["project_id", "item_id"],
+        unique=False,
+        sqlite_where=sa.text("cancelled"),
+        postgresql_where=sa.text("cancelled"),
+    )
+    op.create_index(
         "uq_annotations_version", "annotations", ["project_id", "ls_project", "ls_id", "ls_updated"], unique=True
     )
     op.create_table(
@@ -164,6 +172,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("project_id", "device_hmac", name=op.f("pk_device_clocks")),
     )
     op.create_table(
+        "downloads",
+        sa.Column(
+            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("version_no", sa.Integer(), nullable=False),
+        sa.Column("path", sa.String(length=255), nullable=False),
+        sa.Column("key_id", sa.Uuid(), nullable=True),
+        sa.Column("at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_downloads_project_id")),
+        sa.PrimaryKeyConstraint("project_id", "id", name=op.f("pk_downloads")),
+    )
+    op.create_index("ix_downloads_version", "downloads", ["project_id", "version_no"], unique=False)
+    op.create_table(
         "erasure_floors",
         sa.Column(
             "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -200,6 +222,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("project_id", "id", name=op.f("pk_erasures")),
     )
     op.create_index("ix_erasures_state", "erasures", ["state"], unique=False)
+    op.create_table(
+        "failing_rows",
+        sa.Column(
+            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("report_no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("expectation", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("signal_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_failing_rows_project_id")),
+        sa.PrimaryKeyConstraint("project_id", "report_no", "expectation", "signal_id", name=op.f("pk_failing_rows")),
+    )
+    op.create_index("ix_failing_rows_signal", "failing_rows", ["project_id", "signal_id"], unique=False)
     op.create_table(
         "items",
         sa.Column(
@@ -278,6 +312,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("project_id", "seq", name=op.f("pk_labeling_drift")),
     )
     op.create_table(
+        "reports",
+        sa.Column(
+            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("annotations_upto_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n_signals", sa.Integer(), nullable=False),
+        sa.Column("created_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("body", foundation.database.JsonText(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_reports_project_id")),
+        sa.PrimaryKeyConstraint("project_id", "no", name=op.f("pk_reports")),
+    )
+    op.create_table(
         "revisions",
         sa.Column(
             "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -288,6 +336,17 @@ def upgrade() -> None:
         sa.Column("created_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_revisions_project_id")),
         sa.PrimaryKeyConstraint("project_id", "number", name=op.f("pk_revisions")),
+    )
+    op.create_table(
+        "sides",
+        sa.Column(
+            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("item_id", sa.Uuid(), nullable=False),
+        sa.Column("side", sa.String(length=10), nullable=False),
+        sa.Column("first_version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_sides_project_id")),
+        sa.PrimaryKeyConstraint("project_id", "item_id", name=op.f("pk_sides")),
     )
     op.create_table(
         "signals",
@@ -323,9 +382,12 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=8), nullable=False),
         sa.Column("ls_project", sa.Integer(), nullable=True),
         sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("overlap", sa.Integer(), nullable=False),
         sa.Column("cursor", foundation.database.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("full_pull_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("reconciled_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("n_foreign", sa.Integer(), nullable=False),
         sa.Column("holder", sa.Uuid(), nullable=True),
+        sa.Column("lease_until_ms", sa.BigInteger(), nullable=False),
         sa.Column("created_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_studio_projects_project_id")),
         sa.PrimaryKeyConstraint("project_id", name=op.f("pk_studio_projects")),
@@ -339,6 +401,7 @@ def upgrade() -> None:
         sa.Column("token_hash", sa.LargeBinary(length=32), nullable=True),
         sa.Column("erased_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
         sa.Column("passes", sa.Boolean(), nullable=False),
+        sa.Column("consent", foundation.database.JsonText(), nullable=True),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_subjects_project_id")),
         sa.PrimaryKeyConstraint("project_id", "id", name=op.f("pk_subjects")),
     )
@@ -367,6 +430,7 @@ def upgrade() -> None:
         sa.Column("ls_task", sa.Integer(), nullable=True),
         sa.Column("overlap", sa.Integer(), nullable=False),
         sa.Column("asked", sa.Integer(), nullable=False),
+        sa.Column("wanted", sa.Integer(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("selected_by", sa.String(length=16), nullable=False),
         sa.Column("propensity", sa.Float(), nullable=False),
@@ -377,11 +441,65 @@ def upgrade() -> None:
     op.create_index("ix_tasks_ls", "tasks", ["project_id", "ls_project", "ls_task"], unique=False)
     op.create_index("ix_tasks_state", "tasks", ["project_id", "state"], unique=False)
     op.create_index("uq_tasks_round", "tasks", ["project_id", "item_id", "purpose", "round"], unique=True)
+    op.create_table(
+        "version_items",
+        sa.Column(
+            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("version_no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("item_id", sa.Uuid(), nullable=False),
+        sa.Column("side", sa.String(length=10), nullable=False),
+        sa.Column("labels", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_version_items_project_id")),
+        sa.PrimaryKeyConstraint("project_id", "version_no", "item_id", name=op.f("pk_version_items")),
+    )
+    op.create_index("ix_version_items_item", "version_items", ["project_id", "item_id"], unique=False)
+    op.create_table(
+        "versions",
+        sa.Column(
+            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("build_id", sa.Uuid(), nullable=False),
+        sa.Column("job_id", sa.Uuid(), nullable=True),
+        sa.Column("name", sa.String(length=64), nullable=True),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("draft", sa.Boolean(), nullable=False),
+        sa.Column("asked", foundation.database.JsonText(), nullable=False),
+        sa.Column("parent", sa.String(length=64), nullable=True),
+        sa.Column("inputs", foundation.database.JsonText(), nullable=True),
+        sa.Column("inputs_hash", sa.String(length=64), nullable=True),
+        sa.Column("erasures_seen", sa.Integer(), nullable=True),
+        sa.Column("columns", foundation.database.JsonText(), nullable=True),
+        sa.Column("digest", sa.String(length=64), nullable=True),
+        sa.Column("gates", foundation.database.JsonText(), nullable=True),
+        sa.Column("counts", foundation.database.JsonText(), nullable=True),
+        sa.Column("files", foundation.database.JsonText(), nullable=True),
+        sa.Column("storage", sa.String(length=255), nullable=True),
+        sa.Column("created_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("published_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("withdrawn_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("withdrawn_why", sa.String(length=32), nullable=True),
+        sa.Column("successor", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_versions_project_id")),
+        sa.PrimaryKeyConstraint("project_id", "no", name=op.f("pk_versions")),
+    )
+    op.create_index("ix_versions_inputs", "versions", ["project_id", "inputs_hash"], unique=False)
+    op.create_index("ix_versions_state", "versions", ["state"], unique=False)
+    op.create_index("uq_versions_build", "versions", ["project_id", "build_id"], unique=True)
+    op.create_index("uq_versions_name", "versions", ["project_id", "name"], unique=True)
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_index("uq_versions_name", table_name="versions")
+    op.drop_index("uq_versions_build", table_name="versions")
+    op.drop_index("ix_versions_state", table_name="versions")
+    op.drop_index("ix_versions_inputs", table_name="versions")
+    op.drop_table("versions")
+    op.drop_index("ix_version_items_item", table_name="version_items")
+    op.drop_table("version_items")
     op.drop_index("uq_tasks_round", table_name="tasks")
     op.drop_index("ix_tasks_state", table_name="tasks")
     op.drop_index("ix_tasks_ls", table_name="tasks")
@@ -392,7 +510,9 @@ def downgrade() -> None:
     op.drop_index("ix_signals_subject_item", table_name="signals")
     op.drop_index("ix_signals_item", table_name="signals")
     op.drop_table("signals")
+    op.drop_table("sides")
     op.drop_table("revisions")
+    op.drop_table("reports")
     op.drop_table("labeling_drift")
     op.drop_table("labeling_counters")
     op.drop_index(op.f("ix_keys_project_id"), table_name="keys")
@@ -402,10 +522,14 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_jobs_project_id"), table_name="jobs")
     op.drop_table("jobs")
     op.drop_table("items")
+    op.drop_index("ix_failing_rows_signal", table_name="failing_rows")
+    op.drop_table("failing_rows")
     op.drop_index("ix_erasures_state", table_name="erasures")
     op.drop_table("erasures")
     op.drop_table("erasure_items")
     op.drop_table("erasure_floors")
+    op.drop_index("ix_downloads_version", table_name="downloads")
+    op.drop_table("downloads")
     op.drop_table("device_clocks")
     op.drop_index("uq_dead_letters_signal", table_name="dead_letters")
     op.drop_index("ix_dead_letters_subject", table_name="dead_letters")
@@ -419,6 +543,12 @@ def downgrade() -> None:
     op.drop_index("uq_annotators_alias", table_name="annotators")
     op.drop_table("annotators")
     op.drop_index("uq_annotations_version", table_name="annotations")
+    op.drop_index(
+        "ix_annotations_skips",
+        table_name="annotations",
+        sqlite_where=sa.text("cancelled"),
+        postgresql_where=sa.text("cancelled"),
+    )
     op.drop_index("ix_annotations_item", table_name="annotations")
     op.drop_index("ix_annotations_ext_id", table_name="annotations")
     op.drop_table("annotations")

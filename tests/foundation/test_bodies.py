@@ -9,7 +9,7 @@ import zlib
 from contextlib import suppress
 from io import BytesIO
 from itertools import pairwise
-from time import monotonic
+from time import process_time
 
 import pytest
 import zstandard
@@ -169,20 +169,20 @@ class TestUnpacking:
 
     @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
     def test_more_members_than_sense_are_refused_fast(self, encoding):
-        started = monotonic()
+        started = process_time()
 
         with pytest.raises(Unparseable, match="more than 1024"):
             read(pack(encoding, b"") * 500_000, encoding)
-        assert monotonic() - started < 1
+        assert process_time() - started < 1
 
     @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
     def test_a_bomb_is_refused_fast_and_with_little_memory(self, encoding):
         bomb = gzip_bomb() if encoding == "gzip" else zstd_bomb()
-        before, started = peak_bytes(), monotonic()
+        before, started = peak_bytes(), process_time()
 
         with pytest.raises(TooLarge, match=f"at most {LIMIT} bytes"):
             read(bomb, encoding)
-        assert monotonic() - started < 1
+        assert process_time() - started < 1
         assert peak_bytes() - before < 30 << 20
 
 

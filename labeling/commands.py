@@ -1,0 +1,117 @@
+"""What labeling's commands do on the local database: annotations from a file, and jobs run here and now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session
+
+from collector.queries import find_project
+from foundation.database import Database, unit_of_work, utc_now
+from foundation.errors import Fault, UsageError
+from foundation.open import open_installation
+from foundation.queue import enqueue_and_wake, wait_until_done
+from labeling.annotators import annotator_key
+from labeling.errors import JobFailed
+from labeling.queries import annotator_statistics
+from labeling.reading import read_list, read_ndjson
+from labeling.service import LINES_AT_ONCE, LineStatus, import_annotations
+from labeling.webhook import SECRET_HEADER, secret_of
+
+JOB_WITHIN_S = 3600.0
+MOST_REFUSED = 20
+
+
+@dataclass(slots=True)
+class Imported:
+    """What became of a file's annotations; `refused`: the first of them, by their place counted from 0."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    refused: list[tuple[int, Fault]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        errors = [
+            {"index": at, "pointer": fault.pointer, "reason": fault.reason, "detail": fault.detail}
+            for at, fault in self.refused
+        ]
+        return {**{status.value: self.counts[status.value] for status in LineStatus}, "errors": errors}
+
+
+def import_file(project: str, file: Path) -> Imported:
+    """Stores a file's annotations, as the call does.
+
+    Raises:
+        UsageError: there is no such project. Unparseable, InvalidBody: the file is no JSON, or no list.
+    """
+    settings, database = open_installation()
+    project_id = _number_of(database, project)
+    raw = file.read_bytes()
+    lines = read_list(raw) if raw.lstrip()[:1] == b"[" else read_ndjson(raw)
+    imported = Imported()
+    for start in range(0, len(lines), LINES_AT_ONCE):
+        part = lines[start : start + LINES_AT_ONCE]
+        with unit_of_work(database) as session:
+            results = import_annotations(session, project_id, part, key=annotator_key(settings), now=utc_now())
+        for at, result in enumerate(results, start=start):
+            imported.counts[result.status.value] += 1
+            if result.faults and len(imported.refused) < MOST_REFUSED:
+                imported.refused.append((at, result.faults[0]))
+    return imported
+
+
+def run_job(project: str, kind: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Runs a job here, or waits for the worker that has it; its result.
+
+    Raises:
+        JobFailed: it did not end well. UsageError: there is no such project.
+    """
+    import_module("labeling.tasks")
+    _, database = open_installation()
+    with unit_of_work(database) as session:
+        job = enqueue_and_wake(session, kind, project_id=_number_in(session, project), args=arguments)
+    row = wait_until_done(database, job, seconds=JOB_WITHIN_S)
+    if row.result is None:
+        raise JobFailed(row.error or "the job ended without a result")
+    return dict(row.result)
+
+
+def read_annotators(project: str) -> list[dict[str, Any]]:
+    """Who answers in a project, and what was done."""
+    with _reading(project) as (session, project_id):
+        return [one.as_json() for one in annotator_statistics(session, project_id)]
+
+
+def describe_webhook(project: str) -> dict[str, str]:
+    """What to enter in Label Studio so that it tells of new annotations at once."""
+    settings, database = open_installation()
+    _number_of(database, project)
+    return {
+        "path": f"/v1/webhooks/label-studio/{project}",
+        "header": SECRET_HEADER,
+        "secret": secret_of(settings, project),
+    }
+
+
+@contextmanager
+def _reading(project: str) -> Iterator[tuple[Session, int]]:
+    _, database = open_installation()
+    with unit_of_work(database, read_only=True) as session:
+        yield session, _number_in(session, project)
+
+
+def _number_of(database: Database, project: str) -> int:
+    with unit_of_work(database, read_only=True) as session:
+        return _number_in(session, project)
+
+
+def _number_in(session: Session, project: str) -> int:
+    found = find_project(session, project)
+    if found is None:
+        raise UsageError("there is no project of this name: `flask collector apply FILE.yaml` makes one")
+    return found

@@ -1,0 +1,82 @@
+"""What to label next, each pick with its probability on record."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from collector.models import Item
+from collector.queries import read_project, usable_items
+from labeling.counters import PICK, take_numbers
+from labeling.models import ANSWERS, TASKS, Purpose, TaskState
+from labeling.queries import RANDOM, annotators_per_item, list_unanswerable
+
+TAKEN = (TaskState.INTENT.value, TaskState.LIVE.value, TaskState.CLOSED.value, TaskState.DELETING.value)
+OPEN = (TaskState.INTENT.value, TaskState.LIVE.value)
+IDS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """An item to label, how it was chosen, and how many people's answers it has already."""
+
+    item: uuid.UUID
+    selected_by: str
+    propensity: float
+    n_answers: int = 0
+
+
+def count_open_tasks(session: Session, project_id: int) -> int:
+    """Tasks that still need answers; they are what the backlog bounds."""
+    found = session.connection().execute(
+        select(func.count()).where(TASKS.c.project_id == project_id, TASKS.c.state.in_(OPEN))
+    )
+    return int(found.scalar_one())
+
+
+def pick_items(session: Session, project_id: int, *, how_many: int, overlap: int) -> list[Pick]:
+    """Up to `how_many` items at random among those that may be labelled, lack annotators, and have no task.
+
+    The order is a keyed hash of the item's id under the project's seed and the number of the pick: nobody outside can
+    foresee it, each pick is a fresh draw, and the same seed draws the same. Its probability is the share of the items
+    that were drawn, the same for each: a simple random sample without replacement.
+    """
+    if how_many <= 0:
+        return []
+    given_up = set(list_unanswerable(session, project_id))
+    eligible = [item for item in _items_in_want(session, project_id, overlap) if item not in given_up]
+    if not eligible:
+        return []
+    seed = read_project(session, project_id).seed
+    draw = take_numbers(session, project_id, PICK, 1)
+    key = hashlib.sha256(f"{seed}:{draw}".encode()).digest()
+    chosen = heapq.nsmallest(how_many, eligible, key=lambda item: hashlib.blake2b(item.bytes, key=key).digest())
+    propensity = len(chosen) / len(eligible)
+    answers = _count_answers(session, project_id, chosen)
+    return [Pick(item, RANDOM, propensity, answers.get(item, 0)) for item in chosen]
+
+
+def _items_in_want(session: Session, project_id: int, overlap: int) -> list[uuid.UUID]:
+    taken = select(TASKS.c.item_id).where(
+        TASKS.c.project_id == project_id, TASKS.c.purpose == Purpose.LABEL.value, TASKS.c.state.in_(TAKEN)
+    )
+    counted = annotators_per_item(project_id).subquery()
+    enough = select(counted.c.item_id).where(counted.c.n >= overlap)
+    rows = session.connection().execute(
+        usable_items(project_id).where(col(Item.id).not_in(taken), col(Item.id).not_in(enough))
+    )
+    return [row[0] for row in rows]
+
+
+def _count_answers(session: Session, project_id: int, items: list[uuid.UUID]) -> dict[uuid.UUID, int]:
+    found: dict[uuid.UUID, int] = {}
+    for start in range(0, len(items), IDS_AT_ONCE):
+        part = items[start : start + IDS_AT_ONCE]
+        rows = session.connection().execute(annotators_per_item(project_id).where(ANSWERS.c.item_id.in_(part)))
+        found.update((item, int(n)) for item, n in rows)
+    return found

@@ -1,0 +1,235 @@
+"""The one door to Label Studio: every call we make there, by its name, with types of ours."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import orjson
+
+from foundation.settings import Settings
+from labeling.errors import StudioGone, StudioMissing, StudioRefused, StudioUnavailable, StudioUnreadable
+from labeling.studio.rows import (
+    BATCH,
+    NewTask,
+    StudioProjectState,
+    StudioTask,
+    read_ids,
+    read_project,
+    read_tasks,
+    write_time,
+)
+from labeling.studio.wire import Wire
+
+if TYPE_CHECKING:
+    import httpx
+
+LIGHT = "id,data,updated_at"
+WHOLE = "id,data,updated_at,updated_by,annotations,result,completed_by,was_cancelled,created_at,lead_time"
+"""`include` cuts the annotations' own members, too: what stands in them has to be named here."""
+LIGHT_ROWS = 2_000
+PROJECT_ROWS = 500
+IDS_AT_ONCE = 500
+LONGEST_TITLE = 50
+SHORTEST_TITLE = 3
+
+
+class LabelStudio:
+    """One Label Studio, seen with one token. Reads are repeated where that may help; writes never are."""
+
+    def __init__(
+        self, url: str, token: str, *, timeout_s: float = 60.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._wire = Wire(url, token, timeout_s, transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._wire.close()
+
+    def answers(self) -> bool:
+        """Whether it is there at all."""
+        try:
+            self._wire.write("GET", "/health")
+        except (StudioUnavailable, StudioRefused):
+            return False
+        return True
+
+    def find_project(self, token: str) -> int | None:
+        """The project in whose description the token stands; the oldest where there are several."""
+        page, found = 1, []
+        while True:
+            listed = self._wire.read(
+                "/api/projects/", page=page, page_size=PROJECT_ROWS, include="id,title,description"
+            )
+            rows = listed.get("results") if isinstance(listed, dict) else None
+            if not isinstance(rows, list):
+                raise StudioUnreadable("Label Studio answered something else than a list of projects")
+            found += [row["id"] for row in rows if token in str(row.get("description") or "")]
+            if not listed.get("next"):
+                return min(found, default=None)
+            page += 1
+
+    def create_project(self, *, title: str, description: str, config: str, overlap: int) -> int:
+        """Makes a project. The overlap is set here, before the first import, and never again: a change of it would
+        rewrite that of every task."""
+        title = title[:LONGEST_TITLE] if len(title) >= SHORTEST_TITLE else f"{title} project"
+        body = {"title": title, "description": description, "label_config": config, "maximum_annotations": overlap}
+        return read_project(self._wire.write("POST", "/api/projects/", body=body)).id
+
+    def read_project(self, project: int) -> StudioProjectState | None:
+        """The project; None where it is gone."""
+        try:
+            return read_project(self._wire.read(f"/api/projects/{project}/"))
+        except StudioGone:
+            return None
+
+    def change_config(self, project: int, config: str) -> None:
+        self._wire.write("PATCH", f"/api/projects/{project}/", body={"label_config": config})
+
+    def import_tasks(self, project: int, tasks: Sequence[NewTask]) -> list[int]:
+        """Imports tasks; their ids, in the same order. Nothing is imported when one of them is refused."""
+        body = [task.body() for task in tasks]
+        answer = self._wire.write("POST", f"/api/projects/{project}/import", body=body, return_task_ids="true")
+        return read_ids(answer, len(tasks))
+
+    def find_batch(self, project: int, batch: uuid.UUID) -> list[StudioTask]:
+        """The tasks of one import, by the batch in their content; lowest id first."""
+        wanted = _filter(f"data.{BATCH}", "equal", "String", str(batch))
+        return list(self._by_id(project, [wanted]))
+
+    def list_tasks(self, project: int) -> Iterator[StudioTask]:
+        """Every task without its annotations, by id: rows do not slip from page to page while others delete."""
+        return self._by_id(project, [])
+
+    def changed_tasks(
+        self, project: int, since: datetime | None, *, limit: int, without: Collection[int] = ()
+    ) -> list[StudioTask]:
+        """Tasks with their annotations that changed at `since` or later, the oldest change first.
+
+        Raises:
+            StudioUnreadable: one of them cannot be read: ask for fewer.
+        """
+        return read_tasks(self._changed(project, since, limit=limit, without=without, include=WHOLE, fields="all"))
+
+    def changed_tasks_lightly(
+        self, project: int, since: datetime | None, *, limit: int, without: Collection[int] = ()
+    ) -> list[StudioTask]:
+        """As `changed_tasks`, without the annotations: what is left when they cannot be read."""
+        return read_tasks(self._changed(project, since, limit=limit, without=without, include=LIGHT))
+
+    def tasks_changed_at(self, project: int, moment: datetime, *, after: int, limit: int) -> list[StudioTask]:
+        """Tasks with their annotations that changed at this very moment and have a higher id than `after`, by id."""
+        at = write_time(moment)
+        filters = [
+            _filter("updated_at", "greater_or_equal", "Datetime", at),
+            _filter("updated_at", "less_or_equal", "Datetime", at),
+            _filter("id", "greater", "Number", after),
+        ]
+        query = _query(filters, "tasks:id")
+        return read_tasks(self._list(project, query, include=WHOLE, fields="all", page_size=limit))
+
+    def tasks_with_ids(self, project: int, ids: Collection[int]) -> list[StudioTask]:
+        """Those of the tasks that are there, with their annotations."""
+        found: list[StudioTask] = []
+        wanted = sorted(ids)
+        for start in range(0, len(wanted), IDS_AT_ONCE):
+            part = set(wanted[start : start + IDS_AT_ONCE])
+            span = _filter("id", "in", "Number", {"min": min(part), "max": max(part)})
+            query = _query([span], "tasks:id")
+            size = max(part) - min(part) + 1
+            listed = read_tasks(self._list(project, query, include=WHOLE, fields="all", page_size=size))
+            found += [task for task in listed if task.id in part]
+        return found
+
+    def delete_tasks(self, project: int, ids: Collection[int]) -> None:
+        """Deletes tasks with their annotations; those that are gone already do no harm."""
+        wanted = sorted(ids)
+        for start in range(0, len(wanted), IDS_AT_ONCE):
+            selected = {"all": False, "included": wanted[start : start + IDS_AT_ONCE]}
+            self._wire.write(
+                "POST", "/api/dm/actions", body={"selectedItems": selected}, id="delete_tasks", project=project
+            )
+
+    def ask_for_annotators(self, task: int, overlap: int) -> None:
+        """Tells how many annotators a task is to have; alone, the overlap would not bring it back into the queue."""
+        self._wire.write("PATCH", f"/api/tasks/{task}/", body={"overlap": overlap, "is_labeled": False})
+
+    def list_users(self) -> dict[int, str]:
+        """E-mails of the accounts by their ids."""
+        rows = self._wire.read("/api/users/")
+        if isinstance(rows, dict):
+            rows = rows.get("results")
+        if not isinstance(rows, list):
+            raise StudioUnreadable("Label Studio answered something else than a list of users")
+        return {row["id"]: str(row.get("email") or "") for row in rows if isinstance(row, dict) and "id" in row}
+
+    def _by_id(self, project: int, filters: Sequence[dict[str, Any]]) -> Iterator[StudioTask]:
+        after = 0
+        while True:
+            query = _query([*filters, _filter("id", "greater", "Number", after)], "tasks:id")
+            tasks = read_tasks(self._list(project, query, include=LIGHT, page_size=LIGHT_ROWS))
+            yield from tasks
+            if len(tasks) < LIGHT_ROWS:
+                return
+            after = max(task.id for task in tasks)
+
+    def _changed(
+        self,
+        project: int,
+        since: datetime | None,
+        *,
+        limit: int,
+        without: Collection[int],
+        include: str,
+        **more: str,
+    ) -> Any:
+        filters = [_filter("id", "not_equal", "Number", one) for one in sorted(without)]
+        if since is not None:
+            filters.append(_filter("updated_at", "greater_or_equal", "Datetime", write_time(since)))
+        query = _query(filters, "tasks:updated_at")
+        return self._list(project, query, include=include, page_size=limit, **more)
+
+    def _list(self, project: int, query: str, **parts: str | int) -> Any:
+        """A list of tasks; a page past the end is 404 and so is a project that is gone, so the latter is looked for."""
+        try:
+            return self._wire.read("/api/tasks/", project=project, query=query, **parts)
+        except StudioGone:
+            if self.read_project(project) is None:
+                raise StudioGone(PROJECT_GONE) from None
+            return {"tasks": []}
+
+
+PROJECT_GONE = (
+    "the project is gone from Label Studio: restore Label Studio's backup, or accept the loss and begin anew with "
+    "`flask labeling verify P --rebuild`"
+)
+
+
+def open_label_studio(settings: Settings) -> LabelStudio:
+    """The Label Studio of the settings; nothing is sent yet.
+
+    Raises:
+        StudioMissing: none is configured.
+    """
+    token = settings.label_studio_token.get_secret_value()
+    if not settings.label_studio_url or not token:
+        raise StudioMissing(
+            "set WINNOW_LABEL_STUDIO_URL and WINNOW_LABEL_STUDIO_TOKEN, or start everything with `flask up`"
+        )
+    return LabelStudio(settings.label_studio_url, token, timeout_s=settings.label_studio_timeout_s)
+
+
+def _filter(column: str, operator: str, kind: str, value: Any) -> dict[str, Any]:
+    return {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
+
+
+def _query(filters: Sequence[dict[str, Any]], order: str) -> str:
+    wanted = {"filters": {"conjunction": "and", "items": list(filters)}, "ordering": [order]}
+    return orjson.dumps(wanted).decode()

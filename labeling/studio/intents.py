@@ -1,0 +1,225 @@
+"""Tasks on their way: noted before they are imported, looked up when an import never came to an end."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlmodel import Session, col
+
+from collector.models import Item, Signal
+from collector.queries import live_signal_passes, usable_items
+from foundation.database import unit_of_work
+from foundation.failpoints import failpoint
+from foundation.identifiers import random_uuid
+from labeling.models import TASKS, Purpose, StudioProject, TaskState
+from labeling.project import LabelingSection
+from labeling.queries import current_labeling
+from labeling.selection import Pick
+from labeling.studio.desk import Desk
+from labeling.studio.project import number_of, open_project
+from labeling.studio.rows import NewTask, StudioTask
+
+IMPORT_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A task that is about to be imported, or that may have been."""
+
+    ext_id: uuid.UUID
+    item: uuid.UUID
+    batch: uuid.UUID
+
+
+def write_intents(
+    session: Session, desk: Desk, studio: StudioProject, picks: Sequence[Pick], *, revision: int, overlap: int
+) -> list[list[Intent]]:
+    """Notes what is about to be imported, in batches of one import each. Each item's round is the one after its last."""
+    rounds = _last_rounds(session, desk.project_id, [pick.item for pick in picks])
+    rows: list[dict[str, Any]] = []
+    for start in range(0, len(picks), IMPORT_AT_ONCE):
+        batch = random_uuid()
+        rows += [
+            _intent_row(desk, studio, pick, batch, rounds.get(pick.item, 0) + 1, revision=revision, overlap=overlap)
+            for pick in picks[start : start + IMPORT_AT_ONCE]
+        ]
+    if rows:
+        session.connection().execute(insert(TASKS), rows)
+    by_batch: dict[uuid.UUID, list[Intent]] = {}
+    for row in rows:
+        by_batch.setdefault(row["batch"], []).append(Intent(row["ext_id"], row["item_id"], row["batch"]))
+    return list(by_batch.values())
+
+
+def import_intents(desk: Desk, studio: StudioProject, intents: Sequence[Intent]) -> int:
+    """Imports noted tasks and stores their ids there; the number imported. Consent is asked once more."""
+    with unit_of_work(desk.database, read_only=True) as session:
+        _, section = current_labeling(session, desk.project_id)
+        contents = _contents(session, desk.project_id, [intent.item for intent in intents], section)
+    refused = [intent for intent in intents if intent.item not in contents]
+    allowed = [intent for intent in intents if intent.item in contents]
+    if refused:
+        _drop_intents(desk, refused)
+    if not allowed:
+        return 0
+    tasks = [NewTask(intent.ext_id, intent.batch, contents[intent.item]) for intent in allowed]
+    desk.still_ours()
+    ids = desk.gateway.import_tasks(number_of(studio), tasks)
+    failpoint("push.after_import")
+    _note_live(desk, studio, {intent.ext_id: ls_task for intent, ls_task in zip(allowed, ids, strict=True)})
+    return len(allowed)
+
+
+def resolve_intents(desk: Desk) -> int:
+    """Finds out what became of imports that never came to an end; the number of tasks settled.
+
+    Each batch is looked up by its name in Label Studio: what is there is taken note of (of doubles the oldest, the
+    others are removed), what is missing is imported now, unless the item may not be used any more.
+    """
+    with unit_of_work(desk.database, read_only=True) as session:
+        waiting = _intents(session, desk.project_id)
+    if not waiting:
+        return 0
+    studio = open_project(desk)
+    by_batch: dict[uuid.UUID, list[Intent]] = {}
+    for intent in waiting:
+        by_batch.setdefault(intent.batch, []).append(intent)
+    return sum(_resolve_batch(desk, studio, batch, intents) for batch, intents in by_batch.items())
+
+
+def _resolve_batch(desk: Desk, studio: StudioProject, batch: uuid.UUID, intents: Sequence[Intent]) -> int:
+    ours = {intent.ext_id for intent in intents}
+    there: dict[uuid.UUID, int] = {}
+    doubles: list[StudioTask] = []
+    for task in desk.gateway.find_batch(number_of(studio), batch):
+        if task.ext_id not in ours:
+            continue
+        if task.ext_id in there:
+            doubles.append(task)
+        else:
+            there[task.ext_id] = task.id
+    if doubles:
+        desk.still_ours()
+        desk.gateway.delete_tasks(number_of(studio), [task.id for task in doubles])
+    _note_live(desk, studio, there)
+    missing = [intent for intent in intents if intent.ext_id not in there]
+    return len(there) + (import_intents(desk, studio, missing) if missing else 0)
+
+
+def _contents(
+    session: Session, project_id: int, items: Sequence[uuid.UUID], section: LabelingSection
+) -> dict[uuid.UUID, dict[str, Any]]:
+    """What annotators are to see of each item that may be used: the fields the configuration shows, and nothing else."""
+    fields = section.configuration.fields
+    rows = session.connection().execute(
+        select(col(Item.id), col(Item.content)).where(
+            col(Item.project_id) == project_id,
+            col(Item.id).in_(items),
+            col(Item.id).in_(usable_items(project_id)),
+        )
+    )
+    contents: dict[uuid.UUID, Mapping[str, Any]] = dict(rows.tuples())
+    lacking = [item for item, content in contents.items() if not all(field in content for field in fields)]
+    extras = _extras(session, project_id, lacking)
+    return {
+        item: {field: _shown(field, content, extras.get(item, {})) for field in fields}
+        for item, content in contents.items()
+    }
+
+
+def _extras(session: Session, project_id: int, items: Sequence[uuid.UUID]) -> dict[uuid.UUID, Mapping[str, Any]]:
+    """The other fields of each item's earliest live signal: what is shown beside what makes the item."""
+    if not items:
+        return {}
+    rows = session.connection().execute(
+        select(col(Signal.item_id), col(Signal.extra))
+        .where(col(Signal.project_id) == project_id, col(Signal.item_id).in_(items), live_signal_passes())
+        .order_by(col(Signal.received_at).desc(), col(Signal.id).desc())
+    )
+    return dict(rows.tuples())
+
+
+def _shown(field: str, content: Mapping[str, Any], extra: Mapping[str, Any]) -> Any:
+    """A value, or nothing to see: Label Studio refuses a whole import when one task lacks a field."""
+    value = content.get(field, extra.get(field))
+    return "" if value is None else value
+
+
+def _intents(session: Session, project_id: int) -> list[Intent]:
+    rows = session.connection().execute(
+        select(TASKS.c.ext_id, TASKS.c.item_id, TASKS.c.batch)
+        .where(TASKS.c.project_id == project_id, TASKS.c.state == TaskState.INTENT.value)
+        .order_by(TASKS.c.batch, TASKS.c.ext_id)
+    )
+    return [Intent(*row) for row in rows]
+
+
+def _intent_row(
+    desk: Desk, studio: StudioProject, pick: Pick, batch: uuid.UUID, number: int, *, revision: int, overlap: int
+) -> dict[str, Any]:
+    return {
+        "project_id": desk.project_id,
+        "ext_id": random_uuid(),
+        "item_id": pick.item,
+        "purpose": Purpose.LABEL.value,
+        "round": number,
+        "batch": batch,
+        "state": TaskState.INTENT.value,
+        "ls_project": studio.ls_project,
+        "ls_task": None,
+        "overlap": overlap,
+        "asked": studio.overlap,
+        "wanted": max(1, overlap - pick.n_answers),
+        "revision": revision,
+        "selected_by": pick.selected_by,
+        "propensity": pick.propensity,
+        "created_at": desk.clock(),
+    }
+
+
+def _last_rounds(session: Session, project_id: int, items: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+    found: dict[uuid.UUID, int] = {}
+    for start in range(0, len(items), IMPORT_AT_ONCE):
+        rows = session.connection().execute(
+            select(TASKS.c.item_id, func.max(TASKS.c.round))
+            .where(
+                TASKS.c.project_id == project_id,
+                TASKS.c.purpose == Purpose.LABEL.value,
+                TASKS.c.item_id.in_(items[start : start + IMPORT_AT_ONCE]),
+            )
+            .group_by(TASKS.c.item_id)
+        )
+        found.update((item, int(number)) for item, number in rows)
+    return found
+
+
+def _note_live(desk: Desk, studio: StudioProject, ids: Mapping[uuid.UUID, int]) -> None:
+    if not ids:
+        return
+    with unit_of_work(desk.database) as session:
+        session.connection().execute(
+            update(TASKS)
+            .where(
+                TASKS.c.project_id == desk.project_id,
+                TASKS.c.ext_id == bindparam("task"),
+                TASKS.c.state == TaskState.INTENT.value,
+            )
+            .values(state=TaskState.LIVE.value, ls_project=studio.ls_project, ls_task=bindparam("number")),
+            [{"task": ext_id, "number": ls_task} for ext_id, ls_task in ids.items()],
+        )
+
+
+def _drop_intents(desk: Desk, intents: Sequence[Intent]) -> None:
+    """Takes back intents of items that may not be used any more: they never were in Label Studio."""
+    with unit_of_work(desk.database) as session:
+        session.connection().execute(
+            delete(TASKS).where(
+                TASKS.c.project_id == desk.project_id,
+                TASKS.c.ext_id.in_([intent.ext_id for intent in intents]),
+                TASKS.c.state == TaskState.INTENT.value,
+            )
+        )

@@ -1,0 +1,96 @@
+"""Our project in Label Studio: made once, found again after a crash, given each changed configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import Session
+
+from collector.queries import read_project, read_revision
+from foundation.database import unit_of_work
+from foundation.failpoints import failpoint
+from labeling.drift import Finding, report_new_drift
+from labeling.errors import NothingToLabel, StudioGone, StudioRefused
+from labeling.models import STUDIO_PROJECTS, DriftKind, StudioProject, StudioState
+from labeling.queries import current_labeling, labeling_of
+from labeling.studio.desk import Desk
+from labeling.studio.gateway import PROJECT_GONE
+
+
+def open_project(desk: Desk) -> StudioProject:
+    """Our project in Label Studio, made where there is none yet.
+
+    The row with its token is there before the project is: where a crash came between, the project is found by it.
+    """
+    studio = desk.studio()
+    if studio.state == StudioState.LIVE.value:
+        return studio
+    with unit_of_work(desk.database, read_only=True) as session:
+        project = read_project(session, desk.project_id)
+        revision, section = current_labeling(session, desk.project_id)
+        title = str(read_revision(session, desk.project_id, revision).body.get("title") or project.name)
+    if not section.config:
+        raise NothingToLabel("add `labeling: {config: …}` to the project file")
+    desk.still_ours()
+    found = desk.gateway.find_project(studio.token)
+    if found is None:
+        failpoint("push.before_project")
+        found = desk.gateway.create_project(
+            title=title,
+            description=f"Filled by Winnow from its project {project.name}. Do not change or delete it. [{studio.token}]",
+            config=section.config,
+            overlap=section.overlap,
+        )
+    failpoint("push.after_project")
+    state = desk.gateway.read_project(found)
+    if state is None:
+        raise StudioGone(PROJECT_GONE)
+    _set(
+        desk,
+        state=StudioState.LIVE.value,
+        ls_project=found,
+        overlap=state.overlap,
+        revision=revision if state.config == section.config else 0,
+    )
+    return desk.studio()
+
+
+def refresh_config(desk: Desk, studio: StudioProject) -> None:
+    """Brings a changed configuration to Label Studio; what it refuses is reported, and work goes on under the old one."""
+    with unit_of_work(desk.database, read_only=True) as session:
+        revision, section = current_labeling(session, desk.project_id)
+        if revision == studio.revision:
+            return
+        before = _config_of(session, desk.project_id, studio.revision)
+    if not section.config:
+        raise NothingToLabel("the newest revision of the project file has no labeling configuration")
+    if section.config != before:
+        desk.still_ours()
+        try:
+            desk.gateway.change_config(number_of(studio), section.config)
+        except StudioGone:
+            raise StudioGone(PROJECT_GONE) from None
+        except StudioRefused as error:
+            finding = Finding(DriftKind.CONFIG_REFUSED, ls_id=revision, facts={"detail": error.detail})
+            with unit_of_work(desk.database) as session:
+                report_new_drift(session, desk.project_id, [finding], now=desk.clock())
+            return
+    _set(desk, revision=revision)
+
+
+def number_of(studio: StudioProject) -> int:
+    if studio.ls_project is None:
+        raise StudioGone(PROJECT_GONE)
+    return studio.ls_project
+
+
+def _config_of(session: Session, project_id: int, revision: int) -> str | None:
+    return labeling_of(read_revision(session, project_id, revision).body).config if revision else None
+
+
+def _set(desk: Desk, **values: Any) -> None:
+    with unit_of_work(desk.database) as session:
+        session.connection().execute(
+            update(STUDIO_PROJECTS).where(STUDIO_PROJECTS.c.project_id == desk.project_id).values(**values)
+        )

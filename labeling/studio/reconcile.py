@@ -1,0 +1,183 @@
+"""Compares which tasks are in Label Studio with those that should be: what vanished is reported and made anew."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Session
+
+from foundation.database import unit_of_work
+from labeling.drift import Finding, report_drift, report_new_drift
+from labeling.errors import MassDeletion
+from labeling.models import STUDIO_PROJECTS, TASKS, DriftKind, StudioProject, StudioState, TaskState
+from labeling.progress import KNOWN_THERE, people_per_item
+from labeling.queries import list_unanswerable
+from labeling.selection import Pick
+from labeling.studio.desk import Desk
+from labeling.studio.intents import import_intents, write_intents
+from labeling.studio.pull import MASS_DELETION, is_mass_deletion
+from labeling.studio.rows import StudioTask
+
+LIST_EVERY = timedelta(hours=1)
+IDS_AT_ONCE = 500
+MOST_FINDINGS = 1_000
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """Tasks that vanished, and of these the ones that were made anew."""
+
+    vanished: int = 0
+    recreated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A task that should be there."""
+
+    ext_id: uuid.UUID
+    item: uuid.UUID
+    ls_task: int
+    is_deleting: bool
+    overlap: int
+    revision: int
+    selected_by: str
+    propensity: float
+
+
+def reconcile(desk: Desk, *, brake: bool = True, listing: bool = False) -> Reconciled:
+    """Lists all tasks when their number is not as expected, once an hour, and when told to (`listing`).
+
+    Raises:
+        MassDeletion: more than a twentieth of the tasks vanished at once (`brake`).
+    """
+    studio = desk.studio()
+    if studio.state != StudioState.LIVE.value or studio.ls_project is None:
+        return Reconciled()
+    state = desk.gateway.read_project(studio.ls_project)
+    with unit_of_work(desk.database, read_only=True) as session:
+        n_expected = _count_expected(session, desk.project_id, studio.ls_project) + studio.n_foreign
+    is_due = studio.reconciled_at is None or desk.clock() - studio.reconciled_at > LIST_EVERY
+    if state is not None and state.n_tasks == n_expected and not is_due and not listing:
+        return Reconciled()
+    return _compare(desk, studio, studio.ls_project, brake=brake)
+
+
+def expected_tasks(session: Session, project_id: int, ls_project: int) -> list[Expected]:
+    """Every task of ours that should be in Label Studio now."""
+    rows = session.connection().execute(select(TASKS).where(*_is_expected(project_id, ls_project)))
+    return [_expected(row) for row in rows]
+
+
+def mark_gone(session: Session, project_id: int, ext_ids: Sequence[uuid.UUID]) -> None:
+    for start in range(0, len(ext_ids), IDS_AT_ONCE):
+        session.connection().execute(
+            update(TASKS)
+            .where(TASKS.c.project_id == project_id, TASKS.c.ext_id.in_(ext_ids[start : start + IDS_AT_ONCE]))
+            .values(state=TaskState.GONE.value)
+        )
+
+
+def _compare(desk: Desk, studio: StudioProject, ls_project: int, *, brake: bool) -> Reconciled:
+    with unit_of_work(desk.database, read_only=True) as session:
+        expected = expected_tasks(session, desk.project_id, ls_project)
+    listed = {task.id: task for task in desk.gateway.list_tasks(ls_project)}
+    missing = [one for one in expected if one.ls_task not in listed or listed[one.ls_task].ext_id != one.ext_id]
+    vanished = [one for one in missing if not one.is_deleting]
+    if brake and is_mass_deletion(len(vanished), len(expected)):
+        finding = Finding(DriftKind.MASS_DELETION, facts={"tasks": len(vanished), "of": len(expected)})
+        with unit_of_work(desk.database) as session:
+            report_drift(session, desk.project_id, [finding], now=desk.clock())
+        raise MassDeletion(MASS_DELETION, vanished=len(vanished), known=len(expected))
+    n_foreign = _tidy_strangers(desk, ls_project, expected, listed)
+    desk.still_ours()
+    with unit_of_work(desk.database) as session:
+        mark_gone(session, desk.project_id, [one.ext_id for one in missing])
+        findings = [Finding(DriftKind.TASK_VANISHED, one.ext_id, one.ls_task) for one in vanished]
+        report_drift(session, desk.project_id, findings, now=desk.clock())
+        batches = [
+            batch
+            for overlap in sorted({one.overlap for one in vanished})
+            for batch in write_intents(
+                session,
+                desk,
+                studio,
+                _picks_anew(session, desk.project_id, [one for one in vanished if one.overlap == overlap]),
+                revision=max(one.revision for one in vanished),
+                overlap=overlap,
+            )
+        ]
+        session.connection().execute(
+            update(STUDIO_PROJECTS)
+            .where(STUDIO_PROJECTS.c.project_id == desk.project_id)
+            .values(reconciled_at=desk.clock(), n_foreign=n_foreign)
+        )
+    return Reconciled(len(vanished), sum(import_intents(desk, studio, batch) for batch in batches))
+
+
+def _picks_anew(session: Session, project_id: int, vanished: Sequence[Expected]) -> list[Pick]:
+    """The same choice once more, for items that still lack annotators."""
+    given_up = set(list_unanswerable(session, project_id))
+    picks = []
+    for start in range(0, len(vanished), IDS_AT_ONCE):
+        part = vanished[start : start + IDS_AT_ONCE]
+        people = people_per_item(session, project_id, [one.item for one in part])
+        picks += [
+            Pick(one.item, one.selected_by, one.propensity, people.get(one.item, 0))
+            for one in part
+            if people.get(one.item, 0) < one.overlap and one.item not in given_up
+        ]
+    return picks
+
+
+def _tidy_strangers(desk: Desk, ls_project: int, expected: Sequence[Expected], listed: dict[int, StudioTask]) -> int:
+    """Reports tasks that we did not make, and removes doubles of ours that nobody has worked on; how many stay."""
+    number_of = {one.ext_id: one.ls_task for one in expected}
+    strangers = [task for task in listed.values() if number_of.get(task.ext_id) != task.id]  # type: ignore[arg-type]
+    doubles = {task.id for task in strangers if task.ext_id in number_of and number_of[task.ext_id] in listed}
+    empty = [task.id for task in desk.gateway.tasks_with_ids(ls_project, doubles) if not task.annotations]
+    if empty:
+        desk.still_ours()
+        desk.gateway.delete_tasks(ls_project, empty)
+    findings = [
+        Finding(DriftKind.TASK_DOUBLED if task.id in doubles else DriftKind.TASK_FOREIGN, None, task.id)
+        for task in strangers[:MOST_FINDINGS]
+    ]
+    if findings:
+        with unit_of_work(desk.database) as session:
+            report_new_drift(session, desk.project_id, findings, now=desk.clock())
+    return len(strangers) - len(empty)
+
+
+def _count_expected(session: Session, project_id: int, ls_project: int) -> int:
+    found = session.connection().execute(
+        select(func.count()).select_from(TASKS).where(*_is_expected(project_id, ls_project))
+    )
+    return int(found.scalar_one())
+
+
+def _is_expected(project_id: int, ls_project: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        TASKS.c.project_id == project_id,
+        TASKS.c.ls_project == ls_project,
+        TASKS.c.state.in_([*KNOWN_THERE, TaskState.DELETING.value]),
+    )
+
+
+def _expected(row: Row[Any]) -> Expected:
+    return Expected(
+        ext_id=row.ext_id,
+        item=row.item_id,
+        ls_task=row.ls_task,
+        is_deleting=row.state == TaskState.DELETING.value,
+        overlap=row.overlap,
+        revision=row.revision,
+        selected_by=row.selected_by,
+        propensity=row.propensity,
+    )

@@ -1,0 +1,154 @@
+"""Are both sides equal? Every task and every annotation is compared; nothing is changed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from foundation.database import unit_of_work
+from labeling.errors import StudioGone
+from labeling.models import STUDIO_PROJECTS, TASKS, StudioState, TaskState
+from labeling.queries import current_labeling
+from labeling.questions.configuration import LabelingConfiguration
+from labeling.studio.desk import Desk
+from labeling.studio.gateway import PROJECT_GONE
+from labeling.studio.intents import resolve_intents
+from labeling.studio.pages import changed_pages
+from labeling.studio.pull import known_annotations, number_users, our_tasks, pull
+from labeling.studio.push import push
+from labeling.studio.reconcile import Expected, expected_tasks, mark_gone, reconcile
+from labeling.studio.rows import StudioTask
+from labeling.studio.settling import KnownAnnotation, Place, is_same
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that the two sides tell differently: `task` is our name of it, `ls_id` its number in Label Studio."""
+
+    kind: str
+    detail: str
+    task: uuid.UUID | None = None
+    ls_id: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "detail": self.detail,
+            "task": str(self.task) if self.task else None,
+            "ls_id": self.ls_id,
+        }
+
+
+def verify_project(desk: Desk) -> list[Difference]:
+    """Every difference between what Label Studio holds and what is known of it here; none: both sides are equal.
+
+    Raises:
+        StudioUnavailable: Label Studio cannot be read.
+    """
+    studio = desk.studio()
+    n_intents = _count_intents(desk)
+    found = [Difference("intent", f"{n_intents} tasks are on their way: run a sync")] if n_intents else []
+    if studio.state != StudioState.LIVE.value or studio.ls_project is None:
+        return found
+    if desk.gateway.read_project(studio.ls_project) is None:
+        return [*found, Difference("project_missing", PROJECT_GONE, ls_id=studio.ls_project)]
+    with unit_of_work(desk.database, read_only=True) as session:
+        expected = {one.ls_task: one for one in expected_tasks(session, desk.project_id, studio.ls_project)}
+    seen: set[int] = set()
+    for page in changed_pages(desk.gateway, studio.ls_project, None):
+        seen.update(task.id for task in (*page.tasks, *page.unreadable))
+        found += [_strange(task) for task in page.tasks if not _is_ours(task, expected)]
+        found += [
+            Difference("task_unreadable", "Label Studio cannot show its annotations", task.ext_id, task.id)
+            for task in page.unreadable
+        ]
+        found += _compare_page(desk, studio.ls_project, [task for task in page.tasks if _is_ours(task, expected)])
+    found += [
+        Difference("task_missing", "it is not in Label Studio", one.ext_id, one.ls_task)
+        for one in expected.values()
+        if one.ls_task not in seen
+    ]
+    return found
+
+
+def rebuild(desk: Desk) -> None:
+    """Takes everything from Label Studio once more, and accepts what vanished there: the answer to a stopped sync."""
+    studio = desk.studio()
+    if studio.ls_project is not None and desk.gateway.read_project(studio.ls_project) is None:
+        desk.still_ours()
+        _begin_anew(desk, studio.ls_project)
+    resolve_intents(desk)
+    pull(desk, from_the_start=True, brake=False)
+    reconcile(desk, brake=False, listing=True)
+    push(desk)
+
+
+def _begin_anew(desk: Desk, ls_project: int) -> None:
+    """The project is gone with all its tasks: answers stay, tasks are made again in a new one."""
+    with unit_of_work(desk.database) as session:
+        there = expected_tasks(session, desk.project_id, ls_project)
+        waiting = session.connection().execute(
+            select(TASKS.c.ext_id).where(TASKS.c.project_id == desk.project_id, TASKS.c.state == TaskState.INTENT.value)
+        )
+        mark_gone(session, desk.project_id, [*(one.ext_id for one in there), *(row[0] for row in waiting)])
+        session.connection().execute(
+            update(STUDIO_PROJECTS)
+            .where(STUDIO_PROJECTS.c.project_id == desk.project_id)
+            .values(state=StudioState.INTENT.value, ls_project=None, cursor=None, reconciled_at=None, n_foreign=0)
+        )
+
+
+def _is_ours(task: StudioTask, expected: Mapping[int, Expected]) -> bool:
+    return task.id in expected and expected[task.id].ext_id == task.ext_id
+
+
+def _strange(task: StudioTask) -> Difference:
+    return Difference("task_unknown", "Winnow did not make this task, or another one under its number", None, task.id)
+
+
+def _compare_page(desk: Desk, ls_project: int, tasks: Sequence[StudioTask]) -> list[Difference]:
+    numbers = number_users(desk, tasks)
+    with unit_of_work(desk.database, read_only=True) as session:
+        _, section = current_labeling(session, desk.project_id)
+        ours = our_tasks(session, desk.project_id, ls_project, [task.ext_id for task in tasks if task.ext_id])
+        known = known_annotations(session, desk.project_id, list(ours))
+    found: list[Difference] = []
+    for task in tasks:
+        if task.ext_id in ours:
+            place = _place(task, ours[task.ext_id].item, ls_project, section.configuration, numbers)
+            found += _compare_task(task, place, known.get(place.ext_id, {}))
+    return found
+
+
+def _place(
+    task: StudioTask, item: uuid.UUID, ls_project: int, configuration: LabelingConfiguration, numbers: Mapping[int, int]
+) -> Place:
+    if task.ext_id is None:
+        raise StudioGone("a task of ours has a name")
+    return Place(task.ext_id, item, ls_project, configuration, numbers)
+
+
+def _compare_task(task: StudioTask, place: Place, known: Mapping[int, KnownAnnotation]) -> Iterator[Difference]:
+    listed = {annotation.id for annotation in task.annotations}
+    for annotation in task.annotations:
+        before = known.get(annotation.id)
+        last = before.last_seen if before and not before.is_removed else None
+        if last is None:
+            yield Difference("annotation_new", "it is not here yet: run a sync", place.ext_id, annotation.id)
+        elif not is_same(last, annotation, place):
+            yield Difference("annotation_differs", "it was changed since: run a sync", place.ext_id, annotation.id)
+    for ls_id, before in known.items():
+        if ls_id not in listed and not before.is_removed:
+            yield Difference("annotation_missing", "it is not in Label Studio any more", place.ext_id, ls_id)
+
+
+def _count_intents(desk: Desk) -> int:
+    with unit_of_work(desk.database, read_only=True) as session:
+        found = session.connection().execute(
+            select(func.count()).where(TASKS.c.project_id == desk.project_id, TASKS.c.state == TaskState.INTENT.value)
+        )
+        return int(found.scalar_one())

@@ -1,0 +1,105 @@
+"""What labeling's worker does: sync projects when told to and every so often, and follow erasures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from sqlmodel import col, select
+
+from collector.models import Project
+from collector.subjects.erasure import open_erasures
+from foundation.database import unit_of_work
+from foundation.errors import DomainError
+from foundation.jobs import LeaseLost
+from foundation.queue import Runtime, Work, enqueue_and_wake, job, periodic
+from labeling.errors import StudioMissing
+from labeling.queries import current_labeling
+
+log = structlog.get_logger(__name__)
+SYNC = "labeling.sync"
+VERIFY = "labeling.verify"
+FLOOR = "labeling"
+ERASURE = "erasure"
+MOST_DIFFERENCES = 1_000
+
+
+@job(SYNC)
+def sync(work: Work) -> dict[str, Any]:
+    """Both ways with Label Studio, for one project."""
+    from labeling.studio.desk import sit_down
+    from labeling.studio.gateway import open_label_studio
+    from labeling.studio.sync import Way, sync_project
+
+    settings, only = work.runtime.settings, work.args.get("only")
+    with (
+        open_label_studio(settings) as gateway,
+        sit_down(work.runtime.database, gateway, settings, work.project_id or 0) as desk,
+    ):
+        return sync_project(desk, only=Way(only) if only else None)
+
+
+@job(VERIFY)
+def verify(work: Work) -> dict[str, Any]:
+    """Compares both sides; with `rebuild`, takes everything once more before."""
+    from labeling.studio.desk import sit_down
+    from labeling.studio.gateway import open_label_studio
+    from labeling.studio.verify import rebuild, verify_project
+
+    settings = work.runtime.settings
+    with (
+        open_label_studio(settings) as gateway,
+        sit_down(work.runtime.database, gateway, settings, work.project_id or 0) as desk,
+    ):
+        if work.args.get("rebuild"):
+            rebuild(desk)
+        found = verify_project(desk)
+        return {"n_differences": len(found), "differences": [one.as_json() for one in found[:MOST_DIFFERENCES]]}
+
+
+@periodic("labeling.schedule", every_s=lambda settings: float(settings.sync_every_s))
+def schedule(runtime: Runtime) -> None:
+    """A sync for every project that has something to ask, while Label Studio is there to answer."""
+    from labeling.studio.gateway import open_label_studio
+
+    try:
+        with open_label_studio(runtime.settings) as gateway:
+            is_there = gateway.answers()
+    except StudioMissing:
+        return
+    if not is_there:
+        log.warning("label_studio_silent")
+        return
+    with unit_of_work(runtime.database) as session:
+        for project_id in session.exec(select(col(Project.id))).all():
+            if project_id is not None and current_labeling(session, project_id)[1].config:
+                enqueue_and_wake(session, SYNC, project_id=project_id, coalesce=True)
+
+
+@periodic("labeling.follow_erasures", every_s=lambda settings: float(settings.sweep_every_s), on=ERASURE)
+def follow_erasures(runtime: Runtime) -> None:
+    """Labeling's part of every erasure whose floor below is done. While Label Studio is away, it waits."""
+    from labeling.erasure import erase_annotations, needs_studio
+
+    with unit_of_work(runtime.database, read_only=True) as session:
+        waiting = [(erasure, needs_studio(session, erasure)) for erasure in open_erasures(session, FLOOR)]
+    for erasure, is_in_studio in waiting:
+        try:
+            if is_in_studio:
+                _remove_from_studio(runtime, erasure)
+            with unit_of_work(runtime.database) as session:
+                erase_annotations(session, erasure)
+        except (DomainError, LeaseLost) as error:
+            log.warning("erasure_waits", erasure=str(erasure.id), why=str(error))
+
+
+def _remove_from_studio(runtime: Runtime, erasure: Any) -> None:
+    from labeling.erasure import remove_tasks
+    from labeling.studio.desk import sit_down
+    from labeling.studio.gateway import open_label_studio
+
+    with (
+        open_label_studio(runtime.settings) as gateway,
+        sit_down(runtime.database, gateway, runtime.settings, erasure.project_id) as desk,
+    ):
+        remove_tasks(desk, erasure)

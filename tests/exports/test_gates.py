@@ -1,0 +1,125 @@
+"""Gates say yes only to what was measured and is good enough."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exports.gates import (
+    AgreementFigure,
+    AlphaGate,
+    Bound,
+    ExpectationsFigure,
+    ExpectationsGate,
+    UnmeasuredGate,
+    all_passed,
+    evaluate_gates,
+    items_still_needed,
+)
+
+
+def answer(rule, *, agreement=(), expectations=None):
+    (result,) = evaluate_gates([rule], agreement=agreement, expectations=expectations)
+    return result
+
+
+def figure(alpha=0.7, lower=0.5, upper=0.8, n_items=50, **changes):
+    return AgreementFigure("sentiment", "ordinal", alpha, lower, upper, n_items, 3 * n_items, **changes)
+
+
+class TestAlpha:
+    @pytest.mark.parametrize(
+        ("bound", "threshold", "passed", "measured"),
+        [
+            (Bound.POINT, 0.7, True, 0.7),
+            (Bound.POINT, 0.71, False, 0.7),
+            (Bound.LOWER, 0.5, True, 0.5),
+            (Bound.LOWER, 0.6, False, 0.5),
+        ],
+    )
+    def test_the_bound_decides_which_figure_counts(self, bound, threshold, passed, measured):
+        result = answer(AlphaGate("sentiment", threshold, bound), agreement=[figure()])
+
+        assert (result.name, result.passed, result.figure, result.required) == (
+            "sentiment.alpha",
+            passed,
+            measured,
+            threshold,
+        )
+
+    def test_a_lower_bound_that_is_too_low_says_how_many_items_would_help(self):
+        result = answer(AlphaGate("sentiment", 0.6, Bound.LOWER), agreement=[figure()])
+
+        assert "about 150 more items" in result.detail
+
+    def test_too_little_data_refuses_and_says_how_much_more_is_needed(self):
+        measured = figure(None, None, None, n_items=0, reason="no item carries two answers")
+
+        result = answer(AlphaGate("sentiment", 0.6), agreement=[measured])
+
+        assert (result.passed, result.figure) == (False, None)
+        assert "not enough data (no item carries two answers)" in result.detail
+        assert "at least 2 more are needed" in result.detail
+
+    def test_what_the_measurement_knows_to_be_missing_is_told(self):
+        measured = figure(0.9, None, None, n_items=3, more_items=17)
+
+        result = answer(AlphaGate("sentiment", 0.6, Bound.LOWER), agreement=[measured])
+
+        assert not result.passed
+        assert "at least 17 more are needed" in result.detail
+
+    def test_a_question_that_was_never_measured_refuses(self):
+        result = answer(AlphaGate("other", 0.1), agreement=[figure()])
+
+        assert not result.passed
+        assert "run the quality report" in result.detail
+
+
+class TestItemsStillNeeded:
+    @given(st.floats(-1, 1), st.floats(0, 1), st.floats(-1, 1), st.integers(1, 10**6))
+    def test_it_is_never_negative_and_never_fails(self, point, width, threshold, n_items):
+        needed = items_still_needed(point=point, lower=point - width, threshold=threshold, n_items=n_items)
+
+        assert needed is None or needed >= 0
+
+    def test_more_of_the_same_does_not_help_below_the_threshold(self):
+        assert items_still_needed(point=0.5, lower=0.4, threshold=0.6, n_items=10) is None
+
+
+class TestExpectations:
+    @pytest.mark.parametrize(
+        ("measured", "passed", "words"),
+        [
+            (ExpectationsFigure(3, 0), True, "3 of 3"),
+            (ExpectationsFigure(3, 1), False, "2 of 3"),
+            (ExpectationsFigure(0, 0), False, "at least 1 is needed"),
+            (None, False, "run the quality report"),
+        ],
+    )
+    def test_only_a_suite_that_ran_and_held_passes(self, measured, passed, words):
+        result = answer(ExpectationsGate(), expectations=measured)
+
+        assert result.passed is passed
+        assert words in result.detail
+
+
+class TestUnmeasured:
+    @pytest.mark.parametrize("name", ["audit_error_upper", "population_tvd", "k"])
+    def test_what_this_release_cannot_measure_is_refused_and_says_what_to_do(self, name):
+        result = answer(UnmeasuredGate(name, 0.05))
+
+        assert not result.passed
+        assert "not measured by this release" in result.detail
+        assert "remove this gate" in result.detail
+
+
+class TestAllPassed:
+    def test_no_gates_let_a_version_through(self):
+        assert all_passed(evaluate_gates([], agreement=[], expectations=None))
+
+    def test_one_refusal_holds_it(self):
+        rules = [AlphaGate("sentiment", 0.1), UnmeasuredGate("k", 5)]
+
+        assert not all_passed(evaluate_gates(rules, agreement=[figure()], expectations=None))
