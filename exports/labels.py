@@ -1,0 +1,95 @@
+"""One target's answers made one, item by item: the consensus, how sure it is, and whether it is good enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Final
+
+import orjson
+
+from exports.plan import TargetSpec
+from exports.project import LabelRules
+from labeling.consensus.choice import Judge
+from labeling.consensus.votes import Background
+from labeling.project import QuestionSettings
+from labeling.questions.kinds import Question, Value, key_of
+from labeling.consensus.choice import method_in_effect
+
+PATTERNS_KEPT: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What one target says of one item; `missing` says why there is no value. `mark` changes when the answers do."""
+
+    value: Value | None
+    confidence: float | None
+    n: int
+    votes: str | None
+    source: str | None
+    mark: bytes
+    missing: str | None
+
+
+@dataclass(frozen=True)
+class TargetJudge:
+    """Labels of one target. Items with the same answers have the same label, so few are worked out twice."""
+
+    target: TargetSpec
+    judge: Judge
+    rules: LabelRules
+    _known: dict[str | None, Label] = field(default_factory=dict)
+
+    def label_of(self, votes: str | None) -> Label:
+        """The label of an item from its answers: JSON values joined by commas, None for no answer."""
+        known = self._known.get(votes)
+        if known is None:
+            if len(self._known) >= PATTERNS_KEPT:
+                self._known.clear()
+            known = self._known[votes] = self._work_out(votes)
+        return known
+
+    def _work_out(self, votes: str | None) -> Label:
+        # In order, so that a sum of floats does not depend on the order in which a database hands them out.
+        values = sorted(orjson.loads(f"[{votes}]"), key=lambda value: (str(type(value)), value)) if votes else []
+        if not values:
+            return self._without(f"no answer to {self.target.name}", 0, None, None, b"")
+        agreed = self.judge.consensus("", values)
+        counted = orjson.dumps({key_of(value): count for value, count in agreed.votes})
+        least = self.rules.min_annotations
+        if agreed.n < least:
+            why = f"fewer than {least} answers to {self.target.name}"
+            return self._without(why, agreed.n, agreed.confidence, counted.decode(), counted)
+        if agreed.confidence < self.rules.min_confidence:
+            why = f"confidence below {self.rules.min_confidence:g} for {self.target.name}"
+            return self._without(why, agreed.n, agreed.confidence, counted.decode(), counted)
+        value = str(agreed.value) if self.target.is_textual else float(agreed.value)
+        mark = _mark(orjson.dumps(value) + counted)
+        return Label(value, agreed.confidence, agreed.n, counted.decode(), str(self.judge.method), mark, None)
+
+    def _without(self, why: str, n: int, confidence: float | None, votes: str | None, counted: bytes) -> Label:
+        return Label(None, confidence, n, votes, None, _mark(b"null" + counted), why)
+
+
+def judge_of(
+    target: TargetSpec, question: Question, settings: QuestionSettings, rules: LabelRules, counts: Mapping[Value, int]
+) -> TargetJudge:
+    """The judge of one target; `counts` says how often each value was given over all items."""
+    method = method_in_effect(question.kind, settings.consensus)
+    return TargetJudge(target, Judge(method, settings.level, Background(counts, question.order)), rules)
+
+
+def row_mark(labels: list[Label]) -> int:
+    """64 bits that change when an answer to any target does, as a signed number.
+
+    >>> row_mark([]) == row_mark([])
+    True
+    """
+    digest = blake2b(b"".join(label.mark for label in labels), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _mark(content: bytes) -> bytes:
+    return blake2b(content, digest_size=8).digest()

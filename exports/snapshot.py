@@ -1,0 +1,204 @@
+"""Frozen inputs: one consistent view of the database, and everything in it that decides the bytes of a version."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from collector.models import Consent, Erasure, Signal
+from collector.project import FieldKind, FieldRule, Pii, ProjectFile, parse_project
+from collector.queries import current_file, read_project
+from exports.labels import TargetJudge, judge_of
+from exports.manifest import FORMAT
+from exports.plan import ConsentStatement, FieldSpec, FrozenInputs, TargetSpec
+from exports.project import ExportSection, parse_export, with_overrides
+from exports.section import SECTION as EXPORTS
+from exports.splits import Split
+from exports.statements import value_counts
+from foundation.database import Database, unit_of_work
+from foundation.errors import InvalidBody
+from labeling.project import LabelingSection
+from labeling.queries import labeling_of, newest_seq
+from labeling.section import SECTION as LABELING
+from quality.section import SECTION as QUALITY
+
+LOCK_FILE: Final = Path(__file__).resolve().parents[1] / "requirements.txt"
+CONTEXT_KINDS: Final = {
+    "rtt_ms": "number",
+    "downlink_kbps": "number",
+    "battery": "number",
+    "charging": "boolean",
+    "location": "text",
+}
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What a build rests on. `signals`: how many the project holds, all told."""
+
+    project_id: int
+    file: ProjectFile
+    labeling: LabelingSection
+    section: ExportSection
+    inputs: FrozenInputs
+    fields: tuple[FieldSpec, ...]
+    targets: tuple[TargetSpec, ...]
+    context: tuple[FieldSpec, ...]
+    not_in_effect: tuple[str, ...]
+    signals: int
+
+    @property
+    def consent(self) -> ConsentStatement:
+        privacy = self.file.privacy
+        return ConsentStatement(privacy.consent_required, privacy.purposes, privacy.accept_notices)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What a script may rely on, by column: another value is a change that breaks it."""
+        specs = {spec.name: asdict(spec) for spec in (*self.fields, *self.context)}
+        plain: dict[str, Any] = orjson.loads(orjson.dumps(specs | {spec.name: asdict(spec) for spec in self.targets}))
+        return plain
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """The settings that choose the rows."""
+        document = self.section.as_document()
+        return {name: document[name] for name in ("targets", "labels")}
+
+
+@contextmanager
+def frozen_view(database: Database) -> Iterator[Session]:
+    """A session that sees one state of the database to its end, whatever others write meanwhile."""
+    with unit_of_work(database, read_only=True) as session:
+        if database.is_postgresql:
+            session.connection().exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield session
+
+
+def freeze(session: Session, project_id: int, overrides: Mapping[str, Any]) -> Frozen:
+    """Reads what a build of the project rests on now.
+
+    Raises:
+        InvalidBody: the overrides do not fit the project file, which may be newer than they are.
+    """
+    project = read_project(session, project_id)
+    revision, file = current_file(session, project_id)
+    labeling = labeling_of(file.body)
+    section = section_in_effect(file.body, overrides)
+    inputs = FrozenInputs(
+        revision=revision,
+        annotations_upto_seq=newest_seq(session, project_id),
+        consent_cut=_consent_cut(session, project_id, project.created_at),
+        seed=str(project.seed),
+        lock_sha256=lock_sha256(),
+        settings=section.as_document(),
+    )
+    return Frozen(
+        project_id=project_id,
+        file=file,
+        labeling=labeling,
+        section=section,
+        inputs=inputs,
+        fields=tuple(_field(rule) for rule in file.fields if rule.pii is not Pii.DROP),
+        targets=_targets(labeling, section.targets),
+        context=tuple(FieldSpec(name, CONTEXT_KINDS.get(name, "category")) for name in file.context_names),
+        not_in_effect=_not_in_effect(file, section),
+        signals=_count(session, select(func.count()).where(col(Signal.project_id) == project_id)),
+    )
+
+
+def section_in_effect(body: Mapping[str, Any], overrides: Mapping[str, Any]) -> ExportSection:
+    """The project file's `export` with overrides laid over it.
+
+    Raises:
+        InvalidBody: the overrides have mistakes; each fault points into them.
+    """
+    questions = [question.name for question in labeling_of(body).configuration.questions]
+    section, faults = parse_export(with_overrides(body.get("export") or {}, overrides), questions)
+    if faults:
+        raise InvalidBody("the export settings have mistakes", faults=faults)
+    return section
+
+
+def make_judges(session: Session, frozen: Frozen) -> tuple[TargetJudge, ...]:
+    """The judge of each target, read against all answers to its question."""
+    return tuple(_judge(session, frozen, target) for target in frozen.targets)
+
+
+def inputs_hash(frozen: Frozen, *, state_sha256: str, split: Split, draft: bool) -> str:
+    """SHA-256 over everything that decides the bytes of a version, apart from its number and its parent."""
+    document = {
+        "format": FORMAT,
+        "inputs": asdict(frozen.inputs),
+        "signals": frozen.signals,
+        "state": state_sha256,
+        "sides": hashlib.sha256(split.codes.tobytes()).hexdigest(),
+        "draft": draft,
+    }
+    return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def count_erasures(session: Session, project_id: int) -> int:
+    """How many erasures were ever asked for: another number means that somebody left."""
+    return _count(session, select(func.count()).where(col(Erasure.project_id) == project_id))
+
+
+@lru_cache(maxsize=1)
+def lock_sha256() -> str:
+    """SHA-256 of the lock file, which says what computed the figures."""
+    return hashlib.sha256(LOCK_FILE.read_bytes()).hexdigest()
+
+
+def _judge(session: Session, frozen: Frozen, target: TargetSpec) -> TargetJudge:
+    question = frozen.labeling.configuration.question_named[target.name]
+    statement = value_counts(frozen.project_id, target.name, frozen.inputs.annotations_upto_seq)
+    counts = {row[0]: int(row[1]) for row in session.connection().execute(statement)}
+    return judge_of(target, question, frozen.labeling.questions[target.name], frozen.section.labels, counts)
+
+
+def _targets(labeling: LabelingSection, names: Sequence[str]) -> tuple[TargetSpec, ...]:
+    questions = labeling.configuration.question_named
+    return tuple(
+        TargetSpec(name, questions[name].kind.value, labeling.questions[name].level.value, questions[name].choices)
+        for name in names
+    )
+
+
+def _field(rule: FieldRule) -> FieldSpec:
+    """A field's column; what was pseudonymized is a text, whatever it was."""
+    if rule.pii is Pii.PSEUDONYMIZE:
+        return FieldSpec(rule.name, FieldKind.TEXT.value)
+    return FieldSpec(rule.name, rule.kind.value, rule.unit, rule.values)
+
+
+def _not_in_effect(file: ProjectFile, section: ExportSection) -> tuple[str, ...]:
+    body = {**file.body, "export": section.as_document()}
+    return parse_project(body, (LABELING, QUALITY, EXPORTS)).not_in_effect
+
+
+def _consent_cut(session: Session, project_id: int, created_at: datetime) -> str:
+    """When what the rows rest on was last changed by a person; a time in the past, never that of the build."""
+    given = select(func.max(Consent.received_at)).where(col(Consent.project_id) == project_id)
+    left = select(func.max(Erasure.requested_at)).where(col(Erasure.project_id) == project_id)
+    times = [session.exec(given).one(), session.exec(left).one(), created_at]
+    newest = max(time for time in times if time is not None)
+    return newest.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _count(session: Session, statement: Any) -> int:
+    return int(session.exec(statement).one())
+
+
+def as_plain(inputs: FrozenInputs) -> dict[str, Any]:
+    """The frozen inputs as the version's row keeps them."""
+    return asdict(replace(inputs, settings=dict(inputs.settings)))
