@@ -19,13 +19,8 @@ def _is_there(name: str) -> bool:
     return True
 
 
-def _sections(name: str) -> tuple[Any, ...]:
-    return (import_module(name).SECTION,) if _is_there(name) else ()
-
-
-for _list in ("ROUTES", "BLUEPRINTS", "MODELS", "TASK_MODULES"):
+for _list in ("ROUTES", "BLUEPRINTS", "MODELS", "TASK_MODULES", "SECTIONS"):
     setattr(wsgi, _list, tuple(name for name in getattr(wsgi, _list) if _is_there(name)))
-wsgi._sections = _sections
 create_app = wsgi.create_app
 
 

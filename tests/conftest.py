@@ -9,13 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-<<<<<<< HEAD
-from hypothesis import settings
-=======
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import create_engine, text
->>>>>>> guards
 
 from collector import queries
 from foundation.database import Database, open_database
@@ -29,8 +26,8 @@ from tests.signals import Held, Phone, empty, make_project
 MIGRATED = "winnow_migrated"
 PLENTY = 1_000_000
 
-settings.register_profile("winnow", deadline=None)  # other work on the machine must not fail a test
-settings.load_profile("winnow")
+hypothesis_settings.register_profile("winnow", deadline=None)  # other work on the machine must not fail a test
+hypothesis_settings.load_profile("winnow")
 
 
 @pytest.fixture(scope="session", autouse=True)
