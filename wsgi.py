@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from foundation.cli import SECTIONS as SECTIONS_OF_APP
 from foundation.cli import LazyGroup
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def _command_line() -> Flask:
 
     configure_logging(os.environ.get("WINNOW_LOG_LEVEL", "WARNING"))
     app = Flask("winnow")
+    app.extensions[SECTIONS_OF_APP] = sections
     for group in COMMANDS:
         app.cli.add_command(group)
     app.cli.add_command(up)
