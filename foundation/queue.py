@@ -134,7 +134,11 @@ def periodic(
         _PERIODIC[name] = every_s
         if on:
             _LISTENERS.setdefault(on, []).append(name)
-        celery_app.task(name=name)(lambda: _run_periodic(name, function))
+
+        def run() -> None:
+            _run_periodic(name, function)
+
+        celery_app.task(name=name)(run)
         return function
 
     return register
