@@ -20,7 +20,7 @@ from flask_openapi3.utils import parse_body
 from pydantic import BaseModel, ValidationError, create_model
 from sqlmodel import Session
 
-from foundation.bodies import read_body
+from foundation.bodies import declared_length, read_body
 from foundation.database import Database, unit_of_work, utc_now
 from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
 from foundation.guards import Allowed, FindProject, admit
@@ -97,12 +97,13 @@ class Call:
             Unparseable, TooLarge, UnsupportedMedia, TimedOut: it did not come whole, or is not read here.
         """
         return read_body(
-            request.stream,
-            content_length=request.content_length,
+            request.environ["wsgi.input"],
+            content_length=declared_length(request.environ),
             encoding=request.headers.get("Content-Encoding"),
             max_packed=self.settings.max_unpacked_bytes,
             max_unpacked=self.settings.max_unpacked_bytes,
             deadline_s=self.settings.body_deadline_s,
+            port=int(request.environ.get("SERVER_PORT", 0)),
         )
 
     def body_as(self, schema: type[Body]) -> Body:
