@@ -34,7 +34,8 @@ log = structlog.get_logger(__name__)
 EXTENSION = "winnow"
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
-REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
+"""A UUID or a trace id: anything freer could be a card or account number, and it would stand in the log."""
 Body = TypeVar("Body", bound=BaseModel)
 NOBODY = Caller(key_id=uuid.UUID(int=0), role=Role.INGEST, project_id=None)
 """Who calls a route that takes no key: allowed nothing."""
