@@ -62,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         title="Winnow", version="1", description="Data collection and labeling quality for mobile machine learning"
     )
     app = OpenAPI("winnow", info=info, doc_ui=False, security_schemes={"key": {"type": "http", "scheme": "bearer"}})
+    app.url_map.merge_slashes = False  # two slashes are another path: 404, not a redirect to what the client called the host
     app.secret_key = settings.secret_key.get_secret_value() or os.urandom(32)
     app.config.update(
         SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict", SESSION_COOKIE_SECURE=settings.is_production

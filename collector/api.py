@@ -31,7 +31,7 @@ from collector.subjects.consent import (
 )
 from collector.subjects.erasure import describe_erasure, read_erasure, request_erasure
 from collector.tasks import ERASURE
-from foundation.cursors import page_after, read_cursor
+from foundation.cursors import bad_cursor, page_after, read_cursor
 from foundation.database import after_commit
 from foundation.errors import Fault, Forbidden, InvalidBody, NotFound, Unparseable
 from foundation.failpoints import failpoint
@@ -205,10 +205,9 @@ def get_erasure(call: Call) -> ResponseReturnValue:
     query=("cursor",),
 )
 def get_dead_letters(call: Call) -> ResponseReturnValue:
-    after = read_cursor(request.args.get("cursor"))
+    after = _letter_after(read_cursor(request.args.get("cursor")))
     with call.unit_of_work(read_only=True) as session:
-        place = (datetime.fromisoformat(after[0]), uuid.UUID(after[1])) if after else None
-        letters = list_letters(session, call.project_no, limit=PAGE + 1, after=place)
+        letters = list_letters(session, call.project_no, limit=PAGE + 1, after=after)
         rows = [
             schemas.DeadLetterRead(
                 id=str(letter.id),
@@ -251,6 +250,19 @@ def uuid_in_path(text: str) -> uuid.UUID:
         return uuid.UUID(text)
     except ValueError:
         raise NotFound("there is no such thing here") from None
+
+
+def _letter_after(place: list[str] | None) -> tuple[datetime, uuid.UUID] | None:
+    if place is None:
+        return None
+    try:
+        received_at, letter = place
+        at, letter_id = read_time(received_at), uuid.UUID(letter)
+    except ValueError:
+        raise bad_cursor() from None
+    if at is None:
+        raise bad_cursor()
+    return at, letter_id
 
 
 def _id_of_letter(place: int, text: str) -> uuid.UUID:

@@ -324,7 +324,8 @@ def _result(candidate: Candidate, status: Status, *, item: uuid.UUID | None = No
 
 
 def _rejection(candidate: Candidate) -> Result:
-    waits = any(fault.reason == "consent_missing" for fault in candidate.faults)
+    # With any other fault no consent would help: the phone must not send it again and again.
+    waits = all(fault.reason == "consent_missing" for fault in candidate.faults)
     retry = Retry.AFTER_CONSENT if waits else Retry.NO
     return Result(candidate.place, candidate.id, Status.REJECTED, retry, faults=tuple(candidate.faults))
 
