@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from quality.agreement.coefficients import Interval
+from quality.agreement.alpha import Interval
 from quality.agreement.distances import ValueDoesNotFit
 from quality.agreement.levels import Level
 from quality.agreement.measure import Agreement, measure_agreement
