@@ -16,6 +16,8 @@ from quality.agreement.pairs import PairKappa, cohen_kappas
 from quality.agreement.patterns import Patterns, patterns_of
 from quality.agreement.votes_table import Codes, Votes, votes_of
 
+__all__ = ["Agreement", "Interval", "Level", "PairKappa", "measure_agreement", "measure_votes"]
+
 _DIGITS = 4
 _NO_PAIR = "not enough data: no item has annotations by two annotators; at least {more} more needed"
 _ONE_VALUE = "undefined: all annotations of items with two or more carry one value, so agreement by chance is certain"
