@@ -75,6 +75,10 @@ class Past:
     suppressed: set[bytes]
     seen: set[tuple[uuid.UUID | None, uuid.UUID]]
 
+    def holds(self, candidate: Candidate) -> bool:
+        """Whether this very signal is stored; what the rules say of it by now does not matter then."""
+        return candidate.id is not None and self.sources.get(candidate.id) == candidate.source
+
 
 def open_batch(batch: SentBatch, opening: Opening) -> list[Candidate]:
     """Reads each signal's head; a consent in the envelope holds for every subject of the batch.
@@ -149,10 +153,11 @@ def judge_batch(session: Session, door: Door, candidates: Sequence[Candidate]) -
     results = []
     rows = store.Rows()
     for candidate in candidates:
-        fault = _fault_of_past(door, candidate, past)
-        if fault is None and not candidate.faults and candidate.id in past.sources:
+        if past.holds(candidate):
             results.append(_result(candidate, Status.REPLAYED))
-        elif fault is None and not candidate.faults:
+            continue
+        fault = _fault_of_past(door, candidate, past)
+        if fault is None and not candidate.faults:
             item = items[candidate.place]
             rows.add(
                 door.project_id, candidate, item, content=contents[candidate.place], scrub_hash=door.file.scrub_hash
@@ -231,7 +236,7 @@ def _past(session: Session, door: Door, candidates: Sequence[Candidate], items: 
     """Consents come before the signals they are for; then what is stored of these ids, people and contents."""
     standings = _record_consents(session, door, candidates)
     good = [candidate for candidate in candidates if not candidate.faults]
-    ids = [candidate.id for candidate in good if candidate.id]
+    ids = [candidate.id for candidate in candidates if candidate.id]
     suppressed: set[bytes] = set()
     if door.has_erasures:
         hmacs = [door.names.signal_hmac(known) for known in ids]
@@ -271,10 +276,7 @@ def _record_consents(session: Session, door: Door, candidates: Sequence[Candidat
 
 def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None:
     """What speaks against a signal apart from its form: its id is taken, it was erased, or its person has not agreed."""
-    stored = past.sources.get(candidate.id) if candidate.id else None
-    if stored is not None and not candidate.faults:
-        if stored == candidate.source:
-            return None
+    if candidate.id in past.sources and not candidate.faults:
         return Fault("/id", "id_conflict", "another signal with this id is stored: make a new id")
     if past.suppressed and candidate.id and door.names.signal_hmac(candidate.id) in past.suppressed:
         return Fault("/id", "erased", "this signal was erased on request and does not come back")
