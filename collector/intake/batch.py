@@ -25,7 +25,14 @@ from collector.intake.results import Result, Retry, Status
 from collector.intake.signals import Candidate, Opening, fill, open_candidate, read_consent
 from collector.project import ProjectFile
 from collector.queries import current_file, file_of, read_project
-from collector.subjects.consent import Standing, ensure_subjects, fault_of_consent, record_consent, standings_of
+from collector.subjects.consent import (
+    Lock,
+    Standing,
+    ensure_subjects,
+    fault_of_consent,
+    record_consent,
+    standings_of,
+)
 from foundation.errors import Fault, InvalidBody
 from foundation.failpoints import failpoint
 
@@ -253,14 +260,15 @@ def _past(session: Session, door: Door, candidates: Sequence[Candidate], items: 
 def _record_consents(session: Session, door: Door, candidates: Sequence[Candidate]) -> dict[uuid.UUID, Standing]:
     """A person of whom nothing is kept gets no row."""
     privacy = door.file.privacy
-    givers = {c.subject_id: c.consent for c in candidates if c.subject_id and c.consent}
-    senders = {c.subject_id for c in candidates if c.subject_id and not c.faults}
+    given_here = {(c.subject_id, c.consent) for c in candidates if c.subject_id and c.consent}
+    known_here = {c.subject_id for c in candidates if c.subject_id and (c.consent or not c.faults)}
     everybody = {c.subject_id for c in candidates if c.subject_id}
-    standings = standings_of(session, door.project_id, everybody)
-    if new := (senders | givers.keys()) - standings.keys():
+    lock = Lock.FOR_CHANGE if given_here else Lock.AGAINST_ERASURE
+    standings = standings_of(session, door.project_id, everybody, lock=lock)
+    if new := known_here - standings.keys():
         ensure_subjects(session, door.project_id, new, privacy=privacy)
-        standings |= standings_of(session, door.project_id, new)
-    for subject, given in givers.items():
+        standings |= standings_of(session, door.project_id, new, lock=lock)
+    for subject, given in sorted(given_here, key=lambda one: (one[0], one[1].given_at, not one[1].granted)):
         standings[subject] = record_consent(
             session,
             door.project_id,
