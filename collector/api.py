@@ -22,6 +22,7 @@ from collector.project import load_document, parse_project
 from collector.queries import count_project, current_file, read_project, read_revision
 from collector.service import put_project
 from collector.subjects.consent import (
+    Lock,
     describe,
     ensure_subjects,
     own_or_claim,
@@ -154,7 +155,7 @@ def put_consent(call: Call) -> ResponseReturnValue:
             privacy=file.privacy,
             now=call.now,
             may_lift=True,
-            standing=standings_of(session, call.project_no, [subject_id]).get(subject_id),
+            standing=standings_of(session, call.project_no, [subject_id], lock=Lock.FOR_CHANGE).get(subject_id),
         )
     return json_answer(dict(describe(standing.newest) or describe(given) or {}))
 
