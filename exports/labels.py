@@ -11,11 +11,10 @@ import orjson
 
 from exports.plan import TargetSpec
 from exports.project import LabelRules
-from labeling.consensus.choice import Judge
+from labeling.consensus.choice import Judge, method_in_effect
 from labeling.consensus.votes import Background
 from labeling.project import QuestionSettings
 from labeling.questions.kinds import Question, Value, key_of
-from labeling.consensus.choice import method_in_effect
 
 PATTERNS_KEPT: Final = 1 << 16
 

@@ -204,9 +204,7 @@ class _ContentShaper:
         return columns
 
 
-def _matching(
-    items: Sequence[str], contents: Iterator[Any]
-) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+def _matching(items: Sequence[str], contents: Iterator[Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """Payload and context of these items, out of a stream in the same order that may have others in between."""
     for item in items:
         for row in contents:
@@ -218,7 +216,7 @@ def _matching(
 
 
 def _in_parts(session: Session, statement: Any) -> Iterator[Sequence[Any]]:
-    rows = session.connection().execute(statement, execution_options={"yield_per": ROWS_AT_ONCE})
+    rows: Any = session.connection().execute(statement, execution_options={"yield_per": ROWS_AT_ONCE})
     with closing(rows):
         yield from rows.partitions()
 
@@ -272,4 +270,3 @@ _FITS: dict[str, Callable[[Any], Any]] = {
     "boolean": _boolean,
     "datetime": _moment,
 }
-

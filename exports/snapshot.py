@@ -32,6 +32,7 @@ from labeling.queries import labeling_of, newest_seq
 from labeling.section import SECTION as LABELING
 from quality.section import SECTION as QUALITY
 
+SECTIONS: Final[tuple[Any, ...]] = (LABELING, QUALITY, EXPORTS)
 LOCK_FILE: Final = Path(__file__).resolve().parents[1] / "requirements.txt"
 CONTEXT_KINDS: Final = {
     "rtt_ms": "number",
@@ -183,7 +184,7 @@ def _field(rule: FieldRule) -> FieldSpec:
 
 def _not_in_effect(file: ProjectFile, section: ExportSection) -> tuple[str, ...]:
     body = {**file.body, "export": section.as_document()}
-    return parse_project(body, (LABELING, QUALITY, EXPORTS)).not_in_effect
+    return parse_project(body, SECTIONS).not_in_effect
 
 
 def _consent_cut(session: Session, project_id: int, created_at: datetime) -> str:

@@ -95,7 +95,7 @@ def _earliest_signal(project_id: int) -> Any:
     """By event time; a clock nobody believes comes last."""
     is_implausible = case((col(Signal.time_quality) == TimeQuality.IMPLAUSIBLE.value, 1), else_=0)
     return (
-        select(Signal.id)
+        select(col(Signal.id))
         .where(*_live(project_id))
         .order_by(is_implausible, col(Signal.event_time), col(Signal.id))
         .limit(1)
@@ -112,9 +112,7 @@ def _selected_by(project_id: int) -> Any:
     """As `labeling.queries.selection_of_items` says it, for one item: the first task decides, then the first annotation."""
     by_task = (
         select(TASKS.c.selected_by)
-        .where(
-            TASKS.c.project_id == project_id, TASKS.c.item_id == Item.id, TASKS.c.state != TaskState.INTENT.value
-        )
+        .where(TASKS.c.project_id == project_id, TASKS.c.item_id == Item.id, TASKS.c.state != TaskState.INTENT.value)
         .order_by(TASKS.c.round)
         .limit(1)
         .scalar_subquery()

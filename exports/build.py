@@ -1,0 +1,238 @@
+"""One version, from frozen inputs to files that anybody may download: the steps in their order.
+
+Nothing is visible before the one transaction that gives the build its state. Killed at any line, the next attempt begins
+anew and ends with the same bytes; whoever left meanwhile is in none of them.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlmodel import Session
+
+from exports import service
+from exports.figures import Measured, measure
+from exports.folder import write_version
+from exports.gates import GateResult, all_passed, evaluate_gates
+from exports.manifest import CHECKSUMS, MANIFEST
+from exports.models import Version, VersionState
+from exports.plan import VersionPlan
+from exports.queries import find_equal
+from exports.rows import Candidates, count_signals, gather_candidates, items_on_sides, version_rows
+from exports.service import Decided, Made, Outcome
+from exports.snapshot import Frozen, freeze, frozen_view, inputs_hash, make_judges
+from exports.splits import SIDES, Split, Splitter
+from exports.store import VersionStore, open_store
+from foundation import jobs
+from foundation.database import unit_of_work, utc_now
+from foundation.errors import Unavailable
+from foundation.failpoints import failpoint
+from foundation.queue import Work
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TRIES: Final = 5
+PROGRESS_EVERY_S: Final = 2.0
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """The inputs, and who stands where."""
+
+    frozen: Frozen
+    candidates: Candidates
+    split: Split
+    inputs_hash: str
+    signals: int
+
+    @property
+    def rows(self) -> int:
+        return sum(self.split.count(side) for side in SIDES)
+
+
+def build_version(work: Work) -> dict[str, Any]:
+    """Builds what a job asks for: `{version, state}`. Repeated, it answers what the first time came to.
+
+    Raises:
+        Unavailable: the project changed under each of several attempts.
+    """
+    store = open_store(work.runtime.settings)
+    for _ in range(TRIES):
+        outcome = _attempt(work, store)
+        if outcome is not None:
+            return outcome.as_json()
+    raise Unavailable("the project changed while each attempt was made: ask for the version again")
+
+
+def _attempt(work: Work, store: VersionStore) -> Outcome | None:
+    version = _begin(work, store)
+    if version.state != VersionState.BUILDING or version.storage is None:
+        return Outcome(version.name or "", version.state)
+    place = version.storage
+    try:
+        outcome = _make(work, store, version, place)
+    except jobs.LeaseLost:
+        # Another attempt has a place of its own. After any other failure the next one looks first what this one came to.
+        store.remove(place)
+        raise
+    finally:
+        store.clear_scratch(place)
+    if outcome is None or not outcome.has_files:
+        store.remove(place)
+    return outcome
+
+
+def _begin(work: Work, store: VersionStore) -> Version:
+    """The build's row, with the place of this attempt's files; what an attempt before this one left is taken away."""
+    with _holding(work) as session:
+        begun = service.begin_build(
+            session, work.project_id or 0, uuid.UUID(work.args["build"]), work.job_id, work.args, now=utc_now()
+        )
+    if begun.leftover:
+        store.remove(begun.leftover)
+    return begun.version
+
+
+def _make(work: Work, store: VersionStore, version: Version, place: str) -> Outcome | None:
+    with frozen_view(work.runtime.database) as session:
+        drawn = _draw(session, version, store.scratch(place) / "candidates.arrow")
+        equal = find_equal(session, version.project_id, drawn.inputs_hash)
+        if equal is not None:
+            with _holding(work) as writing:
+                return service.answer_with(writing, version, equal)
+        measured = measure(session, drawn.frozen)
+        gates = _gates(drawn, measured)
+        _note_items(work, version, items_on_sides(drawn.candidates.noted, drawn.split))
+        refuses = not drawn.rows or not (version.draft or all_passed(gates))
+        decided = _decide(work, version, drawn, "refused" if refuses else "draft" if version.draft else "")
+        if refuses:
+            made = Made(decided, drawn.inputs_hash, gates, {"not_used": dict(drawn.candidates.not_used)})
+            return _settle(work, version, made, drawn.frozen, VersionState.REFUSED)
+        plan = _plan(version, drawn, measured, gates, decided)
+        made = _write(work, store, version, place, plan, drawn, session)
+    failpoint("build.after_files")
+    state = VersionState.DRAFT if version.draft else VersionState.PUBLISHED
+    return _settle(work, version, made, drawn.frozen, state)
+
+
+def _draw(session: Session, version: Version, noted: Path) -> _Drawn:
+    """Freezes the inputs, gathers the candidates, and splits them."""
+    frozen = freeze(session, version.project_id, version.asked)
+    splitter = Splitter(frozen.section.split, seed=frozen.inputs.seed)
+    candidates = gather_candidates(
+        session,
+        version.project_id,
+        make_judges(session, frozen),
+        unresolved=frozen.section.labels.unresolved,
+        upto_seq=frozen.inputs.annotations_upto_seq,
+        into=noted,
+        splitter=splitter,
+    )
+    split = splitter.finish()
+    key = inputs_hash(frozen, state_sha256=candidates.state_sha256, split=split, draft=version.draft)
+    return _Drawn(frozen, candidates, split, key, count_signals(noted, split))
+
+
+def _gates(drawn: _Drawn, measured: Measured) -> tuple[GateResult, ...]:
+    gates = evaluate_gates(drawn.frozen.section.gates, agreement=measured.agreement, expectations=measured.expectations)
+    if drawn.rows:
+        return gates
+    why = ", ".join(f"{count} items: {reason}" for reason, count in drawn.candidates.not_used.items())
+    detail = f"not enough data: no item may be used, at least 1 is needed ({why or 'the project holds none'})"
+    return (*gates, GateResult("rows", passed=False, figure=0, required=1, detail=detail))
+
+
+def _plan(
+    version: Version, drawn: _Drawn, measured: Measured, gates: tuple[GateResult, ...], decided: Decided
+) -> VersionPlan:
+    frozen = drawn.frozen
+    targets = {target.name for target in frozen.targets}
+    return VersionPlan(
+        project=frozen.file.name,
+        title=frozen.file.title,
+        purpose=frozen.file.purpose,
+        version=decided.name,
+        inputs=frozen.inputs,
+        shares=frozen.section.split,
+        fields=frozen.fields,
+        targets=frozen.targets,
+        context=frozen.context,
+        parent=decided.parent,
+        draft=version.draft,
+        gates=gates,
+        agreement=tuple(figure for figure in measured.agreement if figure.target in targets),
+        consent=frozen.consent,
+        quality=measured.report,
+        not_used=drawn.candidates.not_used,
+        not_in_effect=frozen.not_in_effect,
+    )
+
+
+def _write(
+    work: Work,
+    store: VersionStore,
+    version: Version,
+    place: str,
+    plan: VersionPlan,
+    drawn: _Drawn,
+    session: Session,
+) -> Made:
+    """The files, in the store."""
+    rows = version_rows(session, plan, version.project_id, drawn.candidates.noted)
+    watched = _watched(rows, work, drawn.candidates.count)
+    written = write_version(plan, drawn.split, watched, store.work_folder(place))
+    store.keep(place, [*(file.path for file in written.files), MANIFEST, CHECKSUMS])
+    counts = {
+        "rows": written.contents.total,
+        "splits": dict(written.contents.rows),
+        "signals": written.contents.signals,
+        "left_out": written.contents.left_out_by_reason(),
+        "not_used": dict(plan.not_used),
+    }
+    decided = Decided(plan.version, plan.parent)
+    return Made(decided, drawn.inputs_hash, plan.gates, counts, written.files, written.digest)
+
+
+def _settle(work: Work, version: Version, made: Made, frozen: Frozen, state: VersionState) -> Outcome | None:
+    with _holding(work) as session:
+        outcome = service.settle_build(session, version, made, frozen, state=state, now=utc_now())
+        failpoint("build.before_publish")
+    return outcome
+
+
+def _note_items(work: Work, version: Version, items: Iterator[tuple[str, str, int]]) -> None:
+    while part := list(islice(items, service.ITEMS_AT_ONCE)):
+        with _holding(work) as session:
+            service.note_items(session, version, part)
+
+
+def _decide(work: Work, version: Version, drawn: _Drawn, suffix: str) -> Decided:
+    with _holding(work) as session:
+        return service.decide_name(session, version, drawn.frozen, signals=drawn.signals, suffix=suffix)
+
+
+@contextmanager
+def _holding(work: Work) -> Iterator[Session]:
+    """A unit of work that fails when another worker has taken the job over: a stalled one must not write."""
+    with unit_of_work(work.runtime.database) as session:
+        jobs.renew(session, work.job_id, holder=work.holder, lease_s=work.runtime.settings.lease_s)
+        yield session
+
+
+def _watched(rows: Iterable[pa.RecordBatch], work: Work, total: int) -> Iterator[pa.RecordBatch]:
+    """The same rows; how many went by is noted every few seconds."""
+    done, told = 0, time.monotonic()
+    for batch in rows:
+        yield batch
+        done += batch.num_rows
+        if time.monotonic() - told > PROGRESS_EVERY_S:
+            work.progress(done, total)
+            told = time.monotonic()

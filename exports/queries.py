@@ -1,0 +1,155 @@
+"""Reads about versions: which there are, which is the latest, what one is, what it holds compared with another."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_
+from sqlmodel import Session, col, select
+
+from collector.models import ErasureItem, Item
+from collector.queries import usable_items
+from exports.models import VERSION_ITEMS, VERSIONS, Version, VersionState
+from exports.numbers import Change
+from foundation.errors import NotFound
+
+LATEST = "latest"
+WAS_PUBLISHED = (VersionState.PUBLISHED.value, VersionState.WITHDRAWN.value)
+
+
+def find_version(session: Session, project_id: int, name: str) -> Version:
+    """A version by its name, by the id of its build, or the latest that is published.
+
+    Raises:
+        NotFound: there is none.
+    """
+    statement = select(Version).where(col(Version.project_id) == project_id)
+    if name == LATEST:
+        statement = statement.where(col(Version.state) == VersionState.PUBLISHED.value, ~col(Version.draft)).order_by(
+            col(Version.published_at).desc(), col(Version.no).desc()
+        )
+    else:
+        statement = statement.where(or_(col(Version.name) == name, col(Version.build_id) == _uuid_in(name)))
+    version = session.exec(statement.limit(1)).first()
+    if version is None:
+        raise NotFound("no version was published yet" if name == LATEST else "there is no such version here")
+    return version
+
+
+def list_versions(session: Session, project_id: int, *, before: int | None, limit: int) -> Sequence[Version]:
+    """Versions, the newest build first; `before` is the `no` of the last one seen."""
+    statement = select(Version).where(col(Version.project_id) == project_id)
+    if before is not None:
+        statement = statement.where(col(Version.no) < before)
+    return session.exec(statement.order_by(col(Version.no).desc()).limit(limit)).all()
+
+
+def newest_published(session: Session, project_id: int) -> Version | None:
+    """The version that the next one follows: the one published last, withdrawn or not."""
+    return session.exec(
+        select(Version)
+        .where(col(Version.project_id) == project_id, ~col(Version.draft), col(Version.published_at).is_not(None))
+        .order_by(col(Version.published_at).desc(), col(Version.no).desc())
+        .limit(1)
+    ).first()
+
+
+def find_equal(session: Session, project_id: int, inputs_hash: str) -> Version | None:
+    """A version that was made, or refused, from the same inputs and still stands."""
+    stands = (VersionState.PUBLISHED.value, VersionState.REFUSED.value, VersionState.DRAFT.value)
+    return session.exec(
+        select(Version)
+        .where(
+            col(Version.project_id) == project_id,
+            col(Version.inputs_hash) == inputs_hash,
+            col(Version.state).in_(stands),
+        )
+        .order_by(col(Version.no).desc())
+        .limit(1)
+    ).first()
+
+
+def count_names(session: Session, project_id: int, beginning: str) -> int:
+    """How many names of a project begin so."""
+    statement = select(func.count()).where(
+        col(Version.project_id) == project_id, col(Version.name).startswith(beginning, autoescape=True)
+    )
+    return int(session.exec(statement).one())
+
+
+def compare(
+    session: Session,
+    parent: Version | None,
+    version_no: int,
+    *,
+    columns: Any,
+    rules: Any,
+    signals: int,
+) -> Change:
+    """What is different between a parent and the items noted for a build."""
+    if parent is None:
+        return Change()
+    old, new = _items(parent.project_id, parent.no, "old"), _items(parent.project_id, version_no, "new")
+    same = and_(old.c.item_id == new.c.item_id)
+    lost = ~exists().where(same).correlate(old)
+    item_of_old = exists().where(col(Item.project_id) == parent.project_id, col(Item.id) == old.c.item_id)
+    is_held = item_of_old.where(col(Item.hold))
+    is_usable = usable_items(parent.project_id).where(col(Item.id) == old.c.item_id).correlate(old).exists()
+    before = parent.inputs or {}
+    return Change(
+        columns_differ=parent.columns != columns,
+        added=_count(session, new, ~exists().where(same).correlate(new)),
+        revised=_count(session, old.join(new, same), old.c.labels != new.c.labels),
+        gone=_count(session, old, lost, ~is_usable, ~is_held),
+        dropped=_count(session, old, lost, is_usable),
+        held=_count(session, old, lost, is_held),
+        rules_differ={name: before.get("settings", {}).get(name) for name in rules} != rules,
+        more_signals=signals > (parent.counts or {}).get("signals", 0),
+    )
+
+
+def versions_holding(session: Session, project_id: int, erasure_id: uuid.UUID) -> Sequence[Version]:
+    """Versions, drafts and withdrawn ones that hold or held an item that an erased person had sent."""
+    holds = (
+        exists()
+        .where(
+            VERSION_ITEMS.c.project_id == VERSIONS.c.project_id,
+            VERSION_ITEMS.c.version_no == VERSIONS.c.no,
+            VERSION_ITEMS.c.item_id == col(ErasureItem.item_id),
+            col(ErasureItem.project_id) == project_id,
+            col(ErasureItem.erasure_id) == erasure_id,
+        )
+        .correlate(VERSIONS)
+    )
+    told = (*WAS_PUBLISHED, VersionState.DRAFT.value)
+    return session.exec(
+        select(Version)
+        .where(col(Version.project_id) == project_id, col(Version.state).in_(told), holds)
+        .order_by(col(Version.no))
+    ).all()
+
+
+def _items(project_id: int, version_no: int, name: str) -> Any:
+    from sqlalchemy import select as select_columns
+
+    return (
+        select_columns(VERSION_ITEMS.c.item_id, VERSION_ITEMS.c.labels)
+        .where(VERSION_ITEMS.c.project_id == project_id, VERSION_ITEMS.c.version_no == version_no)
+        .subquery(name)
+    )
+
+
+def _count(session: Session, source: Any, *where: ColumnElement[bool]) -> int:
+    from sqlalchemy import select as select_columns
+
+    statement = select_columns(func.count()).select_from(source).where(*where)
+    return int(session.connection().execute(statement).scalar_one())
+
+
+def _uuid_in(name: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(name)
+    except ValueError:
+        return None
