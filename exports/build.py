@@ -19,6 +19,7 @@ from sqlmodel import Session
 
 from exports import service
 from exports.figures import Measured, measure
+from exports.files import FileEntry, hash_file
 from exports.folder import write_version
 from exports.gates import GateResult, all_passed, evaluate_gates
 from exports.manifest import CHECKSUMS, MANIFEST
@@ -189,7 +190,9 @@ def _write(
     rows = version_rows(session, plan, version.project_id, drawn.candidates.noted)
     watched = _watched(rows, work, drawn.candidates.count)
     written = write_version(plan, drawn.split, watched, store.work_folder(place))
-    store.keep(place, [*(file.path for file in written.files), MANIFEST, CHECKSUMS])
+    manifests = [FileEntry(name, *hash_file(written.folder / name)) for name in (CHECKSUMS, MANIFEST)]
+    files = (*written.files, *manifests)
+    store.keep(place, [file.path for file in files])
     counts = {
         "rows": written.contents.total,
         "splits": dict(written.contents.rows),
@@ -198,7 +201,7 @@ def _write(
         "not_used": dict(plan.not_used),
     }
     decided = Decided(plan.version, plan.parent)
-    return Made(decided, drawn.inputs_hash, plan.gates, counts, written.files, written.digest)
+    return Made(decided, drawn.inputs_hash, plan.gates, counts, files, written.digest)
 
 
 def _settle(work: Work, version: Version, made: Made, frozen: Frozen, state: VersionState) -> Outcome | None:

@@ -11,9 +11,10 @@ from sqlmodel import Session, col, select
 
 from collector.models import ErasureItem, Item
 from collector.queries import usable_items
+from exports.files import FileEntry
 from exports.models import VERSION_ITEMS, VERSIONS, Version, VersionState
 from exports.numbers import Change
-from foundation.errors import NotFound
+from foundation.errors import Gone, NotFound
 
 LATEST = "latest"
 WAS_PUBLISHED = (VersionState.PUBLISHED.value, VersionState.WITHDRAWN.value)
@@ -36,6 +37,29 @@ def find_version(session: Session, project_id: int, name: str) -> Version:
     if version is None:
         raise NotFound("no version was published yet" if name == LATEST else "there is no such version here")
     return version
+
+
+def require_files(version: Version) -> Version:
+    """The version, if its files may be downloaded.
+
+    Raises:
+        Gone: it was withdrawn. NotFound: it has none, since it was refused or is not done yet.
+    """
+    if version.state == VersionState.WITHDRAWN:
+        after = f"take {version.successor}" if version.successor else "a version that follows it is not built yet"
+        raise Gone(
+            f"this version was withdrawn: {after}, and delete your copies",
+            state=version.state,
+            successor=version.successor,
+        )
+    if version.state not in (VersionState.PUBLISHED, VersionState.DRAFT) or version.storage is None:
+        raise NotFound("this version has no files: it was refused, or it is not built yet")
+    return version
+
+
+def file_entries(version: Version) -> list[FileEntry]:
+    """The files of a version, its manifests among them, by path."""
+    return sorted(FileEntry(**file) for file in version.files or [])
 
 
 def list_versions(session: Session, project_id: int, *, before: int | None, limit: int) -> Sequence[Version]:

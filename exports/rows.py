@@ -198,7 +198,7 @@ class _ContentShaper:
         columns = {}
         for specs, sources in ((self._fields, payloads), (self._context, contexts)):
             for spec in specs:
-                fit = _FITS.get(spec.kind, _text)
+                fit: Callable[[Any], Any] = _FITS.get(spec.kind, _text)
                 values = [fit(source.get(spec.name)) for source in sources]
                 columns[spec.name] = pa.array(values, schema.field(spec.name).type)
         return columns
@@ -216,9 +216,11 @@ def _matching(items: Sequence[str], contents: Iterator[Any]) -> Iterator[tuple[M
 
 
 def _in_parts(session: Session, statement: Any) -> Iterator[Sequence[Any]]:
-    rows: Any = session.connection().execute(statement, execution_options={"yield_per": ROWS_AT_ONCE})
-    with closing(rows):
+    rows = session.connection().execute(statement, execution_options={"yield_per": ROWS_AT_ONCE})
+    try:
         yield from rows.partitions()
+    finally:
+        rows.close()
 
 
 def _noted_schema(judges: Sequence[TargetJudge]) -> pa.Schema:

@@ -19,6 +19,7 @@ from collector.queries import find_project
 from collector.service import put_project
 from foundation.database import Database, unit_of_work, utc_now
 from foundation.keys import Role, create_key, retire_key
+from wsgi import sections
 
 SUBJECT = "install-7f3c"
 TOKEN = "t" * 43
@@ -91,8 +92,8 @@ def make_project(database: Database, name: str = "slang", **changes: Any) -> Hel
     """A project as `PUT` makes it, with a key of each role; `retired` is an ingest key that was retired."""
     now = utc_now()
     with unit_of_work(database) as session:
-        checked = parse_project(project_body(name, **changes), ())
-        put_project(session, name, checked, sections=(), actor="test", now=now)
+        checked = parse_project(project_body(name, **changes), sections())
+        put_project(session, name, checked, sections=sections(), actor="test", now=now)
         project_id = find_project(session, name) or 0
         keys = {}
         for role in Role:
@@ -104,8 +105,8 @@ def make_project(database: Database, name: str = "slang", **changes: Any) -> Hel
 
 def revise(database: Database, held: Held, **changes: Any) -> None:
     with unit_of_work(database) as session:
-        checked = parse_project(project_body(held.name, **changes), ())
-        put_project(session, held.name, checked, sections=(), actor="test", now=utc_now())
+        checked = parse_project(project_body(held.name, **changes), sections())
+        put_project(session, held.name, checked, sections=sections(), actor="test", now=utc_now())
 
 
 def rows_of(database: Database) -> dict[str, int]:

@@ -84,6 +84,13 @@ def deep(depth: int, *, kind: str = "list") -> bytes:
     return b'{"id":' + opening * depth + b"1" + closing * depth + b"}"
 
 
+def nested(depth: int) -> list[Any]:
+    made: list[Any] = []
+    for _ in range(depth):
+        made = [made]
+    return made
+
+
 def zeros(packer: str, size: int) -> bytes:
     if packer == "zstd":
         compressor = zstandard.ZstdCompressor(level=3).compressobj()
@@ -179,7 +186,17 @@ def whole_requests() -> list[Whole]:
 def single_signals() -> list[One]:
     long_key = "k" * 10_000
     return [
-        One("A10 an integer of 65 bits", payload(stars=2**64 - 1), "out_of_range", "/payload/stars"),
+        One("A7 three hundred lists deep", payload(text=nested(300)), "wrong_type", "/payload/text"),
+        One("A7 three hundred deep where nothing is known", payload(other=nested(300)), "unknown_field", "/payload/other"),
+        One("A10 an integer of 64 bits without sign", payload(stars=2**64 - 1), "out_of_range", "/payload/stars"),
+        One("A10 an integer of 65 bits", payload(stars=2**64), "out_of_range", "/payload/stars"),
+        One("A10 a negative integer of 65 bits", payload(stars=-(2**64)), "out_of_range", "/payload/stars"),
+        One("A10 an integer of 65 bits where nothing is known", payload(other=2**64), "unknown_field", "/payload/other"),
+        One("A11 a number of 310 digits", payload(price=10**310), "out_of_range", "/payload/price"),
+        One("A11 an age of 310 digits", make_signal(age_ms=10**310), "out_of_range", "/age_ms"),
+        One("A11 a round trip of 310 digits", context(rtt_ms=10**310), "out_of_range", "/context/rtt_ms"),
+        One("A11 an attribute of 310 digits", context(age_band=10**310), "wrong_type", "/context/age_band"),
+        One("A11 a confidence of 310 digits", make_signal(prediction={"model": "m", "values": {"a": 10**310}}), "wrong_type", "/prediction/values/a"),
         One("A16 NUL in a text", payload(text="a\0b"), "nul_character", "/payload/text"),
         One("A16 NUL in a key", payload(**{"a\0b": 1}), "unknown_field", "/payload/ab"),
         One("A16 NUL in the context", context(device_model="a\0b"), "nul_character", "/context/device_model"),
@@ -257,7 +274,7 @@ def single_signals() -> list[One]:
 
 
 def odd_but_fine() -> list[Fine]:
-    trap = "order 1234 5678 9012 3456 of 2026"
+    trap = "order 4111 1111 1111 1112 of 2026"
     return [
         Fine("B25 an id in upper case", make_signal(id="0199F0AA-0000-7000-8000-0000000000AA"), lambda result: result["id"] == "0199f0aa-0000-7000-8000-0000000000aa"),
         Fine("C33 two thousand combining marks", payload(text="a" + "\u0301\u0489" * 900)),
@@ -272,6 +289,6 @@ def odd_but_fine() -> list[Fine]:
         Fine("C a number that is an integer", payload(price=5)),
         Fine("D44 a year ahead", make_signal(captured_at=in_future(365))),
         Fine("D44 1970", make_signal(captured_at="1970-01-01T00:00:00Z", consent={**CONSENT, "given_at": "1969-12-31T23:59:59Z"}, subject="old")),
-        Fine("D an age of years", make_signal(age_ms=3.7e11)),
+        Fine("D an age of years", make_signal(age_ms=3.16e11)),
         Fine("D a drop field is dropped", payload(secret="x"), lambda result: result["dropped"] == ["/payload/secret"]),
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -50,9 +51,7 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(
-    opened_database: Database, settings: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
+def world(opened_database: Database, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     empty(opened_database)
     queries._FILES.clear()
     project, other = make_project(opened_database), make_project(opened_database, "other")
@@ -113,7 +112,7 @@ class TestOneSignal:
     def test_is_refused_and_its_neighbours_are_stored(self, world: World, case: One) -> None:
         before = world.rows()
 
-        answer = world.post(orjson.dumps(envelope(make_signal(), case.signal, make_signal())))
+        answer = world.post(json.dumps(envelope(make_signal(), case.signal, make_signal())).encode())
 
         assert answer.status == 200, answer.body[:500]
         first, bad, last = answer.json["results"]
@@ -174,7 +173,10 @@ class TestForms:
         world.post(orjson.dumps(envelope(signal)))
 
         answer = world.server.send(
-            "POST", f"{world.other.url}/signals", orjson.dumps(envelope({**signal, "payload": {"text": "b"}})), elsewhere
+            "POST",
+            f"{world.other.url}/signals",
+            orjson.dumps(envelope({**signal, "payload": {"text": "b"}})),
+            elsewhere,
         )
 
         assert answer.json["accepted"] == 1
@@ -409,7 +411,9 @@ class TestManyAtOnce:
     def test_many_phones_at_once_lose_nothing(self, world: World) -> None:
         before = world.rows()
         bodies = [
-            orjson.dumps(envelope(*(make_signal(subject=f"phone-{number}", device=f"phone-{number}") for _ in range(3))))
+            orjson.dumps(
+                envelope(*(make_signal(subject=f"phone-{number}", device=f"phone-{number}") for _ in range(3)))
+            )
             for number in range(64)
         ]
 

@@ -1,0 +1,95 @@
+"""Exports' part of an erasure: every version that holds something a person had sent is withdrawn, and its files are deleted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import delete, func
+from sqlmodel import Session, col, select
+
+from collector.models import Erasure, ErasureItem
+from collector.subjects.erasure import floor_is_done
+from exports.models import DOWNLOADS, SIDES, Version, VersionState, WithdrawnWhy
+from exports.queries import versions_holding
+from exports.snapshot import count_erasures
+from exports.store import VersionStore
+from foundation.activity import record_activity
+from foundation.database import Database, unit_of_work
+from foundation.failpoints import failpoint
+
+FLOOR: Final = "exports"
+
+
+def follow_erasure(database: Database, store: VersionStore, erasure: Erasure, *, now: datetime) -> bool:
+    """Does this floor's part; False where a build that began before the erasure must come to its end first.
+
+    Downloads end with the first transaction; then the files go; then this floor gives its word.
+    """
+    with unit_of_work(database) as session:
+        if _is_awaited(session, erasure):
+            return False
+        for version in versions_holding(session, erasure.project_id, erasure.id):
+            withdraw(session, version, WithdrawnWhy.ERASURE, now=now)
+    failpoint("erase.versions")
+    remove_withdrawn_files(database, store, erasure.project_id)
+    with unit_of_work(database) as session:
+        held = [version.no for version in versions_holding(session, erasure.project_id, erasure.id)]
+        counts = {"versions": len(held), "downloads": _count_downloads(session, erasure.project_id, held)}
+        _forget_sides(session, erasure)
+        floor_is_done(session, erasure, FLOOR, counts, now=now)
+    return True
+
+
+def withdraw(session: Session, version: Version, why: WithdrawnWhy, *, now: datetime) -> None:
+    """From now on the version's files are answered 410; withdrawn already: no change."""
+    if version.state == VersionState.WITHDRAWN:
+        return
+    version.state, version.withdrawn_at, version.withdrawn_why = VersionState.WITHDRAWN.value, now, why.value
+    session.add(version)
+    session.flush()
+    facts = {"version": version.name, "why": why.value}
+    record_activity(session, "version_withdrawn", actor="system", project_id=version.project_id, now=now, **facts)
+
+
+def remove_withdrawn_files(database: Database, store: VersionStore, project_id: int) -> None:
+    """Deletes the files of withdrawn versions; the rows stay and say what became of them."""
+    kept = select(Version).where(
+        col(Version.project_id) == project_id,
+        col(Version.state) == VersionState.WITHDRAWN.value,
+        col(Version.storage).is_not(None),
+    )
+    with unit_of_work(database, read_only=True) as session:
+        versions = session.exec(kept).all()
+    for version in versions:
+        store.remove(version.storage or "")
+        with unit_of_work(database) as session:
+            version.storage = None
+            session.merge(version)
+
+
+def _is_awaited(session: Session, erasure: Erasure) -> bool:
+    """Whether a build is under way whose inputs may still hold the person: it will notice, and begin anew."""
+    begun = select(Version.no).where(
+        col(Version.project_id) == erasure.project_id,
+        col(Version.state) == VersionState.BUILDING.value,
+        col(Version.erasures_seen) < count_erasures(session, erasure.project_id),
+    )
+    return session.exec(begun).first() is not None
+
+
+def _count_downloads(session: Session, project_id: int, versions: list[int]) -> int:
+    statement = select(func.count()).where(DOWNLOADS.c.project_id == project_id, DOWNLOADS.c.version_no.in_(versions))
+    return int(session.exec(statement).one())
+
+
+def _forget_sides(session: Session, erasure: Erasure) -> None:
+    """An item that went with the person has no side any more."""
+    removed = select(col(ErasureItem.item_id)).where(
+        col(ErasureItem.project_id) == erasure.project_id,
+        col(ErasureItem.erasure_id) == erasure.id,
+        col(ErasureItem.removed),
+    )
+    session.connection().execute(
+        delete(SIDES).where(SIDES.c.project_id == erasure.project_id, SIDES.c.item_id.in_(removed))
+    )

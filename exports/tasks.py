@@ -1,0 +1,80 @@
+"""What exports' worker does: build versions, follow erasures, and clear away drafts and builds that came to nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlmodel import col, select
+
+from collector.subjects.erasure import open_erasures
+from collector.tasks import ERASURE
+from exports.erasure import FLOOR, follow_erasure, remove_withdrawn_files, withdraw
+from exports.models import Version, VersionState, WithdrawnWhy
+from exports.service import BUILD, forget_build
+from exports.store import open_store
+from foundation.database import unit_of_work, utc_now
+from foundation.jobs import Job, JobState
+from foundation.queue import Runtime, Work, announce, job, periodic
+
+log = structlog.get_logger(__name__)
+DRAFTS_KEPT = timedelta(days=30)
+
+
+@job(BUILD)
+def build(work: Work) -> dict[str, Any]:
+    """Builds one version; heavy libraries are loaded here and not before."""
+    from exports.build import build_version
+
+    return build_version(work)
+
+
+@periodic("exports.follow_erasures", every_s=lambda settings: settings.sweep_every_s, on=ERASURE)
+def follow_erasures(runtime: Runtime) -> None:
+    """Withdraws the versions that hold a person who left, and deletes their files."""
+    clear_builds(runtime)
+    with unit_of_work(runtime.database, read_only=True) as session:
+        waiting = open_erasures(session, FLOOR)
+    if not waiting:
+        return
+    store = open_store(runtime.settings)
+    for erasure in waiting:
+        if follow_erasure(runtime.database, store, erasure, now=utc_now()):
+            announce(ERASURE)
+        else:
+            log.info("erasure_waits_for_build", erasure=str(erasure.id))
+
+
+@periodic("exports.expire_drafts", every_s=lambda _: 3600.0)
+def expire_drafts(runtime: Runtime) -> None:
+    """Withdraws drafts past their 30 days and deletes their files."""
+    past = select(Version).where(
+        col(Version.state) == VersionState.DRAFT.value, col(Version.created_at) < utc_now() - DRAFTS_KEPT
+    )
+    with unit_of_work(runtime.database) as session:
+        drafts = session.exec(past).all()
+        for draft in drafts:
+            withdraw(session, draft, WithdrawnWhy.DRAFT_EXPIRED, now=utc_now())
+    store = open_store(runtime.settings)
+    for project_id in {draft.project_id for draft in drafts}:
+        remove_withdrawn_files(runtime.database, store, project_id)
+
+
+def clear_builds(runtime: Runtime) -> None:
+    """Takes away the rows and the files of builds whose job has failed for good."""
+    ended = (
+        select(Version)
+        .join(Job, col(Job.id) == col(Version.job_id))
+        .where(
+            col(Version.state) == VersionState.BUILDING.value,
+            col(Job.state).in_([JobState.FAILED.value, JobState.DONE.value]),
+        )
+    )
+    with unit_of_work(runtime.database, read_only=True) as session:
+        builds = session.exec(ended).all()
+    for version in builds:
+        if version.storage:
+            open_store(runtime.settings).remove(version.storage)
+        with unit_of_work(runtime.database) as session:
+            forget_build(session, version)
