@@ -49,7 +49,8 @@ CANDIDATES = ShadowPattern(
 PLAINER_CANDIDATES = ShadowPattern(rb"|".join((_EMAIL, _IPV4, _NUMBER)))
 NUMBERS = ShadowPattern(_NUMBER)
 
-PLACEHOLDERS = {kind.value: f"<{kind.value}>" for kind in Personal}
+# The plain name of a type, which any encoder knows, and what stands in the text instead of the find.
+REPLACEMENTS: dict[str, tuple[str, str]] = {kind: (kind.value, f"<{kind.value}>") for kind in Personal}
 
 
 def _words(*lines: str) -> frozenset[bytes]:

@@ -47,7 +47,7 @@ def counts():
             for span in record["spans"]
         }
         gold = {span for span in gold if span[0] in KINDS}
-        found = {(str(entity.type), entity.start, entity.end) for entity in scrubbed.entities}
+        found = {(entity.type, entity.start, entity.end) for entity in scrubbed.entities}
         hits.update(kind for kind, *_ in gold & found)
         missed.update(kind for kind, *_ in gold - found)
         wrong.update(kind for kind, *_ in found - gold)
