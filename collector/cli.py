@@ -45,7 +45,7 @@ def scrub(file: Path, field: str, as_json: bool) -> None:
 
 
 def _as_record(scrubbed: Scrubbed) -> dict[str, Any]:
-    entities = [{"type": e.type, "start": e.start, "end": e.end, "score": e.score} for e in scrubbed.entities]
+    entities = [{"type": str(e.type), "start": e.start, "end": e.end, "score": e.score} for e in scrubbed.entities]
     return {"text": scrubbed.text, "entities": entities}
 
 
@@ -58,7 +58,7 @@ def _print_counts(found: Iterable[Scrubbed]) -> None:
     for scrubbed in found:
         records += 1
         touched += bool(scrubbed.entities)
-        counts.update(entity.type for entity in scrubbed.entities)
+        counts.update(str(entity.type) for entity in scrubbed.entities)
     table = Table("type", "found", title=f"{touched} of {records} records hold personal data")
     for kind, count in counts.most_common():
         table.add_row(kind, str(count))
