@@ -87,6 +87,10 @@ class Workshop:
     items: list[uuid.UUID]
     people: dict[str, Person] = field(default_factory=dict)
 
+    def close(self) -> None:
+        for client in (self.admin, *(person.client for person in self.people.values())):
+            client.close()
+
     def person(self, name: str) -> Person:
         if name not in self.people:
             email = f"{name}-{uuid.uuid4().hex[:8]}@example.org"
