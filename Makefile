@@ -11,7 +11,7 @@ PACKAGES := foundation collector labeling quality exports
 LOCKED := --universal --generate-hashes --no-header --no-annotate
 CODE := $(PACKAGES) tests bench examples $(wildcard wsgi.py migrations)
 
-.PHONY: help setup demo test quick run check docs bench lock clean
+.PHONY: help setup studio demo test quick run check docs bench lock clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -26,16 +26,19 @@ $(READY): requirements-dev.txt
 	$(BIN)/python -m uv pip sync --quiet --python $(BIN)/python requirements-dev.txt
 	@touch $@
 
-demo: setup  ## the whole way on real input: from phones to a training set, a few minutes
+studio: setup
+	@$(BIN)/python -m foundation.label_studio_start
+
+demo: studio  ## the whole way on real input: from phones to a training set, a few minutes
 	$(BIN)/python -m examples.slang
 
-test: setup  ## all tests, with a real PostgreSQL, Valkey and Label Studio
+test: studio  ## all tests, with a real PostgreSQL, Valkey and Label Studio
 	$(BIN)/python -m pytest
 
 quick: setup  ## the tests that end within seconds
 	$(BIN)/python -m pytest -m "not slow"
 
-run: setup  ## the embedded system until Ctrl-C
+run: studio  ## the embedded system until Ctrl-C
 	$(BIN)/flask up
 
 check: setup  ## format, lint, types, import rules, docs
@@ -53,7 +56,7 @@ bench: setup  ## benchmarks, a JSON line each, kept in bench/results; one of the
 
 lock: setup  ## freeze the newest dependencies that resolve together, with their hashes
 	$(BIN)/uv pip compile --quiet $(LOCKED) --upgrade pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile --quiet $(LOCKED) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet $(LOCKED) --extra dev --upgrade pyproject.toml -o requirements-dev.txt
 	$(BIN)/uv pip compile --quiet $(LOCKED) --upgrade requirements-label-studio.in -o requirements-label-studio.txt
 
 clean:  ## forget the caches and what the tools installed, but no HOME with signals in it

@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from foundation.cli import SECTIONS as SECTIONS_OF_APP
 from foundation.cli import LazyGroup
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         title="Winnow", version="1", description="Data collection and labeling quality for mobile machine learning"
     )
     app = OpenAPI("winnow", info=info, doc_ui=False, security_schemes={"key": {"type": "http", "scheme": "bearer"}})
+    app.url_map.merge_slashes = False  # two slashes are another path: 404, not a redirect to what the client called the host
     app.secret_key = settings.secret_key.get_secret_value() or os.urandom(32)
     app.config.update(
         SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict", SESSION_COOKIE_SECURE=settings.is_production
@@ -107,6 +109,7 @@ def _command_line() -> Flask:
 
     configure_logging(os.environ.get("WINNOW_LOG_LEVEL", "WARNING"))
     app = Flask("winnow")
+    app.extensions[SECTIONS_OF_APP] = sections
     for group in COMMANDS:
         app.cli.add_command(group)
     app.cli.add_command(up)

@@ -22,6 +22,7 @@ from collector.project import load_document, parse_project
 from collector.queries import count_project, current_file, read_project, read_revision
 from collector.service import put_project
 from collector.subjects.consent import (
+    Lock,
     describe,
     ensure_subjects,
     own_or_claim,
@@ -31,7 +32,7 @@ from collector.subjects.consent import (
 )
 from collector.subjects.erasure import describe_erasure, read_erasure, request_erasure
 from collector.tasks import ERASURE
-from foundation.cursors import page_after, read_cursor
+from foundation.cursors import bad_cursor, page_after, read_cursor
 from foundation.database import after_commit
 from foundation.errors import Fault, Forbidden, InvalidBody, NotFound, Unparseable
 from foundation.failpoints import failpoint
@@ -154,7 +155,7 @@ def put_consent(call: Call) -> ResponseReturnValue:
             privacy=file.privacy,
             now=call.now,
             may_lift=True,
-            standing=standings_of(session, call.project_no, [subject_id]).get(subject_id),
+            standing=standings_of(session, call.project_no, [subject_id], lock=Lock.FOR_CHANGE).get(subject_id),
         )
     return json_answer(dict(describe(standing.newest) or describe(given) or {}))
 
@@ -205,10 +206,9 @@ def get_erasure(call: Call) -> ResponseReturnValue:
     query=("cursor",),
 )
 def get_dead_letters(call: Call) -> ResponseReturnValue:
-    after = read_cursor(request.args.get("cursor"))
+    after = _letter_after(read_cursor(request.args.get("cursor")))
     with call.unit_of_work(read_only=True) as session:
-        place = (datetime.fromisoformat(after[0]), uuid.UUID(after[1])) if after else None
-        letters = list_letters(session, call.project_no, limit=PAGE + 1, after=place)
+        letters = list_letters(session, call.project_no, limit=PAGE + 1, after=after)
         rows = [
             schemas.DeadLetterRead(
                 id=str(letter.id),
@@ -251,6 +251,19 @@ def uuid_in_path(text: str) -> uuid.UUID:
         return uuid.UUID(text)
     except ValueError:
         raise NotFound("there is no such thing here") from None
+
+
+def _letter_after(place: list[str] | None) -> tuple[datetime, uuid.UUID] | None:
+    if place is None:
+        return None
+    try:
+        received_at, letter = place
+        at, letter_id = read_time(received_at), uuid.UUID(letter)
+    except ValueError:
+        raise bad_cursor() from None
+    if at is None:
+        raise bad_cursor()
+    return at, letter_id
 
 
 def _id_of_letter(place: int, text: str) -> uuid.UUID:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from flask import current_app
+from flask.cli import with_appcontext
 
 from collector.anonymization.file_command import scrub_command
 from collector.near_duplicates.file_command import near_duplicates_command
-from foundation.cli import print_json, print_table, say, told_plainly
+from foundation.cli import SECTIONS, print_json, print_table, say, told_plainly
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +31,7 @@ commands.add_command(near_duplicates_command)
 
 
 @commands.command()
+@with_appcontext
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def apply(file: Path, as_json: bool) -> None:
@@ -39,13 +42,13 @@ def apply(file: Path, as_json: bool) -> None:
     from collector.project import load_document, parse_project
     from collector.service import put_project
     from foundation.database import unit_of_work, utc_now
-    from wsgi import sections
 
+    sections = current_app.extensions[SECTIONS]()
     with told_plainly():
-        checked = parse_project(load_document(file.read_bytes()), sections())
+        checked = parse_project(load_document(file.read_bytes()), sections)
         _, database = _installation()
         with unit_of_work(database) as session:
-            put = put_project(session, checked.file.name, checked, sections=sections(), actor=ACTOR, now=utc_now())
+            put = put_project(session, checked.file.name, checked, sections=sections, actor=ACTOR, now=utc_now())
     answer = {
         "project": put.project,
         "revision": put.revision,

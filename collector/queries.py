@@ -10,12 +10,14 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, select
 
 from collector.models import DeadLetter, Item, Project, Revision, Signal, Subject
-from collector.project import ProjectFile, load_file
+from collector.project import NAME, ProjectFile, load_file
 from foundation.errors import NotFound
 
 
 def find_project(session: Session, name: str) -> int | None:
     """A project's id by its name; None where there is none."""
+    if not NAME.fullmatch(name):  # not asked for: PostgreSQL takes no text with a NUL, and paths may hold one
+        return None
     return session.exec(select(Project.id).where(col(Project.name) == name)).first()
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, String
+from sqlalchemy import BigInteger, Column, LargeBinary, String
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from foundation.database import BigSerial, JsonText, UtcDateTime
@@ -28,7 +28,7 @@ class Activity(SQLModel, table=True):
     __tablename__ = "activity"
 
     seq: int | None = Field(default=None, sa_column=Column(BigSerial, primary_key=True, autoincrement=True))
-    project_id: int | None = Field(default=None, sa_column=Column(ForeignKey("projects.id"), nullable=True, index=True))
+    project_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True, index=True))
     at: datetime = Field(sa_type=UtcDateTime)
     actor: str = Field(sa_column=Column(String(80), nullable=False))
     action: str = Field(sa_column=Column(String(64), nullable=False))

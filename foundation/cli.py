@@ -13,6 +13,8 @@ import orjson
 
 from foundation.errors import DomainError, UsageError
 
+SECTIONS = "winnow.sections"
+"""Under this name the application keeps what reads the sections of a project file."""
 DID_NOT_HOLD = 1
 USAGE = 2
 

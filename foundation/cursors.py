@@ -27,8 +27,13 @@ def read_cursor(text: str | None) -> list[str] | None:
     try:
         place = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (binascii.Error, ValueError):
-        place = None
-    if not isinstance(place, list) or not all(isinstance(part, str) for part in place):
-        fault = Fault("?cursor", "wrong_value", "must be the cursor of the page before, unchanged")
-        raise InvalidBody("the cursor is not one of ours", faults=[fault])
+        raise bad_cursor() from None
+    if not isinstance(place, list) or not place or not all(isinstance(part, str) for part in place):
+        raise bad_cursor()
     return place
+
+
+def bad_cursor() -> InvalidBody:
+    """For a list that finds no place of its own in a cursor: it was changed, or comes from another list."""
+    fault = Fault("?cursor", "wrong_value", "must be the cursor of the page before, unchanged")
+    return InvalidBody("the cursor is not one of this list", faults=[fault])

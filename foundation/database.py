@@ -13,6 +13,7 @@ import orjson
 import structlog
 from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, Text, create_engine, event, func
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -169,7 +170,7 @@ def unit_of_work(database: Database, *, read_only: bool = False) -> Iterator[Ses
             # A Session bound to a connection leaves the outer commit to the connection's own transaction.
             if connection.in_transaction():
                 connection.commit()
-    except OperationalError as error:
+    except (OperationalError, PoolTimeout) as error:
         raise Unavailable("the database cannot take this right now: try again") from error
     except DBAPIError as error:
         if error.connection_invalidated:

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, case, func, or_, update
+from sqlalchemy import BigInteger, Column, Index, String, case, func, or_, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -45,7 +45,7 @@ class Job(SQLModel, table=True):
 
     id: uuid.UUID = Field(default_factory=random_uuid, primary_key=True)
     kind: str = Field(sa_column=Column(String(64), nullable=False))
-    project_id: int | None = Field(default=None, sa_column=Column(ForeignKey("projects.id"), nullable=True, index=True))
+    project_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True, index=True))
     args: Any = Field(default_factory=dict, sa_column=Column(JsonText, nullable=False))
     coalesce_key: str | None = Field(default=None, sa_column=Column(String(160), nullable=True))
     state: str = Field(default=JobState.QUEUED.value, sa_column=Column(String(16), nullable=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import datetime
 from typing import Any
@@ -12,13 +13,14 @@ from pydantic import BaseModel
 from sqlmodel import col, select
 
 from foundation.activity import Activity
-from foundation.cursors import page_after, read_cursor
-from foundation.errors import Fault, InvalidBody, NotFound
+from foundation.cursors import bad_cursor, page_after, read_cursor
+from foundation.errors import NotFound
 from foundation.guards import MANAGERS, READERS
 from foundation.jobs import Job, read_job
 from foundation.web import Call, Routes, json_answer
 
 PAGE = 100
+SEQ = re.compile("[0-9]{1,18}")
 routes = Routes("foundation", title="Jobs and activity")
 
 
@@ -75,8 +77,8 @@ def get_job(call: Call) -> ResponseReturnValue:
 def get_activity(call: Call) -> ResponseReturnValue:
     """Oldest first; a manage key sees its project's rows, an admin key all."""
     after = read_cursor(request.args.get("cursor"))
-    if after and not (len(after) == 1 and after[0].isdigit()):
-        raise InvalidBody("the cursor is not one of ours", faults=[Fault("?cursor", "wrong_value", "of another list")])
+    if after and not (len(after) == 1 and SEQ.fullmatch(after[0])):
+        raise bad_cursor()
     statement = select(Activity).order_by(col(Activity.seq)).limit(PAGE + 1)
     if call.caller.project_id is not None:
         statement = statement.where(col(Activity.project_id) == call.caller.project_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Column, ForeignKey, LargeBinary, String
+from sqlalchemy import BigInteger, Column, LargeBinary, String
 from sqlmodel import Field, Session, SQLModel, select
 
 from foundation.activity import record_activity
@@ -31,7 +31,7 @@ class Key(SQLModel, table=True):
 
     id: uuid.UUID = Field(default_factory=random_uuid, primary_key=True)
     role: str = Field(sa_column=Column(String(16), nullable=False))
-    project_id: int | None = Field(default=None, sa_column=Column(ForeignKey("projects.id"), nullable=True, index=True))
+    project_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True, index=True))
     token_hash: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False, unique=True))
     note: str = ""
     created_at: datetime = Field(sa_type=UtcDateTime)

@@ -1,6 +1,7 @@
 """Starts Label Studio: installs it when it is missing, lays its migrated data folder out, then becomes its server.
 
-`python -m foundation.label_studio_start FOLDER PORT`, with its secrets in the environment.
+`python -m foundation.label_studio_start FOLDER PORT`, with its secrets in the environment; without arguments it only
+installs.
 """
 
 from __future__ import annotations
@@ -31,9 +32,12 @@ PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 
 def main(arguments: list[str], environment: Mapping[str, str]) -> None:
-    folder, port = Path(arguments[0]).absolute(), int(arguments[1])
     venv = installed(environment)
-    lay_out(folder, template=migrated_template(venv))
+    template = migrated_template(venv)
+    if not arguments:
+        return
+    folder, port = Path(arguments[0]).absolute(), int(arguments[1])
+    lay_out(folder, template=template)
     kept = {name: environment[name] for name in (*PASSED_ON, BELONGS_TO, *SECRETS) if name in environment}
     os.chdir(folder)
     os.execve(  # noqa: S606 - our own program, no shell
@@ -56,7 +60,7 @@ def installed(environment: Mapping[str, str]) -> Path:
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     with _alone("label-studio"):
         if not _is_complete(venv, wanted):
-            _say("installing Label Studio, once")
+            _say("Label Studio: installing it, once; this takes a minute or two")
             shutil.rmtree(venv, ignore_errors=True)
             _run([sys.executable, "-m", "venv", "--without-pip", str(venv)], environment)
             install = [sys.executable, "-m", "uv", "pip", "sync", "--quiet", "--python", str(venv / "bin" / "python")]
@@ -70,7 +74,7 @@ def migrated_template(venv: Path) -> Path:
     template = CACHE / f"label-studio-{_version(venv)}"
     with _alone(template.name):
         if not _is_complete(template, "migrated"):
-            _say("making Label Studio's database, once")
+            _say("Label Studio: making an empty database, once; this takes a minute or two")
             shutil.rmtree(template, ignore_errors=True)
             template.mkdir(mode=0o700)
             settings = {**label_studio_settings(template, 0), "SECRET_KEY": "of-a-template", "HOME": str(template)}
@@ -132,7 +136,7 @@ def _mark_complete(folder: Path, wanted: str) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f'{{"event": "{text}"}}\n')
+    sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 
 

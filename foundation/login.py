@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import text
 
 from foundation.database import unit_of_work, utc_now
-from foundation.errors import Forbidden, KeyRetired, NotFound, Unauthorized
+from foundation.errors import Forbidden, KeyRetired, NotFound, Unauthorized, UnsupportedMedia
 from foundation.guards import READERS
 from foundation.keys import Caller, Key, Role, caller_of
 from foundation.web import Call, services_of
@@ -23,6 +23,7 @@ PAGE_HEADERS = {
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
 }
+LARGEST_FORM_BYTES = 8192
 blueprint = Blueprint("login", __name__, template_folder="templates")
 
 
@@ -97,7 +98,11 @@ def csrf_token() -> str:
 
 
 def check_csrf() -> None:
-    """Raises Forbidden unless the form came from a page of ours."""
+    """Raises Forbidden unless the form came from a page of ours; what is larger than any of them is answered 413."""
+    # Before the form is read: an upload nobody asked for would be spooled to a file.
+    if request.mimetype != "application/x-www-form-urlencoded":
+        raise UnsupportedMedia("a form is sent as application/x-www-form-urlencoded")
+    request.max_content_length = LARGEST_FORM_BYTES
     sent = request.form.get("csrf", "")
     if not compare_digest(sent.encode(), str(session.get("csrf", "")).encode()) or not sent:
         raise Forbidden("the form is too old or came from elsewhere: load the page again")

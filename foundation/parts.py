@@ -129,12 +129,17 @@ def kill_group(group: int, *, timeout_s: float = 5.0) -> None:
 
 def kill_what_belongs_to(home: Path) -> list[int]:
     """Kills what a supervisor of this HOME left running when it was killed itself; answers the process ids."""
-    left = [process for process in psutil.process_iter() if _belongs_to(process, home)]
+    left = what_belongs_to(home)
     for process in left:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(left, timeout=5)
     return [process.pid for process in left]
+
+
+def what_belongs_to(home: Path) -> list[psutil.Process]:
+    """All running processes that were started for a HOME, but this one."""
+    return [process for process in psutil.process_iter() if _belongs_to(process, home)]
 
 
 def port_is_free(host: str, port: int) -> bool:
@@ -200,5 +205,6 @@ def _has_members(group: int) -> bool:
 
 def _belongs_to(process: psutil.Process, home: Path) -> bool:
     with suppress(psutil.Error, OSError):
-        return process.pid != os.getpid() and process.environ().get(BELONGS_TO) == str(home)
+        is_other = process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE
+        return is_other and process.environ().get(BELONGS_TO) == str(home)
     return False

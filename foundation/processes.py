@@ -107,32 +107,34 @@ def parts_of(wanted: Up, environment: Mapping[str, str]) -> list[Part]:
 
 
 def _own_parts(wanted: Up, environment: Mapping[str, str]) -> list[Part]:
-    logs, python = wanted.home / "logs", sys.executable
-    celery = [python, "-m", "celery", "--app", "wsgi:celery_app", "--quiet"]
-    api = [
-        *(python, "-m", "granian", "wsgi:app", "--interface", "wsgi", "--http", "1", "--no-ws"),
-        *("--host", wanted.host, "--port", str(wanted.port), "--workers", "1"),
-        *("--blocking-threads", str(BLOCKING_THREADS), "--workers-kill-timeout", "4", "--log-level", "warning"),
-    ]
+    logs, celery = wanted.home / "logs", [sys.executable, "-m", "celery", "--app", "wsgi:celery_app", "--quiet"]
     worker = [*celery, "worker", "--pool", "prefork", "--concurrency", str(WORKERS), "--hostname", "worker@winnow"]
     worker += ["--without-mingle", "--without-gossip"]
-    schedule = str(wanted.home / "run" / "schedule")
-    scheduler = [*celery, "beat", "--schedule", schedule, "--pidfile", ""]
+    scheduler = [*celery, "beat", "--schedule", str(wanted.home / "run" / "schedule"), "--pidfile", ""]
     return [
-        Part(
-            "api",
-            api,
-            environment,
-            logs / "api.log",
-            folder=ROOT,
-            port=wanted.port,
-            answers=lambda: answers_http(_api(wanted, "/healthz")),
-            address=_api(wanted),
-        ),
+        _api_part(wanted, environment),
         # Orphaned, it does not finish its tasks first: their leases run out and others take them. Its children go with it.
         Part("worker", worker, environment, logs / "worker.log", ROOT, when_orphaned=signal.SIGKILL),
         Part("scheduler", scheduler, environment, logs / "scheduler.log", ROOT),
     ]
+
+
+def _api_part(wanted: Up, environment: Mapping[str, str]) -> Part:
+    command = [
+        *(sys.executable, "-m", "granian", "wsgi:app", "--interface", "wsgi", "--http", "1", "--no-ws"),
+        *("--host", wanted.host, "--port", str(wanted.port), "--workers", "1"),
+        *("--blocking-threads", str(BLOCKING_THREADS), "--workers-kill-timeout", "4", "--log-level", "warning"),
+    ]
+    return Part(
+        "api",
+        command,
+        environment,
+        wanted.home / "logs" / "api.log",
+        folder=ROOT,
+        port=wanted.port,
+        answers=lambda: answers_http(_api(wanted, "/healthz")),
+        address=_api(wanted),
+    )
 
 
 @dataclass

@@ -17,7 +17,7 @@ from celery.signals import setup_logging, worker_process_init
 from sqlmodel import Session
 
 from foundation import jobs
-from foundation.database import Database, open_database, unit_of_work, utc_now
+from foundation.database import Database, after_commit, open_database, unit_of_work, utc_now
 from foundation.errors import DomainError, Unavailable
 from foundation.failpoints import failpoint
 from foundation.observability import configure_logging
@@ -134,7 +134,11 @@ def periodic(
         _PERIODIC[name] = every_s
         if on:
             _LISTENERS.setdefault(on, []).append(name)
-        celery_app.task(name=name)(lambda: _run_periodic(name, function))
+
+        def run() -> None:
+            _run_periodic(name, function)
+
+        celery_app.task(name=name)(run)
         return function
 
     return register
@@ -223,10 +227,9 @@ def _keep_lease(work: Work, stop: threading.Event) -> None:
 
 
 def enqueue_and_wake(session: Session, kind: str, **wishes: Any) -> uuid.UUID:
-    """Writes a job in this transaction and sends its wake-up after the commit."""
-    from foundation.database import after_commit
-
-    job_id = jobs.enqueue(session, kind, now=utc_now(), **wishes)
+    """Writes a job in this transaction and sends its wake-up after the commit; the request's id follows into the worker."""
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    job_id = jobs.enqueue(session, kind, now=utc_now(), request_id=request_id, **wishes)
     after_commit(session, wake, kind, job_id)
     return job_id
 

@@ -20,7 +20,7 @@ from flask_openapi3.utils import parse_body
 from pydantic import BaseModel, ValidationError, create_model
 from sqlmodel import Session
 
-from foundation.bodies import read_body
+from foundation.bodies import declared_length, read_body
 from foundation.database import Database, unit_of_work, utc_now
 from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
 from foundation.guards import Allowed, FindProject, admit
@@ -34,7 +34,8 @@ log = structlog.get_logger(__name__)
 EXTENSION = "winnow"
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
-REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
+"""A UUID or a trace id: anything freer could be a card or account number, and it would stand in the log."""
 Body = TypeVar("Body", bound=BaseModel)
 NOBODY = Caller(key_id=uuid.UUID(int=0), role=Role.INGEST, project_id=None)
 """Who calls a route that takes no key: allowed nothing."""
@@ -97,12 +98,13 @@ class Call:
             Unparseable, TooLarge, UnsupportedMedia, TimedOut: it did not come whole, or is not read here.
         """
         return read_body(
-            request.stream,
-            content_length=request.content_length,
+            request.environ["wsgi.input"],
+            content_length=declared_length(request.environ),
             encoding=request.headers.get("Content-Encoding"),
             max_packed=self.settings.max_unpacked_bytes,
             max_unpacked=self.settings.max_unpacked_bytes,
             deadline_s=self.settings.body_deadline_s,
+            port=int(request.environ.get("SERVER_PORT", 0)),
         )
 
     def body_as(self, schema: type[Body]) -> Body:

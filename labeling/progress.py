@@ -45,14 +45,14 @@ def _settle(session: Session, project_id: int, tasks: Sequence[Any]) -> None:
         is_done = people.get(task.item_id, 0) >= task.overlap or skips.get(task.item_id, 0) >= SKIPS_TO_GIVE_UP
         state = (TaskState.CLOSED if is_done else TaskState.LIVE).value
         if state != task.state:
-            changed.append({"task": task.ext_id, "becomes": state})
+            changed.append({"task": task.ext_id, "was": task.state, "becomes": state})
     if changed:
         session.connection().execute(
             update(TASKS)
             .where(
                 TASKS.c.project_id == project_id,
                 TASKS.c.ext_id == bindparam("task"),
-                TASKS.c.state.in_(KNOWN_THERE),
+                TASKS.c.state == bindparam("was"),
             )
             .values(state=bindparam("becomes")),
             changed,

@@ -19,9 +19,8 @@ def _is_there(name: str) -> bool:
     return True
 
 
-for _list in ("ROUTES", "BLUEPRINTS", "MODELS", "TASK_MODULES"):
+for _list in ("ROUTES", "BLUEPRINTS", "MODELS", "TASK_MODULES", "SECTIONS"):
     setattr(wsgi, _list, tuple(name for name in getattr(wsgi, _list) if _is_there(name)))
-wsgi.SECTIONS = tuple(name for name in wsgi.SECTIONS if _is_there(name))
 create_app = wsgi.create_app
 
 

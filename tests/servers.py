@@ -42,23 +42,13 @@ def running_postgres() -> Iterator[str]:
         folder, user = Path(temporary), 0
         if os.geteuid() == 0:  # PostgreSQL refuses root; another user may not see where the wheel lies
             programs, user = _readable_by_nobody(programs, folder), NOBODY
-        content, port, log = folder / "content", free_port(), folder / "postgres.log"
+        port = free_port()
+        log, content = folder / "postgres.log", folder / "content"
         make = [str(programs / "bin" / "initdb"), "-D", str(content), "-U", "postgres", "--auth=trust", "-E", "UTF8"]
         _run_to_the_end(Part("initdb", [*make, "--no-sync"], MINIMAL, log, folder=folder, user=user))
-        options = f"listen_addresses={LOOPBACK} port={port} unix_socket_directories= fsync=off max_connections=200"
-        server = [str(programs / "bin" / "postgres"), "-D", str(content)]
-        server += [word for option in options.split() for word in ("-c", option)]
-        quick = {"ends_with": signal.SIGINT, "when_orphaned": signal.SIGQUIT}
-        part = Part(
-            "postgres",
-            server,
-            MINIMAL,
-            log,
-            folder=folder,
-            user=user,
-            answers=lambda: not port_is_free(LOOPBACK, port),
-            **quick,
-        )
+        part = Part("postgres", _postgres_command(programs, content, port), MINIMAL, log, folder=folder, user=user)
+        part.answers = lambda: not port_is_free(LOOPBACK, port)
+        part.ends_with, part.when_orphaned = signal.SIGINT, signal.SIGQUIT
         with running(part, timeout_s=60):
             yield f"postgresql://postgres@{LOOPBACK}:{port}/postgres"
 
@@ -112,6 +102,12 @@ def running_label_studio(folder: Path) -> Iterator[LabelStudio]:
     server = LabelStudioServer.at(folder / "label-studio", secrets_folder=folder / "secrets", port=free_port())
     with running(server.part(folder / "label-studio.log", os.environ), timeout_s=900):
         yield LabelStudio(server.url, server.token, server.account, server.password)
+
+
+def _postgres_command(programs: Path, content: Path, port: int) -> list[str]:
+    options = f"listen_addresses={LOOPBACK} port={port} unix_socket_directories= fsync=off max_connections=200"
+    command = [str(programs / "bin" / "postgres"), "-D", str(content)]
+    return command + [word for option in options.split() for word in ("-c", option)]
 
 
 def _readable_by_nobody(programs: Path, folder: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlmodel import SQLModel
 from werkzeug.test import TestResponse
 
@@ -19,6 +19,7 @@ from collector.queries import find_project
 from collector.service import put_project
 from foundation.database import Database, unit_of_work, utc_now
 from foundation.keys import Role, create_key, retire_key
+from wsgi import sections
 
 SUBJECT = "install-7f3c"
 TOKEN = "t" * 43
@@ -91,8 +92,8 @@ def make_project(database: Database, name: str = "slang", **changes: Any) -> Hel
     """A project as `PUT` makes it, with a key of each role; `retired` is an ingest key that was retired."""
     now = utc_now()
     with unit_of_work(database) as session:
-        checked = parse_project(project_body(name, **changes), ())
-        put_project(session, name, checked, sections=(), actor="test", now=now)
+        checked = parse_project(project_body(name, **changes), sections())
+        put_project(session, name, checked, sections=sections(), actor="test", now=now)
         project_id = find_project(session, name) or 0
         keys = {}
         for role in Role:
@@ -104,22 +105,28 @@ def make_project(database: Database, name: str = "slang", **changes: Any) -> Hel
 
 def revise(database: Database, held: Held, **changes: Any) -> None:
     with unit_of_work(database) as session:
-        checked = parse_project(project_body(held.name, **changes), ())
-        put_project(session, held.name, checked, sections=(), actor="test", now=utc_now())
+        checked = parse_project(project_body(held.name, **changes), sections())
+        put_project(session, held.name, checked, sections=sections(), actor="test", now=utc_now())
 
 
 def rows_of(database: Database) -> dict[str, int]:
     """How many rows each table holds."""
+    names = tables_of(database)
     with unit_of_work(database, read_only=True) as session:
-        counts = {}
-        for table in SQLModel.metadata.sorted_tables:
-            counts[table.name] = session.connection().execute(text(f"SELECT count(*) FROM {table.name}")).scalar_one()
-    return counts
+        return {
+            name: int(session.connection().execute(text(f"SELECT count(*) FROM {name}")).scalar_one()) for name in names
+        }
+
+
+def tables_of(database: Database) -> list[str]:
+    """The tables that the migrations made, those that refer to others first."""
+    made = set(inspect(database.engine).get_table_names())
+    return [table.name for table in reversed(SQLModel.metadata.sorted_tables) if table.name in made]
 
 
 def empty(database: Database) -> None:
-    """Removes every row; numbers go on counting."""
-    names = [table.name for table in reversed(SQLModel.metadata.sorted_tables)]
+    """Removes every row."""
+    names = tables_of(database)
     with database.engine.begin() as connection:
         if database.is_postgresql:
             connection.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from collector.anonymization.codes import code_find
+from collector.anonymization.codes import code_find, mac_find
 from collector.anonymization.hosts import email_find, host_find, link_find
 from collector.anonymization.numbers import NUMBER_BYTES, ipv4_find, number_find
 from collector.anonymization.patterns import CANDIDATES, NUMBERS, PLAINER_CANDIDATES
@@ -12,6 +12,7 @@ from collector.anonymization.surroundings import Find, Surroundings
 
 _NOT_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
 _FEWEST_DIGITS = 6
+_WINDOW, _BEYOND = 1 << 14, 1 << 10
 _REST_OF_TOKEN = re.compile(rb"[^ \n\r\t\0]{0,96}")
 _DOT_OF_A_MAC = _COLON_OF_IPV6 = 4
 _DOTS_OF_IPV4 = 3
@@ -22,24 +23,33 @@ _NUMBER_WITH_EXTENSION = NUMBER_BYTES + b"xet#"
 def find_personal(shadow: bytes) -> list[Find]:
     """All finds in a shadow, in order and without overlap."""
     finds: list[Find] = []
-    position: int | None = 0
-    while position is not None:
+    position = 0
+    while position < len(shadow):
         position = _find_from(shadow, position, finds)
     return finds
 
 
-def _find_from(shadow: bytes, position: int, finds: list[Find]) -> int | None:
-    """Adds what is found from a position on; returns where to start again, if a hit was not used up whole."""
-    for hit in CANDIDATES.finditer(shadow, position):
+def _find_from(shadow: bytes, position: int, finds: list[Find]) -> int:
+    """Adds what begins in the window at a position; returns where to go on.
+
+    Windows bound what a text made to be slow can cost: some hits look ahead as far as a word goes.
+    """
+    limit = position + _WINDOW
+    horizon = limit + _BEYOND
+    end = position
+    for hit in CANDIDATES.finditer(shadow, position, horizon):
         start, end = hit.span()
+        if start >= limit:
+            return start
+        if end == horizon:
+            end = int(CANDIDATES.match(shadow, start).end())
         floor, last_type = (finds[-1][1], finds[-1][2]) if finds else (0, "")
-        around = Surroundings(shadow, start, end, floor, last_type)
-        find, done = _examined(around)
+        find, done = _examined(Surroundings(shadow, start, end, floor, last_type))
         if find:
             finds.append(find)
         if done != end:
             return done
-    return None
+    return max(limit, end)
 
 
 def _examined(around: Surroundings) -> tuple[Find | None, int]:
@@ -60,13 +70,13 @@ def _named_find(around: Surroundings, candidate: bytes) -> Find | None:
     dot = candidate.find(b".")
     if dot < 0 or 0 <= candidate.find(b":", 0, _COLON_OF_IPV6 + 1) < dot:
         return code_find(around)
-    return (code_find(around) if dot == _DOT_OF_A_MAC else None) or host_find(around)
+    return (mac_find(around, candidate) if dot == _DOT_OF_A_MAC else None) or host_find(around)
 
 
 def _examined_number(around: Surroundings, candidate: bytes) -> tuple[Find | None, int]:
     is_dotted = candidate.count(b".") == _DOTS_OF_IPV4
     if is_dotted or candidate[2::3] in _MARKS_OF_MAC:
-        find = ipv4_find(around, candidate) if is_dotted else code_find(around)
+        find = ipv4_find(around, candidate) if is_dotted else mac_find(around, candidate)
         if find:
             return find, find[1]
         # The pattern took it for an address, so it may have stopped within a longer number.
@@ -92,8 +102,10 @@ def _examined_again(around: Surroundings, candidate: bytes) -> tuple[Find | None
     token = shadow[start:until]
     if len(token.translate(None, _NOT_DIGITS)) < _FEWEST_DIGITS:
         return None, until if blank > 0 else around.end
-    for hit in PLAINER_CANDIDATES.finditer(shadow, start, until):
+    for hit in PLAINER_CANDIDATES.finditer(shadow, start, max(until, around.end)):
         part = around.part(*hit.span())
+        if part.start >= until:
+            break
         if part.candidate[0] in b"@%":
             find = email_find(part)
         else:

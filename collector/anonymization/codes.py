@@ -13,6 +13,8 @@ _MAC_DASHES = re.compile(rb"[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}(?:(?:-[0-9A-Fa-
 _MAC_BLANKS = re.compile(
     rb"[0-9A-F]{2}(?: [0-9A-F]{2}){5}(?:(?: [0-9A-F]{2}){2})?|[0-9a-f]{2}(?: [0-9a-f]{2}){5}(?:(?: [0-9a-f]{2}){2})?"
 )
+_MAC_BLANKS_AND_MORE = re.compile(rb"[0-9A-Fa-f]{2}(?: [0-9A-Fa-f]{2}){6}(?: [0-9A-Fa-f]{2})?")
+_MAC_WIDTH = 17
 _MAC_DOTS = re.compile(rb"[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f]{4}){2,3}")
 _MAC_COMPACT = re.compile(rb"[0-9A-Fa-f]{12}(?:[0-9A-Fa-f]{4})?")
 _ETHEREUM = re.compile(rb"0x[0-9A-Fa-f]{40}")
@@ -26,13 +28,17 @@ def code_find(around: Surroundings) -> Find | None:
     if b":" in candidate:
         if b"::" not in candidate and candidate.count(b":") < _FEWEST_COLONS:
             return None
-        return _mac(around, candidate) or _ipv6(around)
+        return mac_find(around, candidate) or _ipv6(around)
     if not around.stands_alone() and around.before.isalnum():
         return None
-    return _iban(around, candidate) or _coin(around, candidate) or _mac(around, candidate)
+    return _iban(around, candidate) or _coin(around, candidate) or mac_find(around, candidate)
 
 
-def _mac(around: Surroundings, candidate: bytes) -> Find | None:
+def mac_find(around: Surroundings, candidate: bytes) -> Find | None:
+    """A MAC address of 48 or 64 bits, in any of the usual notations."""
+    if _MAC_BLANKS_AND_MORE.fullmatch(candidate) and not _MAC_BLANKS.fullmatch(candidate):
+        around = around.part(around.start, around.start + _MAC_WIDTH)
+        candidate = around.candidate
     if not around.stands_alone() or around.before in b":-" or around.after in b":-":
         return None
     if _MAC_COLONS.fullmatch(candidate) or _MAC_DASHES.fullmatch(candidate):

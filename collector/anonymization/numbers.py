@@ -20,7 +20,7 @@ _CHUNK = re.compile(rb"[+(]*[0-9][^ /]*")
 _SHORT_FRACTION = re.compile(rb",[0-9]{1,4}(?![0-9])")
 _EXTENSION_MARK = re.compile(rb"[xe#]")
 _SEPARATORS = b" .()/+-"
-_MOST_CHUNKS, _SHORTEST_ROW = 8, 7
+_MOST_CHUNKS, _SHORTEST_ROW = 6, 7
 _OPENING = ord("(")
 _FEWEST_DIGITS, _SOCIAL_DIGITS, _SHORTEST_CARD, _LONGEST_CARD, _DOTS_OF_IPV4 = 4, 9, 12, 19, 3
 _MAYBE_A_PHONE = (12, 13)
@@ -34,8 +34,9 @@ def number_find(around: Surroundings) -> Find | None:
         return find
     chunks = [(around.start + chunk.start(), around.start + chunk.end()) for chunk in _CHUNK.finditer(candidate)]
     for first, (start, _) in enumerate(chunks):
-        for _, end in reversed(chunks[first : first + _MOST_CHUNKS]):
-            if _SHORTEST_ROW <= end - start < len(candidate):
+        for between in range(min(_MOST_CHUNKS, len(chunks) - first) - 1, -1, -1):
+            end = chunks[first + between][1]
+            if end - start - between >= _SHORTEST_ROW and end - start < len(candidate):
                 find = _whole(_without_loose_marks(around.part(start, end)))
                 if find:
                     return find
@@ -75,7 +76,7 @@ def _whole(around: Surroundings) -> Find | None:
 def _is_part_of_a_figure(around: Surroundings, count: int) -> bool:
     """True for the tail of 12:30, 1,234 or 1.5, and the head of such."""
     shadow, start = around.shadow, around.start
-    if around.before in b":,." and shadow[max(0, start - 2) : start - 1].isdigit():
+    if around.before in b":,." and shadow[max(around.floor, start - 2) : start - 1].isdigit():
         return True
     return count < 10 and around.after == b"," and _SHORT_FRACTION.match(shadow, around.end) is not None
 

@@ -93,18 +93,18 @@ SAFE_TOPS = _words(
     "webcam systems services studio software ventures vip wiki gmbh ltd llc inc bank berlin london paris nyc tokyo moe",
     "ac ad ae af ag al ao ar au aw ax az ba bb bd bf bg bh bi bj bm bn bo br bs bt bw bz ca cd cf cg ch ci ck cl cm cn",
     "cr cu cv cw cx cy cz de dj dk dm dz ec ee eg er es et fi fj fk fm fo fr ga gb gd ge gf gg gh gi gl gm gn gp gq gr",
-    "gs gt gu gw gy hk hn hr ht hu ie il iq ir je jm jo jp ke kg kh ki km kn kp kr kw ky kz lb lc li lk lr ls lt lu lv",
-    "mc mg mh mk ml mm mn mo mp mq mt mu mv mw mx mz nc ne nf ng ni nl np nr nu nz om pe pf pg ph pk pn pr pt pw py qa",
+    "gt gu gw gy hk hn hr ht hu ie il iq ir je jm jo jp ke kg kh ki km kn kp kr kw ky kz lb lc li lk lr ls lt lu lv",
+    "mc mg mh mk ml mm mn mo mp mq mt mu mv mw mx mz nc ne nf ng ni nl np nr nu nz om pe pf pg ph pk pl pn pr pt pw qa",
     "re ro ru rw sa sb sc sd se sg si sk sl sn sr ss su sv sx sy sz tc td tf tg th tj tk tl tm tn tr tt tw tz ua ug uk",
     "uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw",
 )
 RISKY_TOPS = _words(
-    "am an as at be by cc do gs hm id im in is it la ly ma md me mr ms my no pa pl pm ps py rs sh sm so st to us vs",
+    "am an as at be by cc do gs hm id im in is it la ly ma md me mr ms my no pa pm ps py rs sh sm so st to us vs",
     "art best book call care chat click email fun game games global group guru help host life link live love media",
     "network news page party photo photos pics place plus press rocks run sale school social space support team today",
     "top town video watch work works world zone bio cafe center city codes cool date deals design energy express",
     "family fit fund garden gift guide health house land market money movie mov ninja one ooo photography pizza pub",
-    "red report review science show site style tips tools toys vision win wtf zip",
+    "red report review science show style tips tools toys vision win wtf zip",
 )
 SECOND_LEVELS = _words("co com net org gov ac edu gob or ne go nom asn ltd plc me")
 NOT_TOPS = _words("png jpg jpeg gif webp svg bmp tiff heic pdf mp4 mp3 txt html htm js css json xml csv log")

@@ -80,13 +80,16 @@ def _is_marked(around: Surroundings) -> bool:
     """True beside a sign of money, and as the tail of a name such as `AB-12345678` or `img_20210520`."""
     if around.before in _MARKS or around.after in _MARKS:
         return True
-    joined = around.shadow[max(0, around.start - 2) : around.start - 1]
+    joined = around.shadow[max(around.floor, around.start - 2) : around.start - 1]
     return around.before in _JOINTS and joined.isalnum() and not joined.islower()
 
 
 def _is_glued(around: Surroundings) -> bool:
     """True within something like `a0871234567f`; a word may touch a number, as in `call09050000327now`."""
-    before, after = around.shadow[max(0, around.start - 3) : around.start], around.shadow[around.end : around.end + 3]
+    before, after = (
+        around.shadow[max(around.floor, around.start - 3) : around.start],
+        around.shadow[around.end : around.end + 3],
+    )
     return (before[-1:].isalnum() and not _is_word(before)) or (after[:1].isalnum() and not _is_word(after))
 
 

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from collector.anonymization.candidates import find_personal
-from collector.anonymization.patterns import PLACEHOLDERS
+from collector.anonymization.patterns import PLACEHOLDERS, Personal
 from collector.anonymization.shadow import hides_something, shadow_of, visible_part
 from collector.anonymization.surroundings import Find
 
 # No candidate holds it and no context crosses it, so a text is read the same alone and in a batch.
 _BETWEEN_TEXTS = "\0"
 # Next to these a placeholder reads as the find did; beside others the text is looked at again.
-_CALM_BEFORE = frozenset({b"", *(bytes((byte,)) for byte in b"\0 \n\r\t,;:!?\"'(")})
-_CALM_AFTER = frozenset({b"", *(bytes((byte,)) for byte in b"\0 \n\r\t,;:!?\"').")})
+_BLANK = frozenset({b"", *(bytes((byte,)) for byte in b"\0 \n\r\t")})
+_CALM_BEFORE = _BLANK | frozenset(bytes((byte,)) for byte in b",;!?\"'(")
+_CALM_AFTER = _BLANK | frozenset(bytes((byte,)) for byte in b";!?\"'")
+_CALM_AT_END = frozenset(bytes((byte,)) for byte in b".,:)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,52 +53,70 @@ def scrub_texts(texts: Sequence[str]) -> list[Scrubbed]:
     Line breaks within a text part candidates as those between texts do. Scrubbing the result again changes nothing.
     Thread-safe. Linear in the length of the texts.
     """
-    shadow = shadow_of(_BETWEEN_TEXTS.join(texts))
-    finds = find_personal(shadow)
-    results = _placed(finds, shadow, texts) if finds else [Scrubbed(text, ()) for text in texts]
-    if b"\x7f" in shadow:
-        for place, text in enumerate(texts):
-            if not text.isascii() or "\x7f" in text:
-                results[place] = _scrub_hidden(text, results[place])
+    results, restless = _pass(texts)
+    while restless:
+        again, still_restless = _pass([results[place].text for place in restless])
+        for place, second in zip(restless, again, strict=True):
+            if second.entities:
+                results[place] = _merged(results[place], second)
+        restless = [restless[place] for place in still_restless]
     return results
 
 
-def _placed(finds: list[Find], shadow: bytes, texts: Sequence[str]) -> list[Scrubbed]:
+def _pass(texts: Sequence[str]) -> tuple[list[Scrubbed], list[int]]:
+    """One look at each text, and the places of those that must be looked at again.
+
+    Those are texts in which a find touched its neighbours: alone, they may be a candidate they were not before.
+    """
+    shadow = shadow_of(_BETWEEN_TEXTS.join(texts))
+    finds = find_personal(shadow)
+    restless: list[int] = []
+    results = _placed(finds, shadow, texts, restless) if finds else [Scrubbed(text, ()) for text in texts]
+    if b"\x7f" in shadow:
+        hidden = [place for place, text in enumerate(texts) if hides_something(text)]
+        for place in hidden:
+            results[place] = _scrub_hidden(texts[place])
+        restless = [place for place in restless if place not in hidden]
+    return results, restless
+
+
+def _placed(finds: list[Find], shadow: bytes, texts: Sequence[str], restless: list[int]) -> list[Scrubbed]:
     """Hands each find to its text, in the text's own offsets; the finds come in order."""
     results = []
     begin, upcoming, count = 0, 0, len(finds)
-    for text in texts:
+    for place, text in enumerate(texts):
         end = begin + len(text)
         first = upcoming
         while upcoming < count and finds[upcoming][0] < end:
+            if (not restless or restless[-1] != place) and not _is_calm(finds[upcoming], shadow):
+                restless.append(place)
             upcoming += 1
-        results.append(
-            _redacted(text, finds[first:upcoming], begin, shadow) if upcoming > first else Scrubbed(text, ())
-        )
+        results.append(_redacted(text, finds[first:upcoming], begin) if upcoming > first else Scrubbed(text, ()))
         begin = end + 1
     return results
 
 
-def _redacted(text: str, own: Sequence[Find], offset: int, shadow: bytes) -> Scrubbed:
-    """The text without its own finds, which lie in a shadow where the text begins at an offset."""
+def _is_calm(find: Find, shadow: bytes) -> bool:
+    start, end, kind, _ = find
+    if shadow[start - 1 : start] not in _CALM_BEFORE or (
+        kind == Personal.EMAIL and shadow[start : start + 1].isdigit()
+    ):
+        return False
+    after = shadow[end : end + 1]
+    return after in _CALM_AFTER or (after in _CALM_AT_END and shadow[end + 1 : end + 2] in _BLANK)
+
+
+def _redacted(text: str, own: Sequence[Find], offset: int) -> Scrubbed:
+    """The text without its own finds, whose places count from a point so far before the text."""
     entities: list[Entity] = []
     pieces: list[str] = []
     done = 0
-    calm = True
     for start, end, kind, score in own:
-        calm = calm and shadow[start - 1 : start] in _CALM_BEFORE and shadow[end : end + 1] in _CALM_AFTER
         entities.append(Entity(kind, start - offset, end - offset, score))
         pieces += (text[done : start - offset], PLACEHOLDERS[kind])
         done = end - offset
     pieces.append(text[done:])
-    scrubbed = Scrubbed("".join(pieces), tuple(entities))
-    return scrubbed if calm else _settled(scrubbed)
-
-
-def _settled(scrubbed: Scrubbed) -> Scrubbed:
-    """Looks again at a text in which a find touched its neighbours: alone, they may be a candidate they were not before."""
-    again = scrub_text(scrubbed.text)
-    return _merged(scrubbed, again) if again.entities else scrubbed
+    return Scrubbed("".join(pieces), tuple(entities))
 
 
 def _merged(first: Scrubbed, second: Scrubbed) -> Scrubbed:
@@ -114,12 +134,10 @@ def _merged(first: Scrubbed, second: Scrubbed) -> Scrubbed:
     return Scrubbed(second.text, tuple(sorted(first.entities + late, key=lambda entity: entity.start)))
 
 
-def _scrub_hidden(text: str, as_seen: Scrubbed) -> Scrubbed:
-    """The same text without its invisible characters, scrubbed, and the spans led back to where they stood."""
-    if not hides_something(shadow_of(text)):
-        return as_seen
+def _scrub_hidden(text: str) -> Scrubbed:
+    """The text as it looks without its invisible characters, scrubbed, and the spans led back to where they stood."""
     visible, places = visible_part(text)
     found = [
         (places[each.start], places[each.end - 1] + 1, each.type, each.score) for each in scrub_text(visible).entities
     ]
-    return _redacted(text, found, 0, shadow_of(text))
+    return _redacted(text, found, 0)

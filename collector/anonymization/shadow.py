@@ -66,7 +66,7 @@ codecs.register_error("winnow.shadow", _shade)
 
 # Latin-1 itself holds one invisible character, the soft hyphen, and the no-break space.
 _LATIN_TO_PLAIN = bytes.maketrans(b"\xad\xa0", b"\x7f ")
-_HIDDEN = compile_latin(rb"[0-9A-Za-z\xc0-\xff.@:+/ -]\x7f+[0-9A-Za-z\xc0-\xff.@:+/ -]")
+_HIDDEN = compile_latin(rb"[0-9A-Za-z\xc0-\xff.@:+/<>()%, -]\x7f+[0-9A-Za-z\xc0-\xff.@:+/<>()%, -]")
 
 
 def shadow_of(text: str) -> bytes:
@@ -82,9 +82,11 @@ def shadow_of(text: str) -> bytes:
     return shadow if shadow.isascii() else shadow.translate(_LATIN_TO_PLAIN)
 
 
-def hides_something(shadow: bytes) -> bool:
-    """True where an invisible character stands between two that may belong together."""
-    return b"\x7f" in shadow and _HIDDEN.search(shadow) is not None
+def hides_something(text: str) -> bool:
+    """True where an invisible character stands between two that may belong together; not so within an emoji."""
+    if text.isascii() and "\x7f" not in text:
+        return False
+    return _HIDDEN.search(shadow_of(text)) is not None
 
 
 def visible_part(text: str) -> tuple[str, list[int]]:

@@ -27,6 +27,7 @@ def _as_words(byte: int) -> int:
 _WORDS = bytes(_as_words(byte) for byte in range(256))
 # Between the members of a list: "078-05-1121, 07805-1121", "555 1234 or 555 9876".
 _LIST_LINKS = frozenset({b"or", b"and", b"oder", b"und", b"ou", b"et", b"o", b"y", b"e"})
+_LIST_MARKS = frozenset(b",;/&|\n")
 _LIST_GAP = 6
 _WORD_AFTER = re.compile(rb"[ (-]{1,2}([A-Za-z]{2,12})(?=[^A-Za-z0-9 ]|\Z)")
 _PLACEHOLDER_AT_END = re.compile(rb"<([A-Z_]{3,13})>([^>]{0,6})\Z")
@@ -48,7 +49,7 @@ class Surroundings:
         self.floor = floor
         self.last_type = last_type
         self.candidate = shadow[start:end]
-        self.before = shadow[start - 1 : start] or TEXT_END
+        self.before = shadow[start - 1 : start] if start > floor else TEXT_END
         self.after = shadow[end : end + 1] or TEXT_END
 
     def part(self, start: int, end: int) -> Surroundings:
@@ -80,7 +81,10 @@ class Surroundings:
         if b">" in near:
             placeholder = _PLACEHOLDER_AT_END.search(self._seen())
             last_type, gap = (placeholder[1].decode(), placeholder[2]) if placeholder else ("", b"")
-        return last_type == kind and TEXT_END not in gap and _LIST_LINKS.issuperset(gap.translate(_WORDS).split())
+        if last_type != kind or TEXT_END in gap:
+            return False
+        words = gap.translate(_WORDS).split()
+        return _LIST_LINKS.issuperset(words) and (bool(words) or not _LIST_MARKS.isdisjoint(gap))
 
     def _seen(self) -> bytes:
         return self.shadow[max(self.floor, self.start - _REACH) : self.start]

@@ -25,7 +25,14 @@ from collector.intake.results import Result, Retry, Status
 from collector.intake.signals import Candidate, Opening, fill, open_candidate, read_consent
 from collector.project import ProjectFile
 from collector.queries import current_file, file_of, read_project
-from collector.subjects.consent import Standing, ensure_subjects, fault_of_consent, record_consent, standings_of
+from collector.subjects.consent import (
+    Lock,
+    Standing,
+    ensure_subjects,
+    fault_of_consent,
+    record_consent,
+    standings_of,
+)
 from foundation.errors import Fault, InvalidBody
 from foundation.failpoints import failpoint
 
@@ -74,6 +81,10 @@ class Past:
     refused: set[uuid.UUID]
     suppressed: set[bytes]
     seen: set[tuple[uuid.UUID | None, uuid.UUID]]
+
+    def holds(self, candidate: Candidate) -> bool:
+        """Whether this very signal is stored; what the rules say of it by now does not matter then."""
+        return candidate.id is not None and self.sources.get(candidate.id) == candidate.source
 
 
 def open_batch(batch: SentBatch, opening: Opening) -> list[Candidate]:
@@ -149,10 +160,11 @@ def judge_batch(session: Session, door: Door, candidates: Sequence[Candidate]) -
     results = []
     rows = store.Rows()
     for candidate in candidates:
-        fault = _fault_of_past(door, candidate, past)
-        if fault is None and not candidate.faults and candidate.id in past.sources:
+        if past.holds(candidate):
             results.append(_result(candidate, Status.REPLAYED))
-        elif fault is None and not candidate.faults:
+            continue
+        fault = _fault_of_past(door, candidate, past)
+        if fault is None and not candidate.faults:
             item = items[candidate.place]
             rows.add(
                 door.project_id, candidate, item, content=contents[candidate.place], scrub_hash=door.file.scrub_hash
@@ -231,7 +243,7 @@ def _past(session: Session, door: Door, candidates: Sequence[Candidate], items: 
     """Consents come before the signals they are for; then what is stored of these ids, people and contents."""
     standings = _record_consents(session, door, candidates)
     good = [candidate for candidate in candidates if not candidate.faults]
-    ids = [candidate.id for candidate in good if candidate.id]
+    ids = [candidate.id for candidate in candidates if candidate.id]
     suppressed: set[bytes] = set()
     if door.has_erasures:
         hmacs = [door.names.signal_hmac(known) for known in ids]
@@ -248,14 +260,15 @@ def _past(session: Session, door: Door, candidates: Sequence[Candidate], items: 
 def _record_consents(session: Session, door: Door, candidates: Sequence[Candidate]) -> dict[uuid.UUID, Standing]:
     """A person of whom nothing is kept gets no row."""
     privacy = door.file.privacy
-    givers = {c.subject_id: c.consent for c in candidates if c.subject_id and c.consent}
-    senders = {c.subject_id for c in candidates if c.subject_id and not c.faults}
+    given_here = {(c.subject_id, c.consent) for c in candidates if c.subject_id and c.consent}
+    known_here = {c.subject_id for c in candidates if c.subject_id and (c.consent or not c.faults)}
     everybody = {c.subject_id for c in candidates if c.subject_id}
-    standings = standings_of(session, door.project_id, everybody)
-    if new := (senders | givers.keys()) - standings.keys():
+    lock = Lock.FOR_CHANGE if given_here else Lock.AGAINST_ERASURE
+    standings = standings_of(session, door.project_id, everybody, lock=lock)
+    if new := known_here - standings.keys():
         ensure_subjects(session, door.project_id, new, privacy=privacy)
-        standings |= standings_of(session, door.project_id, new)
-    for subject, given in givers.items():
+        standings |= standings_of(session, door.project_id, new, lock=lock)
+    for subject, given in sorted(given_here, key=lambda one: (one[0], one[1].given_at, not one[1].granted)):
         standings[subject] = record_consent(
             session,
             door.project_id,
@@ -271,10 +284,7 @@ def _record_consents(session: Session, door: Door, candidates: Sequence[Candidat
 
 def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None:
     """What speaks against a signal apart from its form: its id is taken, it was erased, or its person has not agreed."""
-    stored = past.sources.get(candidate.id) if candidate.id else None
-    if stored is not None and not candidate.faults:
-        if stored == candidate.source:
-            return None
+    if candidate.id in past.sources and not candidate.faults:
         return Fault("/id", "id_conflict", "another signal with this id is stored: make a new id")
     if past.suppressed and candidate.id and door.names.signal_hmac(candidate.id) in past.suppressed:
         return Fault("/id", "erased", "this signal was erased on request and does not come back")
@@ -324,7 +334,8 @@ def _result(candidate: Candidate, status: Status, *, item: uuid.UUID | None = No
 
 
 def _rejection(candidate: Candidate) -> Result:
-    waits = any(fault.reason == "consent_missing" for fault in candidate.faults)
+    # With any other fault no consent would help: the phone must not send it again and again.
+    waits = all(fault.reason == "consent_missing" for fault in candidate.faults)
     retry = Retry.AFTER_CONSENT if waits else Retry.NO
     return Result(candidate.place, candidate.id, Status.REJECTED, retry, faults=tuple(candidate.faults))
 

@@ -107,7 +107,7 @@ def _locale(value: Any) -> tuple[Any, str | None]:
     if not LOCALE.fullmatch(value):
         return None, "wrong_value: must be a language tag such as de-DE (BCP 47)"
     language, *rest = value.replace("_", "-").split("-")
-    return "-".join([language.lower(), *(part.upper() if len(part) == 2 else part for part in rest)]), None
+    return _scrubbed("-".join([language.lower(), *(part.upper() if len(part) == 2 else part for part in rest)])), None
 
 
 @lru_cache(maxsize=1)

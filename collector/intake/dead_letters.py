@@ -12,6 +12,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from collector.anonymization.scrub import scrub_texts
+from collector.intake.fields import INT64
 from collector.models import DeadLetter
 from foundation.identifiers import random_uuid
 
@@ -84,7 +85,8 @@ def _collect(value: Any, texts: list[str], depth: int) -> Any:
         return value
     if isinstance(value, int | float):
         texts.append(str(value))
-        return _Text(value, str(value))
+        # JSON columns hold integers of 64 bits; a larger one is kept as its digits.
+        return _Text(value, str(value)) if isinstance(value, float) or abs(value) < INT64 else _Text()
     if isinstance(value, dict):
         return [(_collect(str(key), texts, depth + 1), _collect(part, texts, depth + 1)) for key, part in value.items()]
     return tuple(_collect(part, texts, depth + 1) for part in value)

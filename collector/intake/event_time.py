@@ -48,9 +48,10 @@ def read_time(text: object) -> datetime | None:
     >>> read_time("2026-11-22T08:26:18") is None
     True
     """
-    if not isinstance(text, str) or not 20 <= len(text) <= 40 or text[4] != "-" or text[10] not in "Tt ":
+    # Places before parsing: Python's parser also takes week dates and other forms of ISO 8601, and later ones hour 24.
+    if not isinstance(text, str) or not 20 <= len(text) <= 40 or text[4] != "-" or text[7] != "-":
         return None
-    if text[13] != ":" or text[16] != ":":
+    if text[10] not in "Tt " or text[11:13] == "24" or text[13] != ":" or text[16] != ":":
         return None
     try:
         at = datetime.fromisoformat(text)

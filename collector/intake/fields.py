@@ -113,7 +113,10 @@ def _text(rule: FieldRule, value: Any) -> tuple[Any, Complaint | None]:
 def _number(rule: FieldRule, value: Any) -> tuple[Any, Complaint | None]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None, ("wrong_type", "must be a number")
-    return _bounded(rule, value if abs(value) < INT64 else float(value))
+    try:
+        return _bounded(rule, value if abs(value) < INT64 else float(value))
+    except OverflowError:
+        return None, ("out_of_range", "must be a number that fits into 64 bits")
 
 
 def _integer(rule: FieldRule, value: Any) -> tuple[Any, Complaint | None]:

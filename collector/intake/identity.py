@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from foundation.errors import Unparseable
 from foundation.identifiers import derive_key, keyed_hash, uuid8_of
 
 SHORT = 16
@@ -38,7 +40,7 @@ class Names:
     def source_hmac(self, signal: Mapping[str, Any]) -> bytes:
         """The hash of a signal as sent, without what a phone stamps anew at each attempt."""
         lasting = signal if "age_ms" not in signal else {key: signal[key] for key in signal if key != "age_ms"}
-        return keyed_hash(self.source_key, orjson.dumps(lasting, default=str, option=orjson.OPT_SORT_KEYS))[:SHORT]
+        return keyed_hash(self.source_key, _canonical(lasting))[:SHORT]
 
     def signal_hmac(self, signal_id: uuid.UUID) -> bytes:
         return keyed_hash(self.source_key, signal_id.bytes)[:SHORT]
@@ -55,3 +57,19 @@ def names_of(pseudonym_key: str, project: str) -> Names:
         for purpose in ("item", "subject", "device", "source", "value")
     )
     return Names(*keys)
+
+
+def _canonical(signal: Mapping[str, Any]) -> bytes:
+    """Equal bytes for equal signals.
+
+    Raises:
+        Unparseable: it is nested deeper than any of our parsers goes.
+    """
+    try:
+        return orjson.dumps(signal, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # an integer of more than 64 bits, or more than 254 levels: slower, but it takes both
+        pass
+    try:
+        return json.dumps(signal, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    except RecursionError:
+        raise Unparseable("the body is nested too deep", reason="too_deep") from None

@@ -7,8 +7,10 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
+from collector.anonymization.scrub import scrub_text
 from collector.intake.context import read_context
 from collector.intake.event_time import EventTime, TimeQuality, event_time_of, read_time
 from collector.intake.fields import Payload, PayloadReader, safe_key
@@ -174,8 +176,14 @@ def _check_flag(value: Mapping[str, Any], at: str, name: str, faults: list[Fault
         faults.append(Fault(f"{at}/{name}", reason, "must be true or false"))
 
 
+@lru_cache(maxsize=1024)
+def _is_plain(word: str) -> bool:
+    return not scrub_text(word).entities
+
+
 def _is_word(value: Any) -> bool:
-    return isinstance(value, str) and WORD.fullmatch(value) is not None
+    """A short word that is nobody's number: purposes and notices are kept as they come."""
+    return isinstance(value, str) and WORD.fullmatch(value) is not None and _is_plain(value)
 
 
 def _name(value: Any, at: str, faults: list[Fault]) -> str | None:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import func, update
@@ -82,8 +83,20 @@ def passes(given: Given | None, privacy: Privacy) -> bool:
     return fault_of_terms(given, privacy) is None
 
 
-def standings_of(session: Session, project_id: int, subjects: Iterable[uuid.UUID]) -> dict[uuid.UUID, Standing]:
-    """The standing of each known subject; its row is locked against an erasure until this transaction ends."""
+class Lock(StrEnum):
+    """How the rows of people are held until the transaction ends."""
+
+    AGAINST_ERASURE = "share"
+    FOR_CHANGE = "update"
+
+
+def standings_of(
+    session: Session, project_id: int, subjects: Iterable[uuid.UUID], *, lock: Lock
+) -> dict[uuid.UUID, Standing]:
+    """The standing of each known subject.
+
+    Who may record a consent locks for change from the start: two who read first and both write then would deadlock.
+    """
     wanted = list(subjects)
     if not wanted:
         return {}
@@ -91,7 +104,7 @@ def standings_of(session: Session, project_id: int, subjects: Iterable[uuid.UUID
         select(Subject)
         .where(col(Subject.project_id) == project_id, col(Subject.id).in_(wanted))
         .order_by(col(Subject.id))
-        .with_for_update(read=True)
+        .with_for_update(read=lock is Lock.AGAINST_ERASURE)
     ).all()
     return {row.id: Standing(row.erased_at, _given(row.consent)) for row in rows}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -41,9 +42,15 @@ class LabelStudio:
     """One Label Studio, seen with one token. Reads are repeated where that may help; writes never are."""
 
     def __init__(
-        self, url: str, token: str, *, timeout_s: float = 60.0, transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        token: str,
+        *,
+        timeout_s: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._wire = Wire(url, token, timeout_s, transport)
+        self._wire = Wire(url, token, timeout_s, transport, sleep)
 
     def __enter__(self) -> Self:
         return self

@@ -122,7 +122,7 @@ def _contents(
             col(Item.id).in_(usable_items(project_id)),
         )
     )
-    contents: dict[uuid.UUID, Mapping[str, Any]] = dict(rows.tuples())
+    contents: dict[uuid.UUID, Mapping[str, Any]] = {row[0]: row[1] for row in rows}
     lacking = [item for item, content in contents.items() if not all(field in content for field in fields)]
     extras = _extras(session, project_id, lacking)
     return {
@@ -140,7 +140,7 @@ def _extras(session: Session, project_id: int, items: Sequence[uuid.UUID]) -> di
         .where(col(Signal.project_id) == project_id, col(Signal.item_id).in_(items), live_signal_passes())
         .order_by(col(Signal.received_at).desc(), col(Signal.id).desc())
     )
-    return dict(rows.tuples())
+    return {row[0]: row[1] for row in rows}
 
 
 def _shown(field: str, content: Mapping[str, Any], extra: Mapping[str, Any]) -> Any:

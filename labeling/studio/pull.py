@@ -196,7 +196,7 @@ def _settle_page(session: Session, desk: Desk, studio: StudioProject, page: Page
         [
             row
             for (task, _), place in zip(mine, places, strict=True)
-            for row in restate(task, place, ledger.of_item(place.item))
+            for row in restate(task, place, known.get(place.ext_id, {}), ledger.of_item(place.item))
         ]
     )
     report_drift(session, desk.project_id, [finding for one in settled for finding in one.findings], now=now)
@@ -237,7 +237,7 @@ def _numbers(session: Session, project_id: int) -> dict[int, int]:
             ANNOTATORS.c.project_id == project_id, ANNOTATORS.c.ls_user.is_not(None)
         )
     )
-    return dict(rows.tuples())
+    return {row[0]: row[1] for row in rows}
 
 
 def _most_that_may_vanish(desk: Desk) -> int | None:

@@ -116,15 +116,17 @@ def settle_task(
     return settled
 
 
-def restate(task: StudioTask, place: Place, counting: Mapping[Key, OpenAnswer]) -> list[NewAnnotation]:
+def restate(
+    task: StudioTask, place: Place, known: Mapping[int, KnownAnnotation], counting: Mapping[Key, OpenAnswer]
+) -> list[NewAnnotation]:
     """Older answers that count again, since the newer one that had replaced them was taken back by its author."""
     newest: dict[Key, tuple[StudioAnnotation, Value]] = {}
     for annotation in sorted(task.annotations, key=lambda one: (one.updated_at, one.id)):
         author = _author(annotation, place)
-        if author is None or annotation.cancelled or annotation.author != annotation.updated_by:
+        if author is None:
             continue
-        read = read_answers(annotation.result, place.configuration)
-        if not read.faults:
+        why, read = _judge(annotation, place, author, known.get(annotation.id))
+        if why is None:
             newest.update(
                 ((place.item, author, answer.question), (annotation, answer.value)) for answer in read.answers
             )

@@ -25,8 +25,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 _STEP = 0.4
 _LOWER_TAIL = 11.0
 _UPPER_TAIL = 3.0
-# Dimensions made at a time, so that memory stays flat where values are many.
-_DIMENSIONS = 8
+# Coordinates made at a time, 8 MB of them, so that memory stays flat where values are many.
+_CELLS = 1_000_000
 
 
 class ValueDoesNotFit(UsageError):
@@ -59,6 +59,8 @@ def ranked(labels: Sequence[Any], level: Level, order: Sequence[str] | None = No
         return np.array([place[name] for name in names], dtype=np.float64)
     if level is Level.ORDINAL and order is not None:
         return np.array([_place_in(order, label, position) for position, label in enumerate(labels)], dtype=np.float64)
+    if isinstance(labels, np.ndarray) and np.isfinite(labels).all():
+        return labels.astype(np.float64)
     hint = ", or give the order of the values" if level is Level.ORDINAL else ""
     return np.array([_number(label, position, level, hint) for position, label in enumerate(labels)], dtype=np.float64)
 
@@ -97,8 +99,9 @@ def ratio_points(values: Floats) -> Iterator[Floats]:
         return
     logs = np.log(values, where=positive, out=np.full(len(values), -np.inf))
     nodes = np.arange(-logs[positive].max() - _LOWER_TAIL, -logs[positive].min() + _UPPER_TAIL, _STEP)
-    for start in range(0, len(nodes), _DIMENSIONS):
-        scaled = np.exp(logs[:, None] + nodes[start : start + _DIMENSIONS])
+    at_a_time = max(1, _CELLS // len(values))
+    for start in range(0, len(nodes), at_a_time):
+        scaled = np.exp(logs[:, None] + nodes[start : start + at_a_time])
         yield math.sqrt(2 * _STEP) * scaled * np.exp(-scaled)
 
 

@@ -9,18 +9,14 @@ from typing import Any
 import numpy as np
 
 from labeling.questions.kinds import Level
-from quality.agreement.coefficients import (
-    Interval,
-    alpha_interval,
-    fleiss_kappa,
-    gwet_ac1,
-    krippendorff_alpha,
-    percent_agreement,
-)
-from quality.agreement.distances import ranked
+from quality.agreement.alpha import Interval, alpha_interval, krippendorff_alpha
+from quality.agreement.coefficients import fleiss_kappa, gwet_ac1, percent_agreement
+from quality.agreement.distances import Floats, ranked
 from quality.agreement.pairs import PairKappa, cohen_kappas
 from quality.agreement.patterns import Patterns, patterns_of
-from quality.agreement.votes_table import Votes, compact, votes_of
+from quality.agreement.votes_table import Codes, Votes, votes_of
+
+__all__ = ["Agreement", "Interval", "Level", "PairKappa", "measure_agreement", "measure_votes"]
 
 _DIGITS = 4
 _NO_PAIR = "not enough data: no item has annotations by two annotators; at least {more} more needed"
@@ -118,8 +114,7 @@ def measure_votes(
 ) -> Agreement:
     """As `measure_agreement`, from annotations that are codes already."""
     scale, place = np.unique(ranked(votes.labels, level, order), return_inverse=True)
-    values, occurring = compact(place[votes.values]) if len(votes.values) else (votes.values, votes.values)
-    scale = scale[occurring]
+    values, scale = _values_on(scale, place, votes)
     patterns = patterns_of(votes.items, values, len(scale))
     alpha, interval = None, None
     if level is not Level.RATIO or not (scale < 0).any():
@@ -138,6 +133,16 @@ def measure_votes(
         cohen_kappa=cohen_kappas(votes, values, len(scale)),
     )
     return _with_reasons(measured, patterns, below_zero=level is Level.RATIO and bool((scale < 0).any()))
+
+
+def _values_on(scale: Floats, place: Codes, votes: Votes) -> tuple[Codes, Floats]:
+    """Code of each annotation's value among those that occur, ascending, and the numbers of these."""
+    seen = np.bincount(votes.values, minlength=len(place)) > 0
+    occurring, code_of_seen = np.unique(place[seen], return_inverse=True)
+    code_of_label = np.zeros(len(place), dtype=np.int64)
+    code_of_label[seen] = code_of_seen
+    unchanged = np.array_equal(code_of_label, np.arange(len(place)))
+    return votes.values if unchanged else code_of_label[votes.values], scale[occurring]
 
 
 def _with_reasons(measured: Agreement, patterns: Patterns, *, below_zero: bool) -> Agreement:

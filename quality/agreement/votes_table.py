@@ -41,7 +41,7 @@ class Votes:
     values: Codes
     n_items: int
     annotator_names: tuple[str, ...]
-    labels: tuple[Any, ...]
+    labels: Sequence[Any]
 
 
 def votes_of(items: Sequence[Any], annotators: Sequence[Any], values: Sequence[Any]) -> Votes:
@@ -77,7 +77,7 @@ def votes_of_codes(items: Coded, annotators: Coded, values: Coded) -> Votes:
         annotator_codes, kept_names = compact(annotator_codes[kept])
         n_items, names = len(kept_items), [names[code] for code in kept_names]
     annotator_codes, sorted_names = _by_name(annotator_codes, [str(name) for name in names])
-    return Votes(item_codes, annotator_codes, value_codes, n_items, sorted_names, tuple(labels))
+    return Votes(item_codes, annotator_codes, value_codes, n_items, sorted_names, labels)
 
 
 def coded(values: Sequence[Any] | npt.NDArray[Any]) -> Coded:
@@ -119,7 +119,7 @@ def _coded_floats(values: npt.NDArray[Any]) -> Coded:
     present = ~np.isnan(values)
     codes = np.full(len(values), -1, dtype=np.int64)
     distinct, codes[present] = np.unique(values[present], return_inverse=True)
-    return codes, distinct.tolist()
+    return codes, distinct
 
 
 def _is_missing(value: object) -> bool:

@@ -71,6 +71,7 @@ def port() -> int:
     return free_port()
 
 
+@pytest.mark.slow
 class TestPart:
     @pytest.mark.parametrize("behaviour", ["ordinary", "stubborn"])
     def test_it_ends_with_its_children_and_frees_its_port(self, tmp_path, port, behaviour):
@@ -142,6 +143,7 @@ class TestPart:
             stop.set()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
 class TestDeathOfTheStarter:
     @pytest.fixture

@@ -61,6 +61,7 @@ def all_gone(home: Path, ports: list[int]) -> bool:
     return all(port_is_free(LOOPBACK, port) for port in ports) and not kill_what_belongs_to(home)
 
 
+@pytest.mark.slow
 class TestSupervisor:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
     def test_it_takes_all_down_within_ten_seconds(self, supervisor, tmp_path, ports, number):

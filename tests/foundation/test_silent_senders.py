@@ -17,6 +17,7 @@ from foundation.bodies import declared_length, read_body
 from foundation.errors import DomainError
 from foundation.parts import LOOPBACK, Part, free_port, port_is_free, running
 
+pytestmark = pytest.mark.slow
 DEADLINE_S = 1.0
 THREADS = 4
 
@@ -44,7 +45,17 @@ def application(environ: dict[str, Any], start_response: Callable[..., object]) 
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     port = free_port()
     server = [sys.executable, "-m", "granian", f"{__name__}:application", "--interface", "wsgi", "--http", "1"]
-    server += ["--host", LOOPBACK, "--port", str(port), "--blocking-threads", str(THREADS), "--no-ws"]
+    server += [
+        "--host",
+        LOOPBACK,
+        "--port",
+        str(port),
+        "--blocking-threads",
+        str(THREADS),
+        "--no-ws",
+        "--workers-kill-timeout",
+        "1",
+    ]
     log, root = tmp_path_factory.mktemp("granian") / "log", Path(__file__).parents[2]
     part = Part("granian", server, os.environ, log, folder=root, answers=lambda: not port_is_free(LOOPBACK, port))
     with running(part, timeout_s=30):

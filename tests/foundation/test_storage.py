@@ -37,7 +37,7 @@ def make_bucket(name: str) -> None:
     fsspec.filesystem("s3").mkdir(name)
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.slow)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "folder":
         return str(tmp_path / "blobs")
@@ -151,6 +151,7 @@ class TestFolder:
         assert [path.name for path in (tmp_path / ".unfinished").iterdir()] == ["new"]
 
 
+@pytest.mark.slow
 class TestBucket:
     def test_a_store_that_does_not_answer_is_unavailable(self, monkeypatch, tmp_path):
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")

@@ -14,9 +14,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from quality.agreement.coefficients import Interval
-from quality.agreement.distances import ValueDoesNotFit
 from labeling.questions.kinds import Level
+from quality.agreement.alpha import Interval
+from quality.agreement.distances import ValueDoesNotFit
 from quality.agreement.measure import Agreement, measure_agreement
 from quality.agreement.pairs import PairKappa
 from quality.agreement.votes_table import ColumnsDiffer

@@ -1,0 +1,136 @@
+"""`flask up` for real: whatever single process of it is killed, all parts answer again within a minute, and nothing stays behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from foundation.parts import (
+    LOOPBACK,
+    answers_http,
+    free_port,
+    kill_what_belongs_to,
+    port_is_free,
+    wait_until,
+    what_belongs_to,
+)
+
+ROOT = Path(__file__).parents[2]
+PARTS = {"api": " granian ", "worker": " worker ", "scheduler": " beat ", "valkey": "valkey-server"}
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@dataclass(frozen=True)
+class Running:
+    supervisor: subprocess.Popen[bytes]
+    home: Path
+    port: int
+
+    def is_ready(self) -> bool:
+        return answers_http(f"http://{LOOPBACK}:{self.port}/readyz", timeout_s=10)
+
+    def pids(self, part: str) -> list[int]:
+        children = psutil.Process(self.supervisor.pid).children(recursive=True)
+        return sorted(child.pid for child in children if PARTS[part] in f" {command_of(child)} ")
+
+
+def command_of(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def start(home: Path) -> Running:
+    port = free_port()
+    log = (home.parent / f"{home.name}.log").open("wb")
+    command = [sys.executable, "-m", "flask", "up", "--port", str(port), "--no-label-studio"]
+    with log:
+        started = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, "WINNOW_HOME": str(home)}, stdout=log, stderr=log
+        )
+    return Running(started, home, port)
+
+
+def end(running: Running) -> None:
+    running.supervisor.kill()
+    running.supervisor.wait()
+    kill_what_belongs_to(running.home)
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    running = start(tmp_path_factory.mktemp("up"))
+    try:
+        assert wait_until(running.is_ready, timeout_s=120), (
+            running.home.parent / f"{running.home.name}.log"
+        ).read_text()
+        assert wait_until(lambda: len(running.pids("worker")) == 3, timeout_s=60)
+        yield running
+    finally:
+        end(running)
+
+
+class TestKillOne:
+    @pytest.mark.parametrize(
+        ("part", "which"),
+        [("valkey", 0), ("api", 0), ("api", -1), ("worker", 0), ("worker", -1), ("scheduler", 0)],
+        ids=["valkey", "api", "child of api", "worker", "child of worker", "scheduler"],
+    )
+    def test_all_parts_answer_again_within_a_minute(self, system, part, which):
+        before = {name: len(system.pids(name)) for name in PARTS}
+        killed = system.pids(part)[which]
+        os.kill(killed, signal.SIGKILL)
+
+        def is_whole() -> bool:
+            as_before = {name: len(system.pids(name)) for name in PARTS} == before
+            return as_before and killed not in system.pids(part) and system.is_ready()
+
+        assert wait_until(is_whole, timeout_s=60)
+
+    def test_a_second_one_on_the_same_home_refuses(self, system):
+        command = [sys.executable, "-m", "flask", "up", "--port", str(free_port()), "--no-label-studio"]
+        environment = {**os.environ, "WINNOW_HOME": str(system.home)}
+        second = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+        assert second.returncode == 1
+        assert "another flask up runs" in second.stderr
+        assert system.is_ready()
+
+    def test_home_is_for_its_owner_alone(self, system):
+        assert system.home.stat().st_mode & 0o777 == 0o700
+        assert all(path.stat().st_mode & 0o077 == 0 for path in system.home.rglob("*"))
+
+    def test_no_secret_stands_in_an_argument(self, system):
+        kept = [path.read_text().strip() for path in (system.home / "secrets").iterdir()]
+        processes = [process for process in psutil.process_iter() if process.pid != os.getpid()]
+
+        assert kept
+        assert not any(secret in command_of(process) for process in processes for secret in kept)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_nothing_stays_behind(tmp_path, number):
+    system = start(tmp_path / "home")
+    try:
+        assert wait_until(system.is_ready, timeout_s=120)
+        valkey = int((system.home / "run" / "valkey_port").read_text())
+        system.supervisor.send_signal(number)
+        system.supervisor.wait(10)
+
+        assert wait_until(lambda: not what_belongs_to(system.home), timeout_s=15)
+        assert port_is_free(LOOPBACK, system.port)
+        assert port_is_free(LOOPBACK, valkey)
+    finally:
+        end(system)
