@@ -169,12 +169,12 @@ class OtherInstallation:
     def read(self, version: str, path: str) -> Iterator[bytes]:
         import httpx
 
-        with self._client() as client, _told_when_away():
-            with client.stream("GET", f"{self._version(version)}/files/{quote(path)}") as answer:
-                if answer.status_code >= httpx.codes.BAD_REQUEST:
-                    answer.read()
-                    raise _problem_of(answer)
-                yield from answer.iter_bytes(READ_AT_ONCE)
+        at = f"{self._version(version)}/files/{quote(path)}"
+        with _told_when_away(), self._client() as client, client.stream("GET", at) as answer:
+            if answer.status_code >= httpx.codes.BAD_REQUEST:
+                answer.read()
+                raise _problem_of(answer)
+            yield from answer.iter_bytes(READ_AT_ONCE)
 
     @property
     def _at(self) -> str:

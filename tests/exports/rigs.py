@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import json
+import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlmodel import SQLModel, col, select
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+from sqlmodel import col, select
 
-import wsgi
+from collector.queries import find_project
 from foundation import queue
-from foundation.database import Database, open_database, unit_of_work, utc_now
+from foundation.database import Database, unit_of_work, utc_now
 from foundation.jobs import Job
 from foundation.keys import Role, create_key
-from foundation.settings import load_settings, make_secrets
+from foundation.settings import Settings, load_settings, make_secrets
+from foundation.web import services_of
+from tests.app import create_app
 
-START = datetime(2026, 11, 22, 8, tzinfo=UTC)
 CONFIG = (
     '<View><Text name="t" value="$text"/><Choices name="mood" toName="t">'
     '<Choice value="bad"/><Choice value="so-so"/><Choice value="good"/></Choices></View>'
@@ -65,6 +68,11 @@ class Rig:
         headers = {"Authorization": f"Bearer {key or self.key}", **parts.pop("headers", {})}
         return self.client.open(path, method=method, headers=headers, buffered=True, **parts)
 
+    @property
+    def project_id(self) -> int:
+        with unit_of_work(self.database, read_only=True) as session:
+            return find_project(session, "slang") or 0
+
     def put(self, body: dict[str, Any]) -> Any:
         answer = self.call("PUT", self.at, json=body)
         assert answer.status_code in (200, 201), answer.json
@@ -72,7 +80,7 @@ class Rig:
 
     def new_key(self, role: Role) -> str:
         with unit_of_work(self.database) as session:
-            return create_key(session, role, 1, now=utc_now())[1]
+            return create_key(session, role, self.project_id, now=utc_now())[1]
 
     def send(self, texts: Sequence[str], *, subject: str = "anna", minute: int = 0, **context: Any) -> list[str]:
         """Sends texts as signals of one person who has consented; the items they make."""
@@ -107,8 +115,8 @@ class Rig:
 
     def fill(self, texts: Sequence[str] = WORDS, *, people: int = 4) -> None:
         """Texts of several people, each with two answers that agree."""
-        for place, word in enumerate(texts):
-            self.send([word], subject=f"person-{place % people}", device_model=f"model-{place % 2}", battery=0.5)
+        for person in range(people):
+            self.send(texts[person::people], subject=f"person-{person}", device_model=f"model-{person % 2}")
         self.label({word: ["good" if place % 3 else "bad"] * 2 for place, word in enumerate(texts)})
 
     def ask(self, **wish: Any) -> dict[str, Any]:
@@ -182,54 +190,31 @@ def _at(minute: int) -> str:
     return (utc_now().replace(second=0, microsecond=0) - timedelta(hours=3) + timedelta(minutes=minute)).isoformat()
 
 
-def open_rig(home: Path, patch: pytest.MonkeyPatch, *, database_url: str = "") -> Rig:
-    """An installation in a folder; the environment points at it."""
-    patch.setenv("WINNOW_HOME", str(home))
-    patch.setenv("WINNOW_DATABASE_URL", database_url)
-    home.mkdir(parents=True, exist_ok=True)
-    make_secrets(home)
+def rig_of(settings: Settings, client: FlaskClient, database: Database, patch: pytest.MonkeyPatch) -> Rig:
+    """What a test does with an application; a worker in this process works on the same installation."""
+    for name in ("home", "database_url", "secret_key", "pseudonym_key", "seal_key"):
+        value = getattr(settings, name)
+        patch.setenv(f"WINNOW_{name.upper()}", value.get_secret_value() if isinstance(value, SecretStr) else str(value))
     queue.runtime.cache_clear()
-    settings = load_settings()
-    database = open_database(settings.database)
-    for name in wsgi.MODELS:
-        import_module(name)
-    SQLModel.metadata.create_all(database.engine)
+    shutil.rmtree(settings.home / "versions", ignore_errors=True)
     with unit_of_work(database) as session:
         _, key = create_key(session, Role.ADMIN, None, now=utc_now())
-    return Rig(home, database, wsgi.create_app(settings).test_client(), key)
+    return Rig(settings.home, database, client, key)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def rig(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    """An installation with the project of short texts, on each database."""
-    url = "" if request.param == "sqlite" else fresh_database(request.getfixturevalue("postgres_url"))
-    made = open_rig(tmp_path / "home", monkeypatch, database_url=url)
-    made.put(project_file())
-    yield made
-    close_rig(made)
-
-
-@pytest.fixture
-def small_rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    """The same on SQLite alone, for what no database decides."""
-    made = open_rig(tmp_path / "home", monkeypatch)
-    made.put(project_file())
-    yield made
-    close_rig(made)
+def open_rig(home: Path, migrated: Path, patch: pytest.MonkeyPatch) -> Rig:
+    """An installation of its own in a folder, on SQLite; `migrated` is the file its database begins as."""
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copy(migrated, home / "winnow.sqlite3")
+    make_secrets(home)
+    patch.setenv("WINNOW_HOME", str(home))
+    patch.delenv("WINNOW_DATABASE_URL", raising=False)
+    settings = load_settings()
+    app = create_app(settings)
+    return rig_of(settings, app.test_client(), services_of(app).database, patch)
 
 
 def close_rig(rig: Rig) -> None:
     queue.runtime().database.engine.dispose()
     queue.runtime.cache_clear()
-    rig.client.application.extensions["winnow"].database.engine.dispose()
     rig.database.engine.dispose()
-
-
-def fresh_database(server: str) -> str:
-    """A new database on a PostgreSQL server; its URL."""
-    name = f"exports_{uuid.uuid4().hex[:12]}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return engine.url.set(database=name).render_as_string(hide_password=False)

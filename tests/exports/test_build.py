@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,13 @@ from foundation import queue
 from foundation.database import unit_of_work
 from labeling.queries import selection_of_items
 from labeling.service import consensus_of_project
-from tests.exports.rigs import WORDS, Rig, close_rig, open_rig, project_file, rig, small_rig  # noqa: F401
+from tests.exports.rigs import WORDS, Rig, close_rig, open_rig, project_file
 
 
 def _folder(rig: Rig, version: str) -> Path:
     """Where a version's files lie."""
     with unit_of_work(rig.database, read_only=True) as session:
-        storage = find_version(session, 1, version).storage
+        storage = find_version(session, rig.project_id, version).storage
     assert storage
     return rig.home / "versions" / storage
 
@@ -108,7 +107,8 @@ class TestRows:
         }
 
     def test_kept_unresolved_items_have_no_value_and_stand_in_train(self, small_rig: Rig) -> None:
-        small_rig.send(["sure", "unsure", "unasked"])
+        for text in ("sure", "unsure", "unasked"):
+            small_rig.send([text], subject=f"who sent {text}")
         small_rig.label({"sure": ["good", "good"], "unsure": ["good", "bad"]})
 
         small_rig.build(export={"labels": {"min_confidence": 0.6, "unresolved": "keep"}})
@@ -137,12 +137,16 @@ class TestRows:
         rig.label({"lol": ["so-so"] * 2, "meh": ["good", "bad"]}, selected_by="uncertain")
 
         with unit_of_work(rig.database, read_only=True) as session:
-            frozen = freeze(session, 1, {})
+            frozen = freeze(session, rig.project_id, {})
             (judge,) = make_judges(session, frozen)
-            rows = list(session.connection().execute(candidate_rows(1, ["mood"], frozen.inputs.annotations_upto_seq)))
+            rows = list(
+                session.connection().execute(
+                    candidate_rows(rig.project_id, ["mood"], frozen.inputs.annotations_upto_seq)
+                )
+            )
             labels = {str(row.id): judge.label_of(row.votes_0) for row in rows}
-            agreed = {row.item: row for row in consensus_of_project(session, 1, "mood")}
-            selected = {str(row.item): row.selected_by for row in selection_of_items(session, 1)}
+            agreed = {row.item: row for row in consensus_of_project(session, rig.project_id, "mood")}
+            selected = {str(row.item): row.selected_by for row in selection_of_items(session, rig.project_id)}
 
         assert {item: (label.value, label.confidence, label.n) for item, label in labels.items()} == {
             item: (row.value, row.confidence, row.n) for item, row in agreed.items()
@@ -341,19 +345,14 @@ class TestElsewhere:
         self, small_rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         small_rig.fill()
-        small_rig.database.engine.dispose()
-        other_home = tmp_path / "other"
-        other_home.mkdir()
-        with unit_of_work(small_rig.database) as session:
-            session.connection().exec_driver_sql("SELECT 1")
-            shutil.copy(small_rig.home / "winnow.sqlite3", other_home / "winnow.sqlite3")
-            for side_file in small_rig.home.glob("winnow.sqlite3-wal"):
-                shutil.copy(side_file, other_home)
+        copied = tmp_path / "copied.sqlite3"
+        with small_rig.database.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(f"VACUUM INTO '{copied}'")
         small_rig.build()
         here = small_rig.read("1.0.0")["digest"]
         manifest = small_rig.fetch("1.0.0", "manifest.json")
 
-        elsewhere = open_rig(other_home, monkeypatch)
+        elsewhere = open_rig(tmp_path / "elsewhere", copied, monkeypatch)
         elsewhere.build()
 
         assert elsewhere.read("1.0.0")["digest"] == here
@@ -372,34 +371,6 @@ class TestElsewhere:
         path.write_bytes(bytes(content))
 
         assert not verify_folder(folder).ok
-
-
-class TestMeanwhile:
-    def test_who_leaves_while_a_version_is_built_is_not_in_it(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The person leaves at the worst moment: the files are written, the version is about to be published."""
-        from exports import build
-
-        rig.fill()
-        leaves = iter(["person-1"])
-        written = build.write_version
-
-        def leave_then_go_on(*arguments: Any, **options: Any) -> Any:
-            result = written(*arguments, **options)
-            for person in leaves:
-                rig.erase(person)
-                rig.run_floors()
-                assert rig.erasure_status == "running"
-            return result
-
-        monkeypatch.setattr(build, "write_version", leave_then_go_on)
-        result = rig.build()
-        rig.run_floors()
-
-        gone = {word for place, word in enumerate(WORDS) if place % 4 == 1}
-        assert result["state"] == "published"
-        assert {row["text"] for row in rig.rows(result["version"]).values()} == set(WORDS) - gone
-        assert rig.erasure_status == "completed"
-        assert len(list((rig.home / "versions" / "slang").iterdir())) == 1
 
 
 def _work_again(rig: Rig, asked: dict[str, Any]) -> queue.Work:
