@@ -53,7 +53,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     from foundation.observability import configure_logging
     from foundation.problems import register_problems
     from foundation.settings import load_settings
-    from foundation.web import EXTENSION, Services, describe_api, observe_requests
+    from foundation.openapi import describe_api
+    from foundation.web import EXTENSION, Services, observe_requests
     from labeling.queries import count_labeling
 
     settings = settings or load_settings()
