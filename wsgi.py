@@ -51,9 +51,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     from foundation.database import open_database
     from foundation.limits import open_limiter
     from foundation.observability import configure_logging
+    from foundation.openapi import describe_api
     from foundation.problems import register_problems
     from foundation.settings import load_settings
-    from foundation.openapi import describe_api
     from foundation.web import EXTENSION, Services, observe_requests
     from labeling.queries import count_labeling
 
@@ -63,7 +63,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         title="Winnow", version="1", description="Data collection and labeling quality for mobile machine learning"
     )
     app = OpenAPI("winnow", info=info, doc_ui=False, security_schemes={"key": {"type": "http", "scheme": "bearer"}})
-    app.url_map.merge_slashes = False  # two slashes are another path: 404, not a redirect to what the client called the host
+    app.url_map.merge_slashes = (
+        False  # two slashes are another path: 404, not a redirect to what the client called the host
+    )
     app.secret_key = settings.secret_key.get_secret_value() or os.urandom(32)
     app.config.update(
         SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict", SESSION_COOKIE_SECURE=settings.is_production
