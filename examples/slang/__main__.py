@@ -46,7 +46,7 @@ def main() -> int:
     screen.say(HONESTY)
     screen.say("starting Winnow and Label Studio; the first time this takes a minute or two")
     try:
-        with running_system(home) as system:
+        with running_system(home, screen.say) as system:
             findings = play(system, screen)
             screen.say("stopping everything")
     except KeyboardInterrupt:
