@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +29,7 @@ from foundation.settings import Settings, load_settings, make_secrets
 from foundation.web import services_of
 from tests.app import create_app
 
+ROOT = Path(__file__).resolve().parents[2]
 CONFIG = (
     '<View><Text name="t" value="$text"/><Choices name="mood" toName="t">'
     '<Choice value="bad"/><Choice value="so-so"/><Choice value="good"/></Choices></View>'
@@ -212,6 +216,26 @@ def open_rig(home: Path, migrated: Path, patch: pytest.MonkeyPatch) -> Rig:
     settings = load_settings()
     app = create_app(settings)
     return rig_of(settings, app.test_client(), services_of(app).database, patch)
+
+
+def copy_database(rig: Rig, path: Path) -> Path:
+    """The rig's SQLite database as it is now, in a file of its own."""
+    raw = rig.database.engine.raw_connection()
+    try:
+        raw.driver_connection.execute("VACUUM INTO ?", (str(path),))  # type: ignore[union-attr]
+    finally:
+        raw.close()
+    return path
+
+
+def worker_process(job: str, *, failpoints: str = "") -> subprocess.Popen[bytes]:
+    """A process of its own that does one job of the installation that the environment names."""
+    program = (
+        "import sys, tests.app as roof; from foundation.queue import run_job; "
+        "import exports.tasks; run_job(sys.argv[1])"
+    )
+    environment = {**os.environ, "WINNOW_FAILPOINTS": failpoints}
+    return subprocess.Popen([sys.executable, "-c", program, job], env=environment, cwd=ROOT)
 
 
 def close_rig(rig: Rig) -> None:

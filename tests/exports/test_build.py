@@ -16,7 +16,7 @@ from foundation import queue
 from foundation.database import unit_of_work
 from labeling.queries import selection_of_items
 from labeling.service import consensus_of_project
-from tests.exports.rigs import WORDS, Rig, close_rig, open_rig, project_file
+from tests.exports.rigs import WORDS, Rig, close_rig, copy_database, open_rig, project_file
 
 
 def _folder(rig: Rig, version: str) -> Path:
@@ -345,9 +345,7 @@ class TestElsewhere:
         self, small_rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         small_rig.fill()
-        copied = tmp_path / "copied.sqlite3"
-        with small_rig.database.engine.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(f"VACUUM INTO '{copied}'")
+        copied = copy_database(small_rig, tmp_path / "copied.sqlite3")
         small_rig.build()
         here = small_rig.read("1.0.0")["digest"]
         manifest = small_rig.fetch("1.0.0", "manifest.json")
