@@ -114,8 +114,10 @@ def _command_line() -> Flask:
     from flask import Flask
 
     from foundation.observability import configure_logging
+    from foundation.opening import before_opening
     from foundation.up_cli import doctor, up
 
+    before_opening(worker)
     configure_logging(os.environ.get("WINNOW_LOG_LEVEL", "WARNING"))
     app = Flask("winnow")
     app.extensions[SECTIONS_OF_APP] = sections
@@ -123,7 +125,6 @@ def _command_line() -> Flask:
         app.cli.add_command(group)
     app.cli.add_command(up)
     app.cli.add_command(doctor)
-    worker()
     return app
 
 

@@ -59,7 +59,7 @@ class ThisInstallation:
     def open(cls, project: str) -> ThisInstallation:
         from collector.queries import find_project
         from foundation.database import unit_of_work
-        from foundation.open import open_installation
+        from foundation.opening import open_installation
 
         settings, database = open_installation()
         with unit_of_work(database, read_only=True) as session:

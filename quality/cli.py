@@ -175,7 +175,7 @@ def _measured_here(project: str) -> dict[str, Any]:
     from collector.queries import find_project
     from foundation.database import unit_of_work, utc_now
     from foundation.errors import NotFound
-    from foundation.open import open_installation
+    from foundation.opening import open_installation
     from quality.service import measure_project, store_report
 
     _, database = open_installation()

@@ -1,10 +1,19 @@
-"""Opens this installation for a command: settings, secrets, a migrated database."""
+"""Opens this installation for a command: settings, secrets, a migrated database, and the tasks it may have to run."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from foundation.database import Database, open_database
 from foundation.migrations import migrate
 from foundation.settings import Settings, load_settings, make_secrets
+
+_HOOKS: list[Callable[[], object]] = []
+
+
+def before_opening(hook: Callable[[], object]) -> None:
+    """Has the roof's `hook` run when a command opens the installation, and not for commands on plain files."""
+    _HOOKS.append(hook)
 
 
 def open_installation() -> tuple[Settings, Database]:
@@ -13,6 +22,8 @@ def open_installation() -> tuple[Settings, Database]:
     Raises:
         BadSettings: production, and a secret is missing or weak.
     """
+    for hook in _HOOKS:
+        hook()
     settings = load_settings()
     if not settings.is_production:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
