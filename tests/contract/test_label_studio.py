@@ -369,7 +369,9 @@ class TestSync:
         last = workshop.task_numbers()[-1]
         workshop.admin.delete(f"/api/tasks/{last}/")
         stranger = {"data": {"text": "not ours", "ext_id": str(uuid.uuid4()), "ext_batch": ""}}
-        answer = workshop.admin.post(f"/api/projects/{workshop.ls_project}/import?return_task_ids=true", json=[stranger])
+        answer = workshop.admin.post(
+            f"/api/projects/{workshop.ls_project}/import?return_task_ids=true", json=[stranger]
+        )
         assert answer.json()["task_ids"] == [last]
         people["ann"].answer(last, mood("bad"))
 

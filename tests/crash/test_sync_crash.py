@@ -47,7 +47,8 @@ class Installation:
             "WINNOW_LEASE_S": "3",
             "WINNOW_FAILPOINTS": failpoints,
         }
-        return subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, timeout=120)
+        ran = [sys.executable, *command]
+        return subprocess.run(ran, check=False, cwd=ROOT, env=environment, capture_output=True, timeout=120)
 
     def sync(self, failpoints: str = "") -> subprocess.CompletedProcess[bytes]:
         return self.run("-m", "flask", "labeling", "sync", self.name, "--json", failpoints=failpoints)
@@ -146,9 +147,7 @@ def _erase(workshop: Workshop, items: list[uuid.UUID]) -> uuid.UUID:
         session.add(erasure)
         for item in items:
             session.delete(session.get_one(Item, (workshop.project_id, item)))
-            session.add(
-                ErasureItem(project_id=workshop.project_id, erasure_id=erasure.id, item_id=item, removed=True)
-            )
+            session.add(ErasureItem(project_id=workshop.project_id, erasure_id=erasure.id, item_id=item, removed=True))
         session.connection().execute(
             update(Signal)
             .where(col(Signal.project_id) == workshop.project_id, col(Signal.item_id).in_(items))

@@ -207,7 +207,9 @@ class TestAnnotators:
         taken = app_client.put(f"{labelled.url}/annotators/2", json={"alias": "Ann"}, headers=key(labelled))
         assert taken.status_code == 409
 
-    @pytest.mark.parametrize("body", [{"role": "boss"}, {"alias": ""}, {"alias": "<b>"}, {"colour": "blue"}, {"state": 1}])
+    @pytest.mark.parametrize(
+        "body", [{"role": "boss"}, {"alias": ""}, {"alias": "<b>"}, {"colour": "blue"}, {"state": 1}]
+    )
     def test_what_is_not_allowed_points_at_the_place(
         self, app_client: FlaskClient, labelled: Held, items: list[uuid.UUID], body: dict[str, Any]
     ) -> None:
@@ -228,7 +230,9 @@ class TestWebhook:
         self, app: Flask, app_client: FlaskClient, database: Database, labelled: Held
     ) -> None:
         for _ in range(20):
-            answer = hint(app_client, labelled.name, {SECRET_HEADER: secret_of(services_of(app).settings, labelled.name)})
+            answer = hint(
+                app_client, labelled.name, {SECRET_HEADER: secret_of(services_of(app).settings, labelled.name)}
+            )
             assert answer.status_code == 202
 
         assert count_jobs(database) == 1
@@ -269,6 +273,7 @@ class TestPutProject:
 
         assert (answer.status_code, answer.json["count"]) == (409, 1)  # type: ignore[index]
         assert answer.json["type"] == "/docs/problems#config-incompatible"  # type: ignore[index]
+        assert [place["reason"] for place in answer.json["errors"]] == ["choice_removed"]  # type: ignore[index]
         assert app_client.get(labelled.url, headers=key(labelled)).json["revision"] == 2  # type: ignore[index]
 
     @pytest.mark.parametrize(
@@ -282,7 +287,9 @@ class TestPutProject:
     def test_what_orphans_no_answer_may_change(
         self, app_client: FlaskClient, labelled: Held, items: list[uuid.UUID], changed: str
     ) -> None:
-        annotate(app_client, labelled, label(items[0], value="good"), {**label(items[0]), "question": "stars", "value": 4})
+        annotate(
+            app_client, labelled, label(items[0], value="good"), {**label(items[0]), "question": "stars", "value": 4}
+        )
 
         answer = app_client.put(
             labelled.url,
@@ -292,7 +299,9 @@ class TestPutProject:
 
         assert (answer.status_code, answer.json["revision"]) == (200, 3)  # type: ignore[index]
 
-    @pytest.mark.parametrize("labeling", [None, {**TEXT_CONFIG, "config": CONFIG.replace('name="mood"', 'name="feel"')}])
+    @pytest.mark.parametrize(
+        "labeling", [None, {**TEXT_CONFIG, "config": CONFIG.replace('name="mood"', 'name="feel"')}]
+    )
     def test_a_question_with_answers_cannot_go(
         self, app_client: FlaskClient, labelled: Held, items: list[uuid.UUID], labeling: Mapping[str, Any] | None
     ) -> None:

@@ -93,7 +93,9 @@ class TestWhatBreaks:
         transport = httpx.MockTransport(slow_stream)
 
         with (
-            LabelStudio("http://studio.test", TOKEN, timeout_s=0.0, transport=transport, sleep=lambda _: None) as studio,
+            LabelStudio(
+                "http://studio.test", TOKEN, timeout_s=0.0, transport=transport, sleep=lambda _: None
+            ) as studio,
             pytest.raises(StudioUnavailable),
         ):
             studio.list_users()
@@ -158,7 +160,9 @@ class TestJunk:
         with door(lambda _: httpx.Response(200, content=body)) as studio:
             assert studio.list_users() == {1: "a?b"}
 
-    def test_a_time_from_the_future_does_not_make_us_deaf(self, workshop: Workshop, fake_studio: FakeLabelStudio) -> None:
+    def test_a_time_from_the_future_does_not_make_us_deaf(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
         workshop.sync()
         numbers = workshop.task_numbers()
         ann = workshop.person("ann")

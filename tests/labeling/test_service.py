@@ -21,7 +21,9 @@ def hand_in(workshop: Workshop, *lines: object) -> list[LineResult]:
         return import_annotations(session, workshop.project_id, lines, key=KEY, now=NOW)
 
 
-def label(workshop: Workshop, item: int = 0, annotator: str = "ann", value: Any = "good", **more: Any) -> dict[str, Any]:
+def label(
+    workshop: Workshop, item: int = 0, annotator: str = "ann", value: Any = "good", **more: Any
+) -> dict[str, Any]:
     return {"item": str(workshop.items[item]), "question": "mood", "annotator": annotator, "value": value, **more}
 
 
@@ -200,5 +202,3 @@ class TestConsensus:
 def _newest(workshop: Workshop) -> int:
     with unit_of_work(workshop.database, read_only=True) as session:
         return newest_seq(session, workshop.project_id)
-
-

@@ -200,9 +200,7 @@ def add_items(session: Session, project_id: int, contents: Iterable[dict[str, An
     for content in contents:
         item = random_uuid()
         ids.append(item)
-        items.append(
-            Item(project_id=project_id, id=item, content=content, revision=1, scrub_hash="x", created_at=NOW)
-        )
+        items.append(Item(project_id=project_id, id=item, content=content, revision=1, scrub_hash="x", created_at=NOW))
         signals.append(
             Signal(
                 project_id=project_id,
