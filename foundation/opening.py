@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from foundation.database import Database, open_database
-from foundation.migrations import migrate
-from foundation.settings import Settings, load_settings, make_secrets
+if TYPE_CHECKING:
+    from foundation.database import Database
+    from foundation.settings import Settings
 
 _HOOKS: list[Callable[[], object]] = []
 
@@ -22,6 +23,10 @@ def open_installation() -> tuple[Settings, Database]:
     Raises:
         BadSettings: production, and a secret is missing or weak.
     """
+    from foundation.database import open_database
+    from foundation.migrations import migrate
+    from foundation.settings import load_settings, make_secrets
+
     for hook in _HOOKS:
         hook()
     settings = load_settings()
