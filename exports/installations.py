@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from foundation.client import READ_AT_ONCE, Server
-from foundation.errors import Conflict, InvalidBody, Unavailable, UsageError
+from foundation.errors import Conflict, InvalidBody, NotFound, Unavailable, UsageError
 
 if TYPE_CHECKING:
     from foundation.database import Database
