@@ -125,9 +125,7 @@ def _print_versions(versions: list[dict[str, Any]]) -> None:
             "version": version["version"] or f"build {version['build']}",
             "state": version["state"],
             "rows": version["counts"].get("rows"),
-            "parent": version["parent"],
             "created": version["created_at"][:19],
-            "successor": version["successor"],
             "digest": (version["digest"] or "")[:12],
         }
         for version in versions
