@@ -104,8 +104,9 @@ class Signal(SQLModel, table=True):
 
     __tablename__ = "signals"
     __table_args__ = (
-        Index("ix_signals_item", "project_id", "item_id"),
-        Index("ix_signals_subject_item", "project_id", "subject_id", "item_id"),
+        # With the subject in it, the index alone says whether a person has sent an item before.
+        Index("ix_signals_item", "project_id", "item_id", "subject_id"),
+        Index("ix_signals_subject", "project_id", "subject_id"),
     )
 
     project_id: int = Field(sa_column=_project_key())

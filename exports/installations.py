@@ -5,45 +5,20 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from foundation.errors import (
-    Conflict,
-    DomainError,
-    Fault,
-    Forbidden,
-    Gone,
-    InvalidBody,
-    NotFound,
-    Unauthorized,
-    Unavailable,
-    UsageError,
-)
+from foundation.client import READ_AT_ONCE, Server
+from foundation.errors import Conflict, InvalidBody, Unavailable, UsageError
 
 if TYPE_CHECKING:
-    import httpx
-
     from foundation.database import Database
     from foundation.settings import Settings
 
 ACTOR: Final = "command"
 BUILD_WITHIN_S: Final = 12 * 3600.0
 ASK_EVERY_S: Final = 0.5
-TIMEOUT_S: Final = 60.0
-READ_AT_ONCE: Final = 1 << 20
-KINDS: Final[Mapping[int, type[DomainError]]] = {
-    401: Unauthorized,
-    403: Forbidden,
-    404: NotFound,
-    409: Conflict,
-    410: Gone,
-    422: UsageError,
-    429: Unavailable,
-    503: Unavailable,
-}
 
 
 @dataclass(frozen=True)
@@ -59,7 +34,7 @@ class ThisInstallation:
     def open(cls, project: str) -> ThisInstallation:
         from collector.queries import find_project
         from foundation.database import unit_of_work
-        from foundation.open import open_installation
+        from foundation.opening import open_installation
 
         settings, database = open_installation()
         with unit_of_work(database, read_only=True) as session:
@@ -129,24 +104,21 @@ class ThisInstallation:
 
 @dataclass(frozen=True)
 class OtherInstallation:
-    """A server and a key for it."""
+    """A server that holds the project."""
 
-    url: str
-    key: str
+    server: Server
     project: str
 
     @classmethod
     def open(cls, project: str, url: str, key: str | None) -> OtherInstallation:
-        if not key:
-            raise UsageError("--url needs a key: give --key or set WINNOW_KEY")
-        return cls(url.rstrip("/"), key, quote(project, safe=""))
+        return cls(Server.at(url, key), quote(project, safe=""))
 
     def build(self, overrides: Mapping[str, Any], *, draft: bool) -> dict[str, Any]:
         """Asks for a version and waits until the server has it."""
-        asked = self._ask("POST", f"{self._at}/versions", json={"export": dict(overrides), "draft": draft})
+        asked = self.server.ask("POST", f"{self._at}/versions", json={"export": dict(overrides), "draft": draft})
         deadline = time.monotonic() + BUILD_WITHIN_S
         while time.monotonic() < deadline:
-            job = self._ask("GET", f"/v1/jobs/{uuid.UUID(asked['job'])}")
+            job = self.server.ask("GET", f"/v1/jobs/{uuid.UUID(asked['job'])}")
             if job["status"] == "done":
                 return self.describe(job["result"]["version"])
             if job["status"] == "failed":
@@ -157,24 +129,17 @@ class OtherInstallation:
     def versions(self) -> Iterator[dict[str, Any]]:
         cursor = None
         while True:
-            page = self._ask("GET", f"{self._at}/versions", params={"cursor": cursor} if cursor else {})
+            page = self.server.ask("GET", f"{self._at}/versions", params={"cursor": cursor} if cursor else {})
             yield from page["versions"]
             cursor = page["cursor"]
             if not cursor:
                 return
 
     def describe(self, version: str) -> dict[str, Any]:
-        return self._ask("GET", self._version(version))
+        return self.server.ask("GET", self._version(version))
 
     def read(self, version: str, path: str) -> Iterator[bytes]:
-        import httpx
-
-        at = f"{self._version(version)}/files/{quote(path)}"
-        with _told_when_away(), self._client() as client, client.stream("GET", at) as answer:
-            if answer.status_code >= httpx.codes.BAD_REQUEST:
-                answer.read()
-                raise _problem_of(answer)
-            yield from answer.iter_bytes(READ_AT_ONCE)
+        yield from self.server.read(f"{self._version(version)}/files/{quote(path)}")
 
     @property
     def _at(self) -> str:
@@ -182,43 +147,3 @@ class OtherInstallation:
 
     def _version(self, version: str) -> str:
         return f"{self._at}/versions/{quote(version, safe='')}"
-
-    def _client(self) -> httpx.Client:
-        import httpx
-
-        with _told_when_away():
-            return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=TIMEOUT_S)
-
-    def _ask(self, method: str, path: str, **parts: Any) -> dict[str, Any]:
-        import httpx
-
-        with self._client() as client, _told_when_away():
-            answer = client.request(method, path, **parts)
-        if answer.status_code >= httpx.codes.BAD_REQUEST:
-            raise _problem_of(answer)
-        try:
-            return dict(answer.json())
-        except ValueError as error:
-            raise Unavailable("the server at --url answered without JSON: is it a Winnow?") from error
-
-
-@contextmanager
-def _told_when_away() -> Iterator[None]:
-    """An answer that does not come becomes one sentence."""
-    import httpx
-
-    try:
-        yield
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Unavailable(f"the server at --url does not answer ({type(error).__name__})") from error
-
-
-def _problem_of(answer: httpx.Response) -> DomainError:
-    """The other side's problem, in its own words."""
-    try:
-        document = answer.json()
-        faults = [Fault(fault["pointer"], fault["reason"], fault["detail"]) for fault in document.get("errors", [])]
-        detail = str(document["detail"])
-    except (ValueError, KeyError, TypeError):
-        faults, detail = [], f"the server at --url answered {answer.status_code}"
-    return KINDS.get(answer.status_code, DomainError)(detail, faults=faults)

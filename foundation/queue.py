@@ -195,7 +195,7 @@ def run_job(job_id: str) -> None:
         log.warning("lease_lost")
     except DomainError as error:
         _end_badly(work, error.detail, again=isinstance(error, Unavailable))
-    except Exception as error:
+    except Exception as error:  # the last stop: the row must say that the attempt failed
         log.error("job_failed", exc_info=True)
         _end_badly(work, f"unexpected {type(error).__name__}", again=True)
     finally:

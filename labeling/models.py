@@ -161,7 +161,7 @@ class Annotation(SQLModel, table=True):
     __tablename__ = "annotations"
     __table_args__ = (
         Index("uq_annotations_version", "project_id", "ls_project", "ls_id", "ls_updated", unique=True),
-        Index("ix_annotations_item", "project_id", "item_id"),
+        Index("ix_annotations_item", "project_id", "item_id", "seq"),
         Index("ix_annotations_ext_id", "project_id", "ext_id"),
         Index(
             "ix_annotations_skips",
@@ -200,7 +200,7 @@ class Answer(SQLModel, table=True):
 
     __tablename__ = "answers"
     __table_args__ = (
-        Index("ix_answers_item", "project_id", "item_id"),
+        Index("ix_answers_item", "project_id", "item_id", "question", "seq"),
         Index("ix_answers_question", "project_id", "question", "seq"),
     )
 

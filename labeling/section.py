@@ -41,18 +41,17 @@ class LabelingSection:
         """Refuses a change of the configuration that answers or tasks do not survive.
 
         Raises:
-            ConfigIncompatible: it says which question loses what, and how many answers that would orphan.
+            ConfigIncompatible: it says which question loses what, and how much that would orphan.
         """
         before, after = labeling_of(old).configuration, labeling_of(new).configuration
+        faults, n_lost = [], 0
         for found in compare(before, after):
-            n_lost, of = _lost(session, project_id, found, after)
-            if n_lost:
-                raise ConfigIncompatible(
-                    f"{found.detail}, and there are {n_lost} {of}: {REMEDY}",
-                    question=found.question,
-                    choice=found.value if found.reason is BreakReason.CHOICE_REMOVED else None,
-                    count=n_lost,
-                )
+            n, of = _lost(session, project_id, found, after)
+            n_lost += n
+            if n:
+                faults.append(Fault("/labeling/config", found.reason.value, f"{found.detail}, and there are {n} {of}"))
+        if faults:
+            raise ConfigIncompatible(f"{faults[0].detail}: {REMEDY}", faults=faults, count=n_lost)
 
 
 SECTION = LabelingSection()

@@ -251,6 +251,8 @@ class _LineReader:
     def _annotator(self, line: Mapping[str, Any], faults: list[Fault]) -> str:
         name = line.get("annotator")
         if isinstance(name, str) and name.strip() and len(name) <= MAX_NAME_CHARS:
+            if "\0" in name:
+                faults.append(Fault("/annotator", "nul_character", "must have no NUL character"))
             return name
         reason = "missing_field" if name is None else "wrong_type"
         faults.append(Fault("/annotator", reason, f"must be a text of 1 to {MAX_NAME_CHARS} characters"))

@@ -22,6 +22,7 @@ def _is_there(name: str) -> bool:
 for _list in ("ROUTES", "BLUEPRINTS", "MODELS", "TASK_MODULES", "SECTIONS"):
     setattr(wsgi, _list, tuple(name for name in getattr(wsgi, _list) if _is_there(name)))
 create_app = wsgi.create_app
+worker = wsgi.worker
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from collector.anonymization.scrub import scrub_text
-from collector.project import ProjectFile
+from collector.project_file import ProjectFile
 from foundation.errors import Fault
 
 MAX_TEXT = 120

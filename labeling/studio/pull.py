@@ -36,7 +36,6 @@ from labeling.studio.settling import KnownAnnotation, KnownVersion, Place, resta
 
 LOOK_BACK = timedelta(minutes=2)
 """Label Studio stamps a change before it commits it: a slow commit would else hide behind a later one already read."""
-CLOCK_TOLERANCE = timedelta(days=1)
 BRAKE_FROM = 20
 BRAKE_SHARE = 0.05
 MASS_DELETION = (
@@ -167,8 +166,8 @@ def _take_page(desk: Desk, studio: StudioProject, page: Page, pulled: Pulled, li
             brought = _settle_page(session, desk, studio, page, numbers)
             if limit is not None and pulled.vanished + brought.vanished > limit:
                 raise MassDeletion(MASS_DELETION)
-            # A time from the future would make us deaf until then.
-            _move_cursor(session, desk.project_id, min(page.upto, desk.clock() + CLOCK_TOLERANCE))
+            # A time from the future, by our own clock, would make us deaf until then; what is read twice adds nothing.
+            _move_cursor(session, desk.project_id, min(page.upto, desk.clock()))
     except MassDeletion:
         _report(desk, [Finding(DriftKind.MASS_DELETION, facts={"annotations": pulled.vanished + brought.vanished})])
         raise

@@ -29,11 +29,16 @@ def fake_gateway(fake_studio: FakeLabelStudio) -> Iterator[LabelStudio]:
 @pytest.fixture
 def open_workshop(
     database: Database, settings: Settings, fake_studio: FakeLabelStudio, fake_gateway: LabelStudio
-) -> Callable[..., Workshop]:
-    def make(**wishes: object) -> Workshop:
-        return make_workshop(database, settings, fake_studio, fake_gateway, **wishes)  # type: ignore[arg-type]
+) -> Iterator[Callable[..., Workshop]]:
+    made: list[Workshop] = []
 
-    return make
+    def make(**wishes: object) -> Workshop:
+        made.append(make_workshop(database, settings, fake_studio, fake_gateway, **wishes))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for workshop in made:
+        workshop.close()
 
 
 @pytest.fixture

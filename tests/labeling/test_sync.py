@@ -69,7 +69,9 @@ class TestPush:
         self, workshop: Workshop, fake_studio: FakeLabelStudio
     ) -> None:
         workshop.sync()
-        config = next(iter(fake_studio.projects.values()))["label_config"].replace("</Choices>", '<Choice value="so"/></Choices>')
+        config = next(iter(fake_studio.projects.values()))["label_config"].replace(
+            "</Choices>", '<Choice value="so"/></Choices>'
+        )
         workshop.revise(config=config)
 
         workshop.sync()
@@ -82,7 +84,9 @@ class TestPush:
         workshop = open_workshop(n_items=2)
         workshop.sync()
         workshop.person("eve").answer(workshop.task_numbers()[0], {"from_name": "zz", "value": {}})
-        config = next(iter(fake_studio.projects.values()))["label_config"].replace("</View>", '<Header value="x"/></View>')
+        config = next(iter(fake_studio.projects.values()))["label_config"].replace(
+            "</View>", '<Header value="x"/></View>'
+        )
         workshop.revise(config=config)
         with unit_of_work(workshop.database) as session:
             add_items(session, workshop.project_id, [{"text": "new"}])
@@ -92,7 +96,9 @@ class TestPush:
         assert figures["pushed"] == 1
         assert workshop.drift()["config_refused"] == 1
 
-    def test_a_larger_overlap_holds_for_tasks_pushed_later(self, open_workshop: Open, fake_studio: FakeLabelStudio) -> None:
+    def test_a_larger_overlap_holds_for_tasks_pushed_later(
+        self, open_workshop: Open, fake_studio: FakeLabelStudio
+    ) -> None:
         workshop = open_workshop(n_items=2, overlap=1)
         workshop.sync()
         workshop.revise(overlap=3)
@@ -104,7 +110,6 @@ class TestPush:
         assert sorted(task.overlap for task in fake_studio.tasks.values()) == [1, 1, 3]
 
     def test_items_with_enough_answers_from_elsewhere_need_no_task(self, workshop: Workshop) -> None:
-        from labeling.service import import_annotations
 
         lines = [
             {"item": str(workshop.items[0]), "question": "mood", "annotator": name, "value": "good"}
@@ -365,7 +370,9 @@ class TestNotTrusted:
         assert workshop.values() == ["bad"]
         assert workshop.drift() == {"annotation_vanished": 1}
 
-    def test_when_the_newer_answer_is_deleted_by_its_author_the_older_one_counts_again(self, workshop: Workshop) -> None:
+    def test_when_the_newer_answer_is_deleted_by_its_author_the_older_one_counts_again(
+        self, workshop: Workshop
+    ) -> None:
         workshop.sync()
         ann = workshop.person("ann")
         ann.answer(workshop.task_numbers()[0], mood("good"))

@@ -87,6 +87,10 @@ class Workshop:
     items: list[uuid.UUID]
     people: dict[str, Person] = field(default_factory=dict)
 
+    def close(self) -> None:
+        for client in (self.admin, *(person.client for person in self.people.values())):
+            client.close()
+
     def person(self, name: str) -> Person:
         if name not in self.people:
             email = f"{name}-{uuid.uuid4().hex[:8]}@example.org"
@@ -196,9 +200,7 @@ def add_items(session: Session, project_id: int, contents: Iterable[dict[str, An
     for content in contents:
         item = random_uuid()
         ids.append(item)
-        items.append(
-            Item(project_id=project_id, id=item, content=content, revision=1, scrub_hash="x", created_at=NOW)
-        )
+        items.append(Item(project_id=project_id, id=item, content=content, revision=1, scrub_hash="x", created_at=NOW))
         signals.append(
             Signal(
                 project_id=project_id,

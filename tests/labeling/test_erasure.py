@@ -1,0 +1,172 @@
+"""Labeling's part of an erasure: nothing of the person's items is left in Label Studio or here, and it says so."""
+
+from __future__ import annotations
+
+import uuid
+
+import httpx
+import pytest
+from sqlmodel import col, delete
+
+from collector.models import Erasure, ErasureItem, Item, Signal
+from collector.subjects.erasure import describe_erasure, floor_is_done, open_erasures, read_erasure
+from foundation.database import unit_of_work, utc_now
+from foundation.queue import Runtime
+from labeling.erasure import erase_annotations, needs_studio, remove_tasks
+from labeling.errors import StudioUnavailable
+from labeling.studio.desk import sit_down
+from labeling.tasks import follow_erasures
+from tests.fakes import FakeLabelStudio
+from tests.labeling.workshop import NOW, Workshop, mood
+
+
+def leave(workshop: Workshop, gone: list[uuid.UUID], stay: list[uuid.UUID] | None = None) -> Erasure:
+    """What the collector leaves behind when a person left."""
+    erasure = Erasure(
+        project_id=workshop.project_id, id=uuid.uuid4(), subject_id=uuid.uuid4(), state="received", requested_at=NOW
+    )
+    with unit_of_work(workshop.database) as session:
+        session.add(erasure)
+        for table, key in ((Signal, Signal.item_id), (Item, Item.id)):
+            session.connection().execute(
+                delete(table).where(col(table.project_id) == workshop.project_id, col(key).in_(gone))
+            )
+        rows = [*((item, True) for item in gone), *((item, False) for item in stay or [])]
+        for item, removed in rows:
+            session.add(
+                ErasureItem(project_id=workshop.project_id, erasure_id=erasure.id, item_id=item, removed=removed)
+            )
+        session.flush()
+        floor_is_done(session, erasure, "collector", {"signals": 1}, now=utc_now())
+    return erasure
+
+
+def follow(workshop: Workshop, erasure: Erasure) -> None:
+    with sit_down(workshop.database, workshop.gateway, workshop.settings, workshop.project_id, wait_s=1) as desk:
+        remove_tasks(desk, erasure)
+    with unit_of_work(workshop.database) as session:
+        erase_annotations(session, erasure)
+
+
+def shown(workshop: Workshop, erasure: Erasure) -> dict[str, object]:
+    with unit_of_work(workshop.database, read_only=True) as session:
+        return describe_erasure(session, read_erasure(session, workshop.project_id, erasure.id))
+
+
+class TestFollow:
+    def test_tasks_annotations_and_answers_of_removed_items_go(self, workshop: Workshop) -> None:
+        workshop.sync()
+        for number in workshop.task_numbers():
+            workshop.person("ann").answer(number, mood("bad"))
+        workshop.sync()
+        erasure = leave(workshop, workshop.items[:2], stay=[workshop.items[2]])
+
+        follow(workshop, erasure)
+
+        assert len(workshop.listed()) == 3
+        assert {row.item_id for row in workshop.rows()} == set(workshop.items[2:])
+        assert {one.item for one in workshop.counted()} == set(workshop.items[2:])
+        assert (shown(workshop, erasure)["tasks"], shown(workshop, erasure)["annotations"]) == (2, 2)
+
+    def test_what_winnow_took_out_is_not_reported_as_vanished(self, workshop: Workshop) -> None:
+        workshop.sync()
+        follow(workshop, leave(workshop, workshop.items[:2]))
+
+        assert workshop.sync()["vanished_tasks"] == 0
+        assert workshop.drift() == {}
+        assert workshop.verify() == []
+        assert len(workshop.listed()) == 3
+
+    def test_an_import_that_was_cut_off_is_looked_up_first(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        def lose_answer(request: httpx.Request) -> httpx.Response | None:
+            if not request.url.path.endswith("/import"):
+                return None
+            fake_studio.interfere = None
+            fake_studio._answer(request)
+            raise httpx.ReadError("cut")
+
+        fake_studio.interfere = lose_answer
+        with pytest.raises(StudioUnavailable):
+            workshop.sync()
+
+        follow(workshop, leave(workshop, workshop.items[:2]))
+
+        left = [task.data["text"] for task in fake_studio.tasks.values()]
+        assert sorted(left) == ["text 2", "text 3", "text 4"]
+
+    def test_a_number_that_another_task_has_by_now_is_left_alone(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        workshop.sync()
+        last = max(workshop.task_numbers())
+        doomed = next(task for task in workshop.tasks() if task.ls_task == last)
+        workshop.admin.delete(f"/api/tasks/{last}/")
+        stranger = {"data": {"text": "stranger", "ext_id": "", "ext_batch": ""}}
+        workshop.admin.post(f"/api/projects/{workshop.ls_project}/import?return_task_ids=true", json=[stranger])
+
+        follow(workshop, leave(workshop, [doomed.item_id]))
+
+        assert fake_studio.tasks[last].data["text"] == "stranger"
+
+    def test_repeated_it_changes_nothing(self, workshop: Workshop) -> None:
+        workshop.sync()
+        erasure = leave(workshop, workshop.items[:2])
+        follow(workshop, erasure)
+        before = shown(workshop, erasure)
+
+        follow(workshop, erasure)
+
+        assert shown(workshop, erasure) == before
+
+    def test_the_same_content_sent_anew_is_pushed_anew(self, workshop: Workshop) -> None:
+        workshop.sync()
+        item = workshop.items[0]
+        with unit_of_work(workshop.database, read_only=True) as session:
+            kept = session.get_one(Item, (workshop.project_id, item)).model_dump()
+        follow(workshop, leave(workshop, [item]))
+        with unit_of_work(workshop.database) as session:
+            session.add(Item(**kept))
+            session.add(_signal(workshop, item))
+
+        assert workshop.sync()["pushed"] == 1
+        assert sorted(task.round for task in workshop.tasks() if task.item_id == item) == [1, 2]
+
+
+class TestWaiting:
+    def test_while_label_studio_is_away_the_erasure_waits(self, workshop: Workshop) -> None:
+        workshop.sync()
+        erasure = leave(workshop, workshop.items[:1])
+
+        follow_erasures(Runtime(workshop.settings, workshop.database))
+
+        with unit_of_work(workshop.database, read_only=True) as session:
+            assert needs_studio(session, erasure)
+            assert [one.id for one in open_erasures(session, "labeling")] == [erasure.id]
+
+    def test_without_a_task_nothing_waits_for_label_studio(self, workshop: Workshop) -> None:
+        erasure = leave(workshop, workshop.items[:1])
+
+        follow_erasures(Runtime(workshop.settings, workshop.database))
+
+        with unit_of_work(workshop.database, read_only=True) as session:
+            assert open_erasures(session, "labeling") == []
+        assert shown(workshop, erasure)["tasks"] == 0
+
+
+def _signal(workshop: Workshop, item: uuid.UUID) -> Signal:
+    return Signal(
+        project_id=workshop.project_id,
+        id=uuid.uuid4(),
+        source_hmac=b"0" * 16,
+        item_id=item,
+        key_id=uuid.UUID(int=1),
+        revision=1,
+        captured_at=NOW,
+        received_at=NOW,
+        event_time=NOW,
+        time_quality="raw",
+        context={},
+        extra={},
+    )
