@@ -56,6 +56,7 @@ def build(
       flask exports build slang-sentiment --set labels.min_annotations=3 --set gates.sentiment.alpha=0.7
     """
     with told_plainly():
+        import exports.tasks  # noqa: F401 - the job's function must be known where no worker takes it
         from exports.project import parse_settings
 
         overrides = parse_settings(settings)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from foundation.client import READ_AT_ONCE, Server
-from foundation.errors import Conflict, InvalidBody, Unavailable, UsageError
+from foundation.errors import Conflict, InvalidBody, NotFound, Unavailable, UsageError
 
 if TYPE_CHECKING:
     from foundation.database import Database
@@ -49,7 +49,6 @@ class ThisInstallation:
         Raises:
             UsageError: the overrides have mistakes. Conflict: the job failed.
         """
-        import exports.tasks  # noqa: F401 - the job's function must be known to do it here
         from collector.queries import current_file
         from exports.service import ask_build
         from exports.snapshot import section_in_effect

@@ -18,7 +18,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from exports.cli import commands
 from exports.service import BUILD
 from exports.verify import verify_folder
-from foundation import open as installations
+from foundation import opening as installations
 from foundation import queue
 from foundation.database import Database, unit_of_work
 from foundation.jobs import Job
