@@ -56,6 +56,7 @@ def build(
       flask exports build slang-sentiment --set labels.min_annotations=3 --set gates.sentiment.alpha=0.7
     """
     with told_plainly():
+        import exports.tasks  # noqa: F401 - the job's function must be known where no worker takes it
         from exports.project import parse_settings
 
         overrides = parse_settings(settings)
@@ -125,9 +126,7 @@ def _print_versions(versions: list[dict[str, Any]]) -> None:
             "version": version["version"] or f"build {version['build']}",
             "state": version["state"],
             "rows": version["counts"].get("rows"),
-            "parent": version["parent"],
             "created": version["created_at"][:19],
-            "successor": version["successor"],
             "digest": (version["digest"] or "")[:12],
         }
         for version in versions

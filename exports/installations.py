@@ -49,7 +49,6 @@ class ThisInstallation:
         Raises:
             UsageError: the overrides have mistakes. Conflict: the job failed.
         """
-        import exports.tasks  # noqa: F401 - the job's function must be known to do it here
         from collector.queries import current_file
         from exports.service import ask_build
         from exports.snapshot import section_in_effect

@@ -36,6 +36,7 @@ VERBS_THAT_COMMIT = {
     },
     "exports/build.py": "writes files between two commits",
     "exports/erasure.py": "removes files between two commits",
+    "exports/installations.py": "what a command does on this machine, where no worker does it",
     "exports/snapshot.py": "freezes the inputs in a transaction of its own",
 }
 """No transaction may stay open while another system answers, so these open theirs themselves; each with its reason."""

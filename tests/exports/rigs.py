@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from sqlmodel import col, select
 
 from collector.queries import find_project
+from collector.subjects.erasure import FLOORS
 from foundation import queue
 from foundation.database import Database, unit_of_work, utc_now
 from foundation.jobs import Job
@@ -171,15 +172,15 @@ class Rig:
         self.erasure_id = str(answer.json["erasure"])
         return self.erasure_id
 
+    def run_floor(self, floor: str) -> None:
+        """What a worker of one floor does about erasures."""
+        name = "erase" if floor in ("collector", "quality") else "follow_erasures"
+        getattr(import_module(f"{floor}.tasks"), name)(queue.runtime())
+
     def run_floors(self) -> None:
         """What the workers of all floors do about erasures, from the ground up."""
-        for module, name in (
-            ("collector.tasks", "erase"),
-            ("labeling.tasks", "follow_erasures"),
-            ("quality.tasks", "erase"),
-            ("exports.tasks", "follow_erasures"),
-        ):
-            getattr(import_module(module), name)(queue.runtime())
+        for floor in FLOORS:
+            self.run_floor(floor)
 
     def erasure(self) -> dict[str, Any]:
         """How far the newest erasure is."""
@@ -230,12 +231,22 @@ def copy_database(rig: Rig, path: Path) -> Path:
 
 def worker_process(job: str, *, failpoints: str = "") -> subprocess.Popen[bytes]:
     """A process of its own that does one job of the installation that the environment names."""
+    return _process("from foundation.queue import run_job; import exports.tasks; run_job(sys.argv[1])", job, failpoints)
+
+
+def erasing_process(*, failpoints: str) -> subprocess.Popen[bytes]:
+    """A process of its own that does exports' part of the erasures that wait."""
     program = (
-        "import sys, tests.app as roof; from foundation.queue import run_job; "
-        "import exports.tasks; run_job(sys.argv[1])"
+        "from foundation.queue import runtime; from exports.tasks import follow_erasures; follow_erasures(runtime())"
     )
+    return _process(program, "", failpoints)
+
+
+def _process(program: str, argument: str, failpoints: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "WINNOW_FAILPOINTS": failpoints}
-    return subprocess.Popen([sys.executable, "-c", program, job], env=environment, cwd=ROOT)
+    return subprocess.Popen(
+        [sys.executable, "-c", f"import sys, tests.app; {program}", argument], env=environment, cwd=ROOT
+    )
 
 
 def close_rig(rig: Rig) -> None:

@@ -18,7 +18,7 @@ from sqlmodel import col
 from exports.verify import verify_folder
 from foundation.database import unit_of_work
 from foundation.jobs import Job
-from tests.exports.rigs import WORDS, Rig, close_rig, copy_database, open_rig, worker_process
+from tests.exports.rigs import WORDS, Rig, close_rig, copy_database, erasing_process, open_rig, worker_process
 
 pytestmark = pytest.mark.slow
 PLACES = ("jobs.after_claim", "build.after_files", "build.before_publish", "jobs.before_finish")
@@ -157,3 +157,19 @@ class TestErasedMeanwhile:
         small_rig.run_floors()
 
         assert small_rig.erasure_status == "completed"
+
+    def test_killed_between_withdrawal_and_deletion_it_goes_on_where_it_was(self, rig: Rig) -> None:
+        rig.fill()
+        rig.build()
+        rig.erase("person-1")
+        for floor in ("collector", "labeling", "quality"):
+            rig.run_floor(floor)
+
+        assert erasing_process(failpoints="erase.versions=kill").wait(WITHIN_S) == -signal.SIGKILL
+        withdrawn = rig.call("GET", f"{rig.at}/versions/1.0.0/files/README.md").status_code
+        left = _kept_folders(rig)
+        rig.run_floors()
+
+        assert (withdrawn, len(left)) == (410, 1)
+        assert _kept_folders(rig) == []
+        assert (rig.erasure_status, rig.erasure()["versions"]) == ("completed", 1)
