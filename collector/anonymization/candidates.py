@@ -9,7 +9,7 @@ from collector.anonymization.patterns import CANDIDATES, NUMBERS, PLAINER_CANDID
 from collector.anonymization.surroundings import Find, Surroundings
 
 _NOT_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
-_FEWEST_DIGITS = 6
+_FEWEST_DIGITS = 4  # those of the shortest IPv4 address
 _WINDOW, _BEYOND = 1 << 14, 1 << 10
 _BEYOND_A_HIT = 64
 _DOT_OF_A_MAC = _COLON_OF_IPV6 = 4
@@ -95,6 +95,8 @@ def _examined_again(around: Surroundings, candidate: bytes) -> tuple[Find | None
     blank = candidate.find(b" ")
     until = start + blank if blank > 0 else around.end
     horizon = min(around.end + _BEYOND_A_HIT, len(shadow))
+    end_of_text = shadow.find(b"\0", around.end, horizon)
+    horizon = horizon if end_of_text < 0 else end_of_text
     if len(shadow[start:horizon].translate(None, _NOT_DIGITS)) < _FEWEST_DIGITS:
         return None, until
     for begin, end in PLAINER_CANDIDATES.spans(shadow, start, horizon):

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collector.anonymization.scrub import Entity, scrub_text, scrub_texts
@@ -318,6 +318,7 @@ class TestLaws:
 
     @settings(max_examples=300, deadline=None)
     @given(st.lists(TEXTS, max_size=5))
+    @example(["joe@example.comjoe@example.com::ffff:10.0.0.1", "a@xn--d1acufc.xn--p1ai"])
     def test_a_batch_is_its_texts_one_by_one(self, texts):
         assert scrub_texts(texts) == [scrub_text(text) for text in texts]
 
