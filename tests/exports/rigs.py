@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from pydantic import SecretStr
-from sqlmodel import col, select
+from sqlmodel import SQLModel, col, select
 
 from collector.queries import find_project
 from collector.subjects.erasure import FLOORS
@@ -227,6 +227,16 @@ def copy_database(rig: Rig, path: Path) -> Path:
     finally:
         raw.close()
     return path
+
+
+def copy_rows(source: Database, target: Database) -> None:
+    """Every row of a project into another database, whatever engine that is."""
+    of_installation = {"activity", "activity_heads", "jobs", "keys"}
+    with source.engine.connect() as reading, target.engine.begin() as writing:
+        for table in SQLModel.metadata.sorted_tables:
+            rows = [dict(row) for row in reading.execute(table.select()).mappings()]
+            if rows and table.name not in of_installation:
+                writing.execute(table.insert(), rows)
 
 
 def worker_process(job: str, *, failpoints: str = "") -> subprocess.Popen[bytes]:

@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
 from exports.queries import find_version
 from exports.snapshot import freeze, make_judges
 from exports.statements import candidate_rows
 from exports.verify import verify_folder
 from foundation import queue
-from foundation.database import unit_of_work
+from foundation.database import Database, unit_of_work
+from foundation.settings import Settings
 from labeling.queries import selection_of_items
 from labeling.service import consensus_of_project
-from tests.exports.rigs import WORDS, Rig, close_rig, copy_database, open_rig, project_file
+from tests.exports.rigs import WORDS, Rig, close_rig, copy_database, copy_rows, open_rig, project_file, rig_of
 
 
 def _folder(rig: Rig, version: str) -> Path:
@@ -356,6 +358,25 @@ class TestElsewhere:
         assert elsewhere.read("1.0.0")["digest"] == here
         assert elsewhere.fetch("1.0.0", "manifest.json") == manifest
         close_rig(elsewhere)
+
+    def test_the_same_rows_in_another_database_give_the_same_digest(
+        self,
+        small_rig: Rig,
+        settings: Settings,
+        app_client: FlaskClient,
+        database: Database,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        small_rig.fill()
+        small_rig.label({"lol": ["good", "bad", "so-so", "bad"]})
+        copy_rows(small_rig.database, database)
+        small_rig.build()
+        manifest = small_rig.fetch("1.0.0", "manifest.json")
+
+        elsewhere = rig_of(settings, app_client, database, monkeypatch)
+        elsewhere.build()
+
+        assert elsewhere.fetch("1.0.0", "manifest.json") == manifest
 
     def test_one_flipped_byte_fails_verify(self, small_rig: Rig) -> None:
         small_rig.fill()
