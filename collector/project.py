@@ -258,7 +258,7 @@ class _Reader:
             self._fault(at, "wrong_type", "must be a mapping with at least `kind`")
             return None
         kind = rule.get("kind")
-        if kind not in set(FieldKind):
+        if kind not in tuple(FieldKind):
             later = " (image, audio and series come with a later release)" if kind in LATER_KINDS else ""
             self._fault(f"{at}/kind", "not_in_list", f"must be one of {', '.join(FieldKind)}{later}")
             return None

@@ -202,16 +202,14 @@ def after_commit(session: Session, act: Callable[..., object], *arguments: objec
     session.info["after_commit"].append(lambda: act(*arguments))
 
 
-def insert_ignoring(session: Session, table: Any, rows: list[dict[str, Any]]) -> int:
-    """Inserts rows, leaving out those whose key is there already; the number that was new. The database decides the race."""
+def insert_ignoring(session: Session, table: Any, rows: list[dict[str, Any]]) -> None:
+    """Inserts rows, leaving out those whose key is there already. The database decides the race."""
     if not rows:
-        return 0
+        return
     from sqlalchemy.dialects import postgresql, sqlite
 
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).on_conflict_do_nothing()
-    result = session.connection().execute(statement, rows)
-    return max(int(result.rowcount), 0)
+    session.connection().execute(insert(table).on_conflict_do_nothing(), rows)
 
 
 def utc_now() -> datetime:
