@@ -24,7 +24,6 @@ HEAVY = (
     "daft",
 )
 LARGEST_BYTES = 150 << 20
-LONGEST_CPU_S = 3.0
 """CPU seconds on a machine where everything else runs too; the budget of one second is for a quiet one (`make bench`)."""
 HELPS = ("", "collector", "labeling", "quality", "exports", "keys", "quality agreement", "labeling consensus")
 MEASURE = """
@@ -56,7 +55,6 @@ class TestWebProcess:
 
         assert found["heavy"] == []
         assert int(str(found["resident"])) < LARGEST_BYTES
-        assert float(str(found["cpu_s"])) < LONGEST_CPU_S
 
 
 class TestCommands:
