@@ -26,6 +26,8 @@ from foundation.settings import Settings, load_settings
 log = structlog.get_logger(__name__)
 QUEUE = "winnow"
 PUBLISH_TIMEOUT_S = 1.0
+WAKE_UP_LIFE_S = 60
+"""A wake-up is forgotten after a while, since the sweep sends new ones: a busy worker's queue must not fill with them."""
 SWEEP = "foundation.sweep"
 
 
@@ -164,7 +166,7 @@ def announce(subject: str) -> None:
 
 def _publish(name: str, arguments: list[str]) -> None:
     try:
-        celery_app.send_task(name, arguments, retry=False, ignore_result=True)
+        celery_app.send_task(name, arguments, retry=False, ignore_result=True, expires=WAKE_UP_LIFE_S)
     except Exception as error:  # noqa: BLE001 - whatever a broker client raises, the row in the database is enough
         log.warning("wake_up_not_sent", task=name, why=type(error).__name__)
 
