@@ -96,7 +96,8 @@ def _configuration() -> dict[str, Any]:
         "broker_url": settings.broker_url or "memory://",
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "broker_transport_options": {"socket_connect_timeout": PUBLISH_TIMEOUT_S, "socket_timeout": 5.0},
+        "broker_connection_timeout": PUBLISH_TIMEOUT_S,
+        "broker_transport_options": _transport_options(settings.broker_url),
         "task_default_queue": QUEUE,
         "task_ignore_result": True,
         "task_acks_late": True,
@@ -114,6 +115,13 @@ def _configuration() -> dict[str, Any]:
             },
         },
     }
+
+
+def _transport_options(broker_url: str) -> dict[str, float]:
+    """What Redis understands; another broker's client would refuse the names."""
+    if not broker_url.startswith("redis"):
+        return {}
+    return {"socket_connect_timeout": PUBLISH_TIMEOUT_S, "socket_timeout": 5.0}
 
 
 def job(kind: str) -> Callable[[JobFunction], JobFunction]:
