@@ -18,8 +18,8 @@ from foundation.keys import Role
 from foundation.openapi import describe_api
 from foundation.problems import slug_of, status_of
 from foundation.settings import Settings
-from tests.app import create_app
 from tests.architecture.sources import PACKAGES
+from wsgi import create_app
 
 PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
 PUBLIC = {

@@ -12,8 +12,8 @@ from openapi_spec_validator import validate
 
 from foundation.openapi import describe_api
 from foundation.settings import Settings
-from tests.app import create_app
 from tests.architecture.sources import ROOT
+from wsgi import create_app
 
 WRITTEN = ROOT / "docs" / "openapi.yaml"
 SWITCH = "WINNOW_WRITE_OPENAPI"

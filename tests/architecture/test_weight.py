@@ -51,7 +51,7 @@ def measured(statements: str, home: str) -> dict[str, object]:
 
 class TestWebProcess:
     def test_it_is_light(self, tmp_path_factory: pytest.TempPathFactory) -> None:
-        found = measured("from tests.app import create_app\ncreate_app()", str(tmp_path_factory.mktemp("home")))
+        found = measured("from wsgi import create_app\ncreate_app()", str(tmp_path_factory.mktemp("home")))
 
         assert found["heavy"] == []
         assert int(str(found["resident"])) < LARGEST_BYTES

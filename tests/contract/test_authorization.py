@@ -21,8 +21,8 @@ from foundation.jobs import Job
 from foundation.openapi import describe_api
 from foundation.settings import Settings
 from labeling.webhook import SECRET_HEADER
-from tests.app import create_app
 from tests.signals import Held, Phone, empty, make_project, make_signal, project_body, rows_of
+from wsgi import create_app
 
 HOLDERS = ("none", "garbage", "ingest", "backend", "read", "manage", "admin", "retired")
 PLACES = ("own", "foreign", "missing")

@@ -55,7 +55,7 @@ def erase() -> int:
 
 
 def _import_tasks() -> None:
-    from tests.app import worker
+    from wsgi import worker
 
     worker().loader.import_default_modules()
 

@@ -28,7 +28,7 @@ from foundation.jobs import Job
 from foundation.keys import Role, create_key
 from foundation.settings import Settings, load_settings, make_secrets
 from foundation.web import services_of
-from tests.app import create_app
+from wsgi import create_app
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = (
@@ -254,9 +254,7 @@ def erasing_process(*, failpoints: str) -> subprocess.Popen[bytes]:
 
 def _process(program: str, argument: str, failpoints: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "WINNOW_FAILPOINTS": failpoints}
-    return subprocess.Popen(
-        [sys.executable, "-c", f"import sys, tests.app; {program}", argument], env=environment, cwd=ROOT
-    )
+    return subprocess.Popen([sys.executable, "-c", f"import sys; {program}", argument], env=environment, cwd=ROOT)
 
 
 def close_rig(rig: Rig) -> None:
