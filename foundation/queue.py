@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +30,7 @@ PUBLISH_TIMEOUT_S = 1.0
 WAKE_UP_LIFE_S = 60
 """A wake-up is forgotten after a while, since the sweep sends new ones: a busy worker's queue must not fill with them."""
 SWEEP = "foundation.sweep"
+JOBS_KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,13 @@ def sweep() -> None:
     with suppress(Unavailable), unit_of_work(runtime().database, read_only=True) as session:
         for job_id, kind in jobs.sweep(session):
             wake(kind, job_id)
+
+
+@periodic("foundation.forget_jobs", every_s=lambda _: 3600.0)
+def forget_jobs(here: Runtime) -> None:
+    """Ended jobs stay for a week: long enough for whoever asked to read how it went."""
+    with unit_of_work(here.database) as session:
+        jobs.forget_ended(session, before=utc_now() - JOBS_KEPT)
 
 
 def run_job(job_id: str) -> None:

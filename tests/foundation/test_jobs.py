@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
@@ -21,6 +22,7 @@ from foundation.jobs import (
     enqueue,
     fail,
     finish,
+    forget_ended,
     read_job,
     renew,
     sweep,
@@ -185,3 +187,17 @@ class TestSweep:
     def test_a_job_that_is_not_there(self, database: Database) -> None:
         with pytest.raises(NotFound), unit_of_work(database) as session:
             read_job(session, uuid.uuid4())
+
+
+class TestForgetting:
+    def test_what_ended_before_goes_and_what_is_open_stays(self, database: Database) -> None:
+        done, waiting = put(database), put(database)
+        take(database, done)
+        with unit_of_work(database) as session:
+            finish(session, done, holder=ME, now=utc_now())
+
+        with unit_of_work(database) as session:
+            assert forget_ended(session, before=utc_now() - timedelta(hours=1)) == 0
+            assert forget_ended(session, before=utc_now() + timedelta(hours=1)) == 1
+
+        assert read(database, waiting).state == JobState.QUEUED
