@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from foundation.settings import Settings
+    from foundation.web import Services
 
 TASK_MODULES = ("collector.tasks", "labeling.tasks", "quality.tasks", "exports.tasks")
 MODELS = (
@@ -47,14 +48,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     from flask_openapi3 import Info, OpenAPI
     from werkzeug.middleware.proxy_fix import ProxyFix
 
-    from collector.queries import find_project
-    from foundation.database import open_database
-    from foundation.limits import open_limiter
     from foundation.observability import configure_logging
+    from foundation.openapi import describe_api
     from foundation.problems import register_problems
     from foundation.settings import load_settings
-    from foundation.web import EXTENSION, Services, describe_api, observe_requests
-    from labeling.queries import count_labeling
+    from foundation.web import EXTENSION, observe_requests
 
     settings = settings or load_settings()
     configure_logging(settings.log_level)
@@ -62,19 +60,13 @@ def create_app(settings: Settings | None = None) -> Flask:
         title="Winnow", version="1", description="Data collection and labeling quality for mobile machine learning"
     )
     app = OpenAPI("winnow", info=info, doc_ui=False, security_schemes={"key": {"type": "http", "scheme": "bearer"}})
-    app.url_map.merge_slashes = False  # two slashes are another path: 404, not a redirect to what the client called the host
+    # Two slashes are another path: 404, not a redirect to what the client called the host.
+    app.url_map.merge_slashes = False
     app.secret_key = settings.secret_key.get_secret_value() or os.urandom(32)
     app.config.update(
         SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict", SESSION_COOKIE_SECURE=settings.is_production
     )
-    app.extensions[EXTENSION] = Services(
-        settings=settings,
-        database=open_database(settings.database),
-        limiter=open_limiter(settings),
-        find_project=find_project,
-        sections=sections(),
-        counters=(count_labeling,),
-    )
+    app.extensions[EXTENSION] = _services(settings)
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies)  # type: ignore[method-assign]
     observe_requests(app)
@@ -86,6 +78,23 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["openapi"] = lambda: describe_api(app)
     worker()
     return app
+
+
+def _services(settings: Settings) -> Services:
+    from collector.queries import find_project
+    from foundation.database import open_database
+    from foundation.limits import open_limiter
+    from foundation.web import Services
+    from labeling.queries import count_labeling
+
+    return Services(
+        settings=settings,
+        database=open_database(settings.database),
+        limiter=open_limiter(settings),
+        find_project=find_project,
+        sections=sections(),
+        counters=(count_labeling,),
+    )
 
 
 def worker() -> Any:
@@ -105,8 +114,10 @@ def _command_line() -> Flask:
     from flask import Flask
 
     from foundation.observability import configure_logging
+    from foundation.opening import before_opening
     from foundation.up_cli import doctor, up
 
+    before_opening(worker)
     configure_logging(os.environ.get("WINNOW_LOG_LEVEL", "WARNING"))
     app = Flask("winnow")
     app.extensions[SECTIONS_OF_APP] = sections
@@ -114,7 +125,6 @@ def _command_line() -> Flask:
         app.cli.add_command(group)
     app.cli.add_command(up)
     app.cli.add_command(doctor)
-    worker()
     return app
 
 

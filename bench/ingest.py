@@ -24,9 +24,30 @@ BATCH = 100
 BATCHES = 150
 ROUNDS = 3
 ROOT = Path(__file__).resolve().parent.parent
-WORDS = (
-    ["so", "the", "phone", "said", "it", "was", "fine", "but", "lol", "who", "knows", "gr8", "stuff", "really", "nice", "day", "out", "there", "today", "we", "think", "maybe"]
-)
+WORDS = [
+    "so",
+    "the",
+    "phone",
+    "said",
+    "it",
+    "was",
+    "fine",
+    "but",
+    "lol",
+    "who",
+    "knows",
+    "gr8",
+    "stuff",
+    "really",
+    "nice",
+    "day",
+    "out",
+    "there",
+    "today",
+    "we",
+    "think",
+    "maybe",
+]
 PROJECT = {
     "project": "bench",
     "fields": {"text": {"kind": "text", "required": True}, "price": {"kind": "number", "minimum": 0}},
@@ -41,7 +62,9 @@ def measure() -> dict[str, object]:
     """Signals a second of the trivial view and of ours on both databases, round by round in turn; medians and ratios."""
     rates: dict[str, list[float]] = {"copy": [], "postgresql": [], "sqlite": []}
     with (
-        running_postgres() as url, tempfile.TemporaryDirectory() as folder, trivial(url) as copy,
+        running_postgres() as url,
+        tempfile.TemporaryDirectory() as folder,
+        trivial(url) as copy,
         ours(url, Path(folder) / "p") as on_postgresql,
         ours("", Path(folder) / "s") as on_sqlite,
     ):

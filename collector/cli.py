@@ -176,7 +176,7 @@ def replay(project: str, dry_run: bool, as_json: bool) -> None:
 
 
 def _installation() -> tuple[Settings, Database]:
-    from foundation.open import open_installation
+    from foundation.opening import open_installation
 
     return open_installation()
 

@@ -5,10 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Text, Uuid
 from sqlmodel import Field, SQLModel
 
-from foundation.database import BigSerial, JsonText, UtcDateTime
+from foundation.database import BigSerial, JsonText, UtcDateTime, project_key
 
 
 class ErasureState(StrEnum):
@@ -16,10 +16,6 @@ class ErasureState(StrEnum):
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
-
-
-def _project_key() -> Any:
-    return Column(ForeignKey("projects.id"), primary_key=True, autoincrement=False)
 
 
 class Project(SQLModel, table=True):
@@ -39,7 +35,7 @@ class Revision(SQLModel, table=True):
 
     __tablename__ = "revisions"
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     number: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     body: Any = Field(sa_column=Column(JsonText, nullable=False))
     scrub_hash: str = Field(sa_column=Column(String(16), nullable=False))
@@ -51,7 +47,7 @@ class Subject(SQLModel, table=True):
 
     __tablename__ = "subjects"
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     token_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary(32), nullable=True))
     erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -63,7 +59,7 @@ class Subject(SQLModel, table=True):
 class Consent(SQLModel, table=True):
     __tablename__ = "consents"
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     subject_id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     seq: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     granted: bool
@@ -79,7 +75,7 @@ class Suppression(SQLModel, table=True):
 
     __tablename__ = "suppressions"
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     signal_hmac: bytes = Field(sa_column=Column(LargeBinary(16), primary_key=True))
     erased_at: datetime = Field(sa_type=UtcDateTime)
 
@@ -89,7 +85,7 @@ class Item(SQLModel, table=True):
 
     __tablename__ = "items"
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     content: Any = Field(sa_column=Column(JsonText, nullable=False))
     revision: int
@@ -104,11 +100,12 @@ class Signal(SQLModel, table=True):
 
     __tablename__ = "signals"
     __table_args__ = (
-        Index("ix_signals_item", "project_id", "item_id"),
-        Index("ix_signals_subject_item", "project_id", "subject_id", "item_id"),
+        # With the subject in it, the index alone says whether a person has sent an item before.
+        Index("ix_signals_item", "project_id", "item_id", "subject_id"),
+        Index("ix_signals_subject", "project_id", "subject_id"),
     )
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     source_hmac: bytes = Field(sa_column=Column(LargeBinary(16), nullable=False))
     subject_id: uuid.UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
@@ -135,7 +132,7 @@ class DeadLetter(SQLModel, table=True):
         Index("ix_dead_letters_subject", "project_id", "subject_id"),
     )
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     signal_id: uuid.UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
     source_hmac: bytes = Field(sa_column=Column(LargeBinary(16), nullable=False))
@@ -157,7 +154,7 @@ class Erasure(SQLModel, table=True):
     __tablename__ = "erasures"
     __table_args__ = (Index("ix_erasures_state", "state"),)
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     subject_id: uuid.UUID = Field(sa_column=Column(Uuid, nullable=False))
     state: str = Field(sa_column=Column(String(12), nullable=False))
@@ -170,7 +167,7 @@ class ErasureFloor(SQLModel, table=True):
 
     __tablename__ = "erasure_floors"
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     erasure_id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     floor: str = Field(sa_column=Column(String(16), primary_key=True))
     counts: Any = Field(sa_column=Column(JsonText, nullable=False))
@@ -182,7 +179,7 @@ class ErasureItem(SQLModel, table=True):
 
     __tablename__ = "erasure_items"
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     erasure_id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     item_id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     removed: bool
@@ -193,7 +190,7 @@ class DeviceClock(SQLModel, table=True):
 
     __tablename__ = "device_clocks"
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     device_hmac: bytes = Field(sa_column=Column(LargeBinary(16), primary_key=True))
     offset_ms: int = Field(sa_column=Column(BigInteger, nullable=False))
     since: datetime = Field(sa_type=UtcDateTime)

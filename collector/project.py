@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
 import yaml
 from sqlmodel import Session
 
+from collector.project_file import (
+    DEFAULT_LOCATION_KM,
+    DEFAULT_MAX_CHARS,
+    FieldKind,
+    FieldRule,
+    Pii,
+    Privacy,
+    ProjectFile,
+)
 from foundation.errors import Conflict, Fault, InvalidBody, Unparseable
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
@@ -28,28 +35,6 @@ DERIVED_CONTEXT = ("part_of_day", "weekday", "network_quality", "device_family",
 KNOWN_CONTEXT = (*RAW_CONTEXT, *DERIVED_CONTEXT)
 MAX_FIELDS = 200
 MAX_CHARS = 20_000
-DEFAULT_MAX_CHARS = 2_000
-DEFAULT_LOCATION_KM = 10.0
-
-
-class FieldKind(StrEnum):
-    """Kinds of payload fields this release takes."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    INTEGER = "integer"
-    BOOLEAN = "boolean"
-    CATEGORY = "category"
-    DATETIME = "datetime"
-
-
-class Pii(StrEnum):
-    """What happens to personal data in a field before anything is stored."""
-
-    KEEP = "keep"
-    SCRUB = "scrub"
-    PSEUDONYMIZE = "pseudonymize"
-    DROP = "drop"
 
 
 LATER_KINDS = ("image", "audio", "series")
@@ -62,59 +47,6 @@ KEYS_OF_KIND: dict[FieldKind, frozenset[str]] = {
     FieldKind.CATEGORY: frozenset({"values"}),
     FieldKind.DATETIME: frozenset(),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class FieldRule:
-    """What one field of the payload may hold."""
-
-    name: str
-    kind: FieldKind
-    required: bool = False
-    pii: Pii = Pii.KEEP
-    max_chars: int = DEFAULT_MAX_CHARS
-    minimum: float | None = None
-    maximum: float | None = None
-    unit: str | None = None
-    values: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Privacy:
-    """On what ground signals are taken. `notices`: the versions of the notice a person may have agreed to."""
-
-    consent_required: bool = True
-    purposes: tuple[str, ...] = ()
-    accept_notices: tuple[str, ...] = ()
-    location_km: float = DEFAULT_LOCATION_KM
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectFile:
-    """A project file, checked."""
-
-    name: str
-    title: str
-    purpose: str
-    fields: tuple[FieldRule, ...]
-    drop_unknown: bool
-    identity: tuple[str, ...]
-    keep: tuple[str, ...]
-    attributes: tuple[str, ...]
-    privacy: Privacy
-    dead_letters_days: int
-    body: Mapping[str, Any] = field(repr=False)
-
-    @property
-    def context_names(self) -> tuple[str, ...]:
-        """Context columns in the order the file lists them."""
-        return (*self.keep, *self.attributes)
-
-    @property
-    def scrub_hash(self) -> str:
-        """Changes when a rule changes what is stored of a text."""
-        rules = [(rule.name, rule.kind, rule.pii) for rule in self.fields]
-        return hashlib.sha256(orjson.dumps([rules, self.identity])).hexdigest()[:16]
 
 
 class Section(Protocol):
@@ -326,7 +258,7 @@ class _Reader:
             self._fault(at, "wrong_type", "must be a mapping with at least `kind`")
             return None
         kind = rule.get("kind")
-        if kind not in set(FieldKind):
+        if kind not in tuple(FieldKind):
             later = " (image, audio and series come with a later release)" if kind in LATER_KINDS else ""
             self._fault(f"{at}/kind", "not_in_list", f"must be one of {', '.join(FieldKind)}{later}")
             return None

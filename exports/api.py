@@ -101,8 +101,12 @@ def get_file(call: Call) -> ResponseReturnValue:
     response.call_on_close(file.close)
     response.content_length = entry.bytes
     response.set_etag(entry.sha256)
-    response.make_conditional(request, accept_ranges=True, complete_length=entry.bytes)
-    _log(call, version, entry.path, response)
+    try:
+        response.make_conditional(request, accept_ranges=True, complete_length=entry.bytes)
+        _log(call, version, entry.path, response)
+    except BaseException:
+        file.close()
+        raise
     return response
 
 

@@ -185,8 +185,8 @@ def _rights(plan: VersionPlan) -> Iterator[str]:
     else:
         yield "The project requires no consent of the senders; it answers for another legal ground."
     yield (
-        "Use is limited to the purpose above. When somebody withdraws, this version is withdrawn and a successor "
-        "without their rows takes its place: ask the server for `removals` and apply them to your copies."
+        "Use is limited to the purpose above. When somebody who sent a row has their data erased, this version is "
+        "withdrawn: ask the server for its state before you train on a copy, and delete the copy when it is withdrawn."
     )
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from foundation.cli import DID_NOT_HOLD, print_json, told_plainly
+from foundation.cli import DID_NOT_HOLD, print_json, print_table, say, told_plainly
 
 if TYPE_CHECKING:
+    from exports.installations import OtherInstallation, ThisInstallation
     from exports.verify import Verification
 
 commands = click.Group("exports", help="Versions: build them, fetch them, see that they are whole.")
@@ -34,6 +35,103 @@ def verify(folder: Path, digest: str | None, as_json: bool) -> None:
         _print_verification(outcome)
     if not outcome.ok:
         raise SystemExit(DID_NOT_HOLD)
+
+
+@commands.command("build")
+@click.argument("project")
+@click.option("--draft", is_flag=True, help="Build it whatever the gates say; kept 30 days, never the latest.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Overrides a setting of `export`.")
+@click.option("--url", help="Ask this server instead of building on the local database.")
+@click.option("--key", envvar="WINNOW_KEY", help="A manage key of that server; better given as WINNOW_KEY.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def build(
+    project: str, draft: bool, settings: tuple[str, ...], url: str | None, key: str | None, as_json: bool
+) -> None:
+    """Build a version of PROJECT. Without any change since the last one, that one is the answer.
+
+    The exit code is 1 where a gate refused it; every gate says what to do.
+
+    \b
+    Example:
+      flask exports build slang-sentiment --set labels.min_annotations=3 --set gates.sentiment.alpha=0.7
+    """
+    with told_plainly():
+        import exports.tasks  # noqa: F401 - the job's function must be known where no worker takes it
+        from exports.project import parse_settings
+
+        overrides = parse_settings(settings)
+        version = _installation(project, url, key).build(overrides, draft=draft)
+    if as_json:
+        print_json(version)
+    else:
+        _print_versions([version])
+    for gate in version["gates"]:
+        if not gate["passed"]:
+            say(f"{gate['name']}: {gate['detail']}")
+    if version["state"] == "refused":
+        raise SystemExit(DID_NOT_HOLD)
+
+
+@commands.command("list")
+@click.argument("project")
+@click.option("--url", help="Ask this server instead of the local database.")
+@click.option("--key", envvar="WINNOW_KEY", help="A read key of that server; better given as WINNOW_KEY.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+def list_versions(project: str, url: str | None, key: str | None, as_json: bool) -> None:
+    """List the versions of PROJECT, the newest build first.
+
+    Example: flask exports list slang-sentiment
+    """
+    with told_plainly():
+        versions = list(_installation(project, url, key).versions())
+    if not as_json:
+        _print_versions(versions)
+        return
+    for version in versions:
+        print_json(version)
+
+
+@commands.command("download")
+@click.argument("project")
+@click.argument("version")
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--url", help="Download from this server instead of the local installation.")
+@click.option("--key", envvar="WINNOW_KEY", help="A read key of that server; better given as WINNOW_KEY.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def download(project: str, version: str, folder: Path, url: str | None, key: str | None, as_json: bool) -> None:
+    """Download VERSION of PROJECT (or `latest`) into DIR/<project>-<version> and check every byte of it.
+
+    Example: flask exports download slang-sentiment latest ./datasets
+    """
+    with told_plainly():
+        from exports.fetch import download_version
+
+        made, described = download_version(_installation(project, url, key), project, version, folder)
+    if as_json:
+        print_json({"folder": str(made), "version": described["version"], "digest": described["digest"]})
+    else:
+        click.echo(made)
+        say(f"checksums hold: version {described['version']}, {len(described['files'])} files")
+
+
+def _installation(project: str, url: str | None, key: str | None) -> ThisInstallation | OtherInstallation:
+    from exports.installations import OtherInstallation, ThisInstallation
+
+    return ThisInstallation.open(project) if url is None else OtherInstallation.open(project, url, key)
+
+
+def _print_versions(versions: list[dict[str, Any]]) -> None:
+    rows = [
+        {
+            "version": version["version"] or f"build {version['build']}",
+            "state": version["state"],
+            "rows": version["counts"].get("rows"),
+            "created": version["created_at"][:19],
+            "digest": (version["digest"] or "")[:12],
+        }
+        for version in versions
+    ]
+    print_table("Versions", rows)
 
 
 def _as_document(outcome: Verification) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Uuid
 from sqlmodel import Field, SQLModel
 
-from foundation.database import JsonText, UtcDateTime
+from foundation.database import JsonText, UtcDateTime, project_key
 
 
 class VersionState(StrEnum):
@@ -24,10 +24,6 @@ class WithdrawnWhy(StrEnum):
     DRAFT_EXPIRED = "draft_expired"
 
 
-def _project_key() -> Any:
-    return Column(ForeignKey("projects.id"), primary_key=True, autoincrement=False)
-
-
 class Version(SQLModel, table=True):
     """A build and what became of it. `no` counts the builds of a project; the name is given when the build is decided."""
 
@@ -39,7 +35,7 @@ class Version(SQLModel, table=True):
         Index("ix_versions_state", "state"),
     )
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     no: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     build_id: uuid.UUID = Field(sa_column=Column(Uuid, nullable=False))
     job_id: uuid.UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
@@ -74,7 +70,7 @@ class VersionItem(SQLModel, table=True):
     __tablename__ = "version_items"
     __table_args__ = (Index("ix_version_items_item", "project_id", "item_id"),)
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     version_no: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     item_id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     side: str = Field(sa_column=Column(String(10), nullable=False))
@@ -86,7 +82,7 @@ class FrozenSide(SQLModel, table=True):
 
     __tablename__ = "sides"
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     item_id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     side: str = Field(sa_column=Column(String(10), nullable=False))
     first_version: int
@@ -98,7 +94,7 @@ class Download(SQLModel, table=True):
     __tablename__ = "downloads"
     __table_args__ = (Index("ix_downloads_version", "project_id", "version_no"),)
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     version_no: int
     path: str = Field(sa_column=Column(String(255), nullable=False))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_AT_ONCE: Final = 8_192
-HEX_DIGITS: Final = 32
+SUBJECT_AT: Final = 33
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class _Gathering:
             {
                 "item": pa.array([str(row.id) for row in candidates], pa.string()),
                 "near_set": pa.nulls(len(candidates), pa.string()),
-                "subject": pa.array([row.subject for row in candidates], pa.string()),
+                "subject": pa.array([_sole_subject(row.signals) for row in candidates], pa.string()),
                 "frozen": pa.array([row.side for row in candidates], pa.string()),
                 # Where nothing is asked of anybody, nobody has chosen: the items are what came.
                 "random": pa.array([not self._judges or row.selected_by == RANDOM for row in candidates], pa.bool_()),
@@ -153,7 +153,7 @@ class _Gathering:
         )
 
     def _labels_of(self, row: Any) -> list[Label] | None:
-        labels = [judge.label_of(votes) for judge, votes in zip(self._judges, row[6:], strict=True)]
+        labels = [judge.label_of(votes) for judge, votes in zip(self._judges, row[5:], strict=True)]
         missing = next((label.missing for label in labels if label.missing), None)
         if missing is None or self._keeps:
             return labels
@@ -165,7 +165,7 @@ class _Gathering:
 
         columns: list[list[Any]] = [
             [str(row.id) for row in rows],
-            [(len(row.signals) + 1) // (HEX_DIGITS + 1) for row in rows],
+            [row.signals.count(",") + 1 for row in rows],
             [row.selected_by for row in rows],
             [row_mark(of_item) for of_item in labels],
         ]
@@ -202,6 +202,17 @@ class _ContentShaper:
                 values = [fit(source.get(spec.name)) for source in sources]
                 columns[spec.name] = pa.array(values, schema.field(spec.name).type)
         return columns
+
+
+def _sole_subject(signals: str) -> str | None:
+    """The one subject who sent an item; None where several did, or nobody knows.
+
+    >>> one, other = "0" * 32 + ":a", "1" * 32 + ":b"
+    >>> _sole_subject(one), _sole_subject(f"{one},{other}"), _sole_subject("0" * 32 + ":")
+    ('a', None, None)
+    """
+    first, *more = {signal[SUBJECT_AT:] for signal in signals.split(",")}
+    return None if more else first or None
 
 
 def _matching(items: Sequence[str], contents: Iterator[Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:

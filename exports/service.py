@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import delete, func, insert, update
+from sqlalchemy import select as select_columns
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from collector.models import Project
@@ -254,21 +256,18 @@ def _still_holds(session: Session, row: Version, decided: Decided) -> bool:
 
 
 def _freeze_sides(session: Session, version: Version) -> None:
-    """Items that no earlier version held keep the side they have here; one statement, in the order of the key."""
+    """Items that no earlier version held keep the side they have here."""
     held = (
-        select(VERSION_ITEMS.c.project_id, VERSION_ITEMS.c.item_id, VERSION_ITEMS.c.side, VERSION_ITEMS.c.version_no)
-        .outerjoin(
-            SIDES,
-            (SIDES.c.project_id == VERSION_ITEMS.c.project_id) & (SIDES.c.item_id == VERSION_ITEMS.c.item_id),
+        select_columns(
+            VERSION_ITEMS.c.project_id, VERSION_ITEMS.c.item_id, VERSION_ITEMS.c.side, VERSION_ITEMS.c.version_no
         )
-        .where(
-            VERSION_ITEMS.c.project_id == version.project_id,
-            VERSION_ITEMS.c.version_no == version.no,
-            SIDES.c.item_id.is_(None),
-        )
+        .where(VERSION_ITEMS.c.project_id == version.project_id, VERSION_ITEMS.c.version_no == version.no)
         .order_by(VERSION_ITEMS.c.item_id)
     )
-    session.connection().execute(insert(SIDES).from_select(["project_id", "item_id", "side", "first_version"], held))
+    insert_new = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    columns = ["project_id", "item_id", "side", "first_version"]
+    # Not a join with the table that is written: an empty one is planned as a scan, and grows under it.
+    session.connection().execute(insert_new(SIDES).from_select(columns, held).on_conflict_do_nothing())
 
 
 def _succeed_withdrawn(session: Session, version: Version) -> None:

@@ -16,7 +16,8 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from collector.models import Consent, Erasure, Signal
-from collector.project import FieldKind, FieldRule, Pii, ProjectFile, parse_project
+from collector.project import parse_project
+from collector.project_file import FieldKind, FieldRule, Pii, ProjectFile
 from collector.queries import current_file, read_project
 from exports.labels import TargetJudge, judge_of
 from exports.manifest import FORMAT

@@ -22,10 +22,10 @@ from labeling.queries import RANDOM, counts_at
 
 
 def candidate_rows(project_id: int, targets: Sequence[str], upto_seq: int) -> Select[Any]:
-    """Usable items: id, scrub_hash, live signals' ids, sole sender, frozen side, selected_by, then each target's answers.
+    """Usable items: id, scrub_hash, live signals, frozen side, selected_by, then each target's answers.
 
-    Signals are one text of 32 hexadecimal digits each, in order, joined by commas; answers are JSON values joined by
-    commas, null for none.
+    Signals are one text, `id:subject` in hexadecimal digits, in the order of their ids, joined by commas; a subject
+    nobody knows is empty. Answers are JSON values joined by commas, null for none.
     """
     votes = [_votes(project_id, target, upto_seq).label(f"votes_{place}") for place, target in enumerate(targets)]
     return (
@@ -33,7 +33,6 @@ def candidate_rows(project_id: int, targets: Sequence[str], upto_seq: int) -> Se
         .add_columns(
             col(Item.scrub_hash),
             _live_signals(project_id).label("signals"),
-            _sole_subject(project_id).label("subject"),
             _frozen_side(project_id).label("side"),
             _selected_by(project_id).label("selected_by"),
             *votes,
@@ -75,20 +74,17 @@ def _live(project_id: int) -> tuple[Any, ...]:
 
 
 def _live_signals(project_id: int) -> Any:
-    digits = func.replace(cast(Signal.id, Text), "-", "")
+    told = _digits(Signal.id) + ":" + func.coalesce(_digits(Signal.subject_id), "")
     return (
-        select(func.aggregate_strings(digits, ",").aggregate_order_by(col(Signal.id)))
+        select(func.aggregate_strings(told, ",").aggregate_order_by(col(Signal.id)))
         .where(*_live(project_id))
         .scalar_subquery()
     )
 
 
-def _sole_subject(project_id: int) -> Any:
-    """The one subject who sent the item; null where several did, or nobody knows."""
-    is_one = func.count(func.distinct(Signal.subject_id)) == 1
-    all_known = func.count(col(Signal.subject_id)) == func.count()
-    subject = func.min(cast(Signal.subject_id, Text))
-    return select(case((and_(is_one, all_known), subject))).where(*_live(project_id)).scalar_subquery()
+def _digits(uuid: Any) -> Any:
+    """A UUID as 32 hexadecimal digits, on every database."""
+    return func.replace(cast(uuid, Text), "-", "", type_=Text)
 
 
 def _earliest_signal(project_id: int) -> Any:

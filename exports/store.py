@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -103,18 +104,17 @@ class BucketStore(VersionStore):
         shutil.rmtree(folder, ignore_errors=True)
 
     def open(self, place: str, path: str) -> BinaryIO:
-        try:
-            file: BinaryIO = self._files.open(f"{self.bucket}/{VERSIONS}/{place}/{path}", "rb")
-        except FileNotFoundError as error:
-            raise Unavailable("a file of this version is not in the bucket") from error
-        return file
+        name = f"{self.bucket}/{VERSIONS}/{place}/{path}"
+        with _told_when_the_bucket_fails():
+            # Opening alone asks the bucket for nothing.
+            self._files.info(name)
+            file: BinaryIO = self._files.open(name, "rb")
+            return file
 
     def remove(self, place: str) -> None:
         _remove_written(self.local / place)
-        try:
+        with _told_when_the_bucket_fails(), suppress(FileNotFoundError):
             self._files.rm(f"{self.bucket}/{VERSIONS}/{place}", recursive=True)
-        except FileNotFoundError:
-            return
 
     @property
     def _files(self) -> Any:
@@ -122,6 +122,16 @@ class BucketStore(VersionStore):
         import fsspec
 
         return fsspec.filesystem("s3", use_listings_cache=False)
+
+
+@contextmanager
+def _told_when_the_bucket_fails() -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+
+    try:
+        yield
+    except (OSError, BotoCoreError, ClientError) as error:
+        raise Unavailable("a file of this version cannot be reached in the bucket: try again") from error
 
 
 def _remove_written(folder: Path) -> None:

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import BigInteger, Column, LargeBinary, String
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from foundation.database import BigSerial, JsonText, UtcDateTime
+from foundation.database import BigSerial, JsonText, UtcDateTime, insert_ignoring
 
 GENESIS = bytes(32)
 
@@ -41,12 +41,13 @@ def record_activity(
 ) -> None:
     """Adds a row to the project's chain (the installation's own chain where there is no project). No content, no names."""
     chain = project_id or 0
-    head = session.exec(select(ActivityHead).where(col(ActivityHead.chain) == chain).with_for_update()).first()
-    before = head.hash if head else GENESIS
-    link = _link(before, project_id, now, actor, action, facts)
-    session.add(Activity(project_id=project_id, at=now, actor=actor, action=action, facts=facts, hash=link))
+    locked = select(ActivityHead).where(col(ActivityHead.chain) == chain).with_for_update()
+    head = session.exec(locked).first()
     if head is None:
-        head = ActivityHead(chain=chain, hash=link)
+        insert_ignoring(session, ActivityHead.__table__, [{"chain": chain, "hash": GENESIS}])  # type: ignore[attr-defined]
+        head = session.exec(locked).one()
+    link = _link(head.hash, project_id, now, actor, action, facts)
+    session.add(Activity(project_id=project_id, at=now, actor=actor, action=action, facts=facts, hash=link))
     head.hash = link
     session.add(head)
     session.flush()

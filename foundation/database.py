@@ -11,7 +11,19 @@ from typing import Any
 
 import orjson
 import structlog
-from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, Text, create_engine, event, func
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Engine,
+    ForeignKey,
+    Integer,
+    Text,
+    create_engine,
+    event,
+    func,
+)
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
@@ -71,6 +83,11 @@ class JsonText(TypeDecorator[Any]):
 
 BigSerial = BigInteger().with_variant(Integer(), "sqlite")
 """A 64-bit number that counts up by itself; SQLite does so only for a column of type INTEGER."""
+
+
+def project_key() -> Column[int]:
+    """The first column of every domain's primary key: its rows are looked up, and can be partitioned, by project."""
+    return Column(ForeignKey("projects.id"), primary_key=True, autoincrement=False)
 
 
 class clock_ms(FunctionElement[int]):  # noqa: N801 - it reads as the SQL function it is
@@ -185,16 +202,14 @@ def after_commit(session: Session, act: Callable[..., object], *arguments: objec
     session.info["after_commit"].append(lambda: act(*arguments))
 
 
-def insert_ignoring(session: Session, table: Any, rows: list[dict[str, Any]]) -> int:
-    """Inserts rows, leaving out those whose key is there already; the number that was new. The database decides the race."""
+def insert_ignoring(session: Session, table: Any, rows: list[dict[str, Any]]) -> None:
+    """Inserts rows, leaving out those whose key is there already. The database decides the race."""
     if not rows:
-        return 0
+        return
     from sqlalchemy.dialects import postgresql, sqlite
 
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).on_conflict_do_nothing()
-    result = session.connection().execute(statement, rows)
-    return max(int(result.rowcount), 0)
+    session.connection().execute(insert(table).on_conflict_do_nothing(), rows)
 
 
 def utc_now() -> datetime:

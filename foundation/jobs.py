@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, String, case, func, or_, update
+from sqlalchemy import BigInteger, Column, Index, String, case, delete, func, or_, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -152,6 +152,15 @@ def sweep(session: Session) -> Sequence[tuple[uuid.UUID, str]]:
             .limit(500)
         )
     ]
+
+
+def forget_ended(session: Session, *, before: datetime) -> int:
+    """Deletes jobs that ended before a time; how many. A sync every half a minute would fill the table otherwise."""
+    ended = (JobState.DONE.value, JobState.FAILED.value)
+    gone = session.connection().execute(
+        delete(Job).where(col(Job.state).in_(ended), func.coalesce(Job.finished_at, Job.created_at) < before)
+    )
+    return int(gone.rowcount)
 
 
 def read_job(session: Session, job_id: uuid.UUID) -> Job:

@@ -26,7 +26,7 @@ def create(role: str, project: str | None, note: str) -> None:
     from foundation.database import unit_of_work, utc_now
     from foundation.errors import NotFound, UsageError
     from foundation.keys import Role, create_key
-    from foundation.open import open_installation
+    from foundation.opening import open_installation
 
     with told_plainly():
         if (role == "admin") == bool(project):
@@ -52,7 +52,7 @@ def list_(as_json: bool) -> None:
     """
     from foundation.database import unit_of_work
     from foundation.keys import list_keys
-    from foundation.open import open_installation
+    from foundation.opening import open_installation
 
     with told_plainly():
         _, database = open_installation()
@@ -85,7 +85,7 @@ def retire(key_id: str) -> None:
     from foundation.database import unit_of_work, utc_now
     from foundation.errors import UsageError
     from foundation.keys import retire_key
-    from foundation.open import open_installation
+    from foundation.opening import open_installation
 
     with told_plainly():
         try:

@@ -203,8 +203,8 @@ def _has_members(group: int) -> bool:
     return False
 
 
-def _belongs_to(process: psutil.Process, home: Path) -> bool:
+def _belongs_to(found: psutil.Process, home: Path) -> bool:
     with suppress(psutil.Error, OSError):
-        is_other = process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE
-        return is_other and process.environ().get(BELONGS_TO) == str(home)
+        is_other = found.pid != os.getpid() and found.status() != psutil.STATUS_ZOMBIE
+        return is_other and found.environ().get(BELONGS_TO) == str(home)
     return False

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -26,7 +27,10 @@ from foundation.settings import Settings, load_settings
 log = structlog.get_logger(__name__)
 QUEUE = "winnow"
 PUBLISH_TIMEOUT_S = 1.0
+WAKE_UP_LIFE_S = 60
+"""A wake-up is forgotten after a while, since the sweep sends new ones: a busy worker's queue must not fill with them."""
 SWEEP = "foundation.sweep"
+JOBS_KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,8 @@ def _configuration() -> dict[str, Any]:
         "broker_url": settings.broker_url or "memory://",
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "broker_transport_options": {"socket_connect_timeout": PUBLISH_TIMEOUT_S, "socket_timeout": 5.0},
+        "broker_connection_timeout": PUBLISH_TIMEOUT_S,
+        "broker_transport_options": _transport_options(settings.broker_url),
         "task_default_queue": QUEUE,
         "task_ignore_result": True,
         "task_acks_late": True,
@@ -112,6 +117,13 @@ def _configuration() -> dict[str, Any]:
             },
         },
     }
+
+
+def _transport_options(broker_url: str) -> dict[str, float]:
+    """What Redis understands; another broker's client would refuse the names."""
+    if not broker_url.startswith("redis"):
+        return {}
+    return {"socket_connect_timeout": PUBLISH_TIMEOUT_S, "socket_timeout": 5.0}
 
 
 def job(kind: str) -> Callable[[JobFunction], JobFunction]:
@@ -164,7 +176,7 @@ def announce(subject: str) -> None:
 
 def _publish(name: str, arguments: list[str]) -> None:
     try:
-        celery_app.send_task(name, arguments, retry=False, ignore_result=True)
+        celery_app.send_task(name, arguments, retry=False, ignore_result=True, expires=WAKE_UP_LIFE_S)
     except Exception as error:  # noqa: BLE001 - whatever a broker client raises, the row in the database is enough
         log.warning("wake_up_not_sent", task=name, why=type(error).__name__)
 
@@ -175,6 +187,13 @@ def sweep() -> None:
     with suppress(Unavailable), unit_of_work(runtime().database, read_only=True) as session:
         for job_id, kind in jobs.sweep(session):
             wake(kind, job_id)
+
+
+@periodic("foundation.forget_jobs", every_s=lambda _: 3600.0)
+def forget_jobs(here: Runtime) -> None:
+    """Ended jobs stay for a week: long enough for whoever asked to read how it went."""
+    with unit_of_work(here.database) as session:
+        jobs.forget_ended(session, before=utc_now() - JOBS_KEPT)
 
 
 def run_job(job_id: str) -> None:
@@ -195,7 +214,7 @@ def run_job(job_id: str) -> None:
         log.warning("lease_lost")
     except DomainError as error:
         _end_badly(work, error.detail, again=isinstance(error, Unavailable))
-    except Exception as error:
+    except Exception as error:  # the last stop: the row must say that the attempt failed
         log.error("job_failed", exc_info=True)
         _end_badly(work, f"unexpected {type(error).__name__}", again=True)
     finally:

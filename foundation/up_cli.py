@@ -40,7 +40,7 @@ def _prepare() -> None:
     """Secrets, migrations, and an admin key for whoever sits at this machine."""
     from foundation.database import unit_of_work, utc_now
     from foundation.keys import Role, create_key
-    from foundation.open import open_installation
+    from foundation.opening import open_installation
     from foundation.settings import keep_secret
 
     settings, database = open_installation()

@@ -28,6 +28,7 @@ from foundation.identifiers import random_uuid
 from foundation.keys import Caller, Role
 from foundation.limits import Limiter
 from foundation.observability import REQUEST_SECONDS, REQUESTS
+from foundation.openapi import responses_of
 from foundation.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -152,7 +153,7 @@ class Routes:
             register(
                 rule,
                 summary=summary,
-                responses=_responses(answers, [401, 403, *([404] if path_model else []), *problems]),
+                responses=responses_of(answers, [401, 403, *([404] if path_model else []), *problems]),
                 security=[{"key": []}],
                 openapi_extensions=self._extensions(allows, takes, takes_also, query),
             )(target)
@@ -186,7 +187,7 @@ class Routes:
             getattr(self.blueprint, method.lower())(
                 rule,
                 summary=summary,
-                responses=_responses(answers, [401, 404, *problems]),
+                responses=responses_of(answers, [401, 404, *problems]),
                 security=[],
                 openapi_extensions={"x-winnow-roles": []},
             )(proven)
@@ -278,23 +279,6 @@ def json_answer(value: Any, status: int = 200, **headers: str) -> Response:
     return response
 
 
-def describe_api(app: Any) -> dict[str, Any]:
-    """The OpenAPI document of an application, without what its library adds for validation we do not use."""
-    document: dict[str, Any] = app.api_doc
-    unused = str(app.validation_error_status)
-    schemas = document["components"].setdefault("schemas", {})
-    schemas.pop(app.validation_error_model.__name__, None)
-    problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas.update(problem.pop("$defs"))
-    schemas["ProblemDocument"] = problem
-    for methods in document["paths"].values():
-        for operation in methods.values():
-            described = operation.get("responses", {}).get(unused, {}).get("content", {})
-            if "application/json" in described:
-                del operation["responses"][unused]
-    return document
-
-
 def services_of(app: Flask) -> Services:
     services: Services = app.extensions[EXTENSION]
     return services
@@ -366,33 +350,6 @@ def _without_path(guarded: Callable[[Any], ResponseReturnValue]) -> Callable[[],
 
     target.__name__, target.__doc__, target.__annotations__ = guarded.__name__, guarded.__doc__, {}
     return target
-
-
-class ProblemDocument(BaseModel):
-    """RFC 9457; `errors` has one entry for each place that is wrong."""
-
-    class Place(BaseModel):
-        pointer: str
-        reason: str
-        detail: str
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: list[Place] | None = None
-
-
-def _responses(answers: dict[int, type[BaseModel] | None], problems: Sequence[int]) -> dict[str, Any]:
-    from foundation.problems import MEDIA_TYPE
-
-    responses: dict[str, Any] = {
-        str(status): model or {"description": "OK", "content": {}} for status, model in answers.items()
-    }
-    for status in problems:
-        content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
-        responses.setdefault(str(status), {"description": "problem", "content": content})
-    return responses
 
 
 def _reason_of(pydantic_type: str) -> str:

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from collector.queries import find_project
 from foundation.database import Database, unit_of_work, utc_now
 from foundation.errors import Fault, UsageError
-from foundation.open import open_installation
+from foundation.opening import open_installation
 from foundation.queue import enqueue_and_wake, wait_until_done
 from foundation.settings import Settings
 from labeling.annotators import annotator_key

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Float,
-    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -21,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from foundation.database import BigSerial, JsonText, UtcDateTime
+from foundation.database import BigSerial, JsonText, UtcDateTime, project_key
 
 
 class StudioState(StrEnum):
@@ -67,16 +66,12 @@ class AnnotatorState(StrEnum):
     LEFT = "left"
 
 
-def _project_key() -> Any:
-    return Column(ForeignKey("projects.id"), primary_key=True, autoincrement=False)
-
-
 class LabelingCounter(SQLModel, table=True):
     """The last number given out. Its row is locked until the commit, so that numbers become visible in their order."""
 
     __tablename__ = "labeling_counters"
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     name: str = Field(sa_column=Column(String(16), primary_key=True))
     last: int = Field(sa_column=Column(BigSerial, nullable=False))
 
@@ -86,7 +81,7 @@ class StudioProject(SQLModel, table=True):
 
     __tablename__ = "studio_projects"
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     token: str = Field(sa_column=Column(String(64), nullable=False))
     state: str = Field(sa_column=Column(String(8), nullable=False))
     ls_project: int | None = None
@@ -114,7 +109,7 @@ class Task(SQLModel, table=True):
         Index("ix_tasks_ls", "project_id", "ls_project", "ls_task"),
     )
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     ext_id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     item_id: uuid.UUID = Field(sa_column=Column(Uuid, nullable=False))
     purpose: str = Field(sa_column=Column(String(16), nullable=False))
@@ -145,7 +140,7 @@ class Annotator(SQLModel, table=True):
         Index("uq_annotators_ls_user", "project_id", "ls_user", unique=True),
     )
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     no: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     alias: str = Field(sa_column=Column(String(64), nullable=False))
     hmac: bytes = Field(sa_column=Column(LargeBinary(32), nullable=False))
@@ -161,7 +156,7 @@ class Annotation(SQLModel, table=True):
     __tablename__ = "annotations"
     __table_args__ = (
         Index("uq_annotations_version", "project_id", "ls_project", "ls_id", "ls_updated", unique=True),
-        Index("ix_annotations_item", "project_id", "item_id"),
+        Index("ix_annotations_item", "project_id", "item_id", "seq"),
         Index("ix_annotations_ext_id", "project_id", "ext_id"),
         Index(
             "ix_annotations_skips",
@@ -172,7 +167,7 @@ class Annotation(SQLModel, table=True):
         ),
     )
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     seq: int = Field(sa_column=Column(BigSerial, primary_key=True, autoincrement=False))
     item_id: uuid.UUID = Field(sa_column=Column(Uuid, nullable=False))
     annotator_no: int
@@ -200,11 +195,11 @@ class Answer(SQLModel, table=True):
 
     __tablename__ = "answers"
     __table_args__ = (
-        Index("ix_answers_item", "project_id", "item_id"),
+        Index("ix_answers_item", "project_id", "item_id", "question", "seq"),
         Index("ix_answers_question", "project_id", "question", "seq"),
     )
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     seq: int = Field(sa_column=Column(BigSerial, primary_key=True, autoincrement=False))
     question: str = Field(sa_column=Column(String(256), primary_key=True))
     item_id: uuid.UUID = Field(sa_column=Column(Uuid, nullable=False))
@@ -234,7 +229,7 @@ class Drift(SQLModel, table=True):
 
     __tablename__ = "labeling_drift"
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     seq: int = Field(sa_column=Column(BigSerial, primary_key=True, autoincrement=False))
     kind: str = Field(sa_column=Column(String(24), nullable=False))
     ext_id: uuid.UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))

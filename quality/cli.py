@@ -175,7 +175,7 @@ def _measured_here(project: str) -> dict[str, Any]:
     from collector.queries import find_project
     from foundation.database import unit_of_work, utc_now
     from foundation.errors import NotFound
-    from foundation.open import open_installation
+    from foundation.opening import open_installation
     from quality.service import measure_project, store_report
 
     _, database = open_installation()
@@ -190,9 +190,11 @@ def _measured_here(project: str) -> dict[str, Any]:
 
 
 def _asked_of(url: str, key: str | None, project: str) -> dict[str, Any]:
-    from foundation.client import fetch_json
+    from urllib.parse import quote
 
-    return fetch_json(url, key, f"/v1/projects/{project}/quality")
+    from foundation.client import Server
+
+    return Server.at(url, key).ask("GET", f"/v1/projects/{quote(project, safe='')}/quality")
 
 
 def _print_report(document: dict[str, Any]) -> None:

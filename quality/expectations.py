@@ -322,9 +322,9 @@ def _errored(expectation: Expectation, n_rows: int, error: str) -> ExpectationRe
     )
 
 
-def _cause(info: Mapping[str, Any]) -> str | None:
+def _cause(found: Mapping[str, Any]) -> str | None:
     """Class of the first exception behind a failed rule; its text may hold values and is left out."""
-    for one in [info] if "raised_exception" in info else info.values():
+    for one in [found] if "raised_exception" in found else found.values():
         if one["raised_exception"]:
             named = _CAUSE.findall(one["exception_traceback"] or "")
             classes = [name for name in named if name != "Traceback"]

@@ -4,14 +4,10 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Uuid
+from sqlalchemy import Column, Index, Integer, Uuid
 from sqlmodel import Field, SQLModel
 
-from foundation.database import BigSerial, JsonText, UtcDateTime
-
-
-def _project_key() -> Any:
-    return Column(ForeignKey("projects.id"), primary_key=True, autoincrement=False)
+from foundation.database import BigSerial, JsonText, UtcDateTime, project_key
 
 
 class Report(SQLModel, table=True):
@@ -19,7 +15,7 @@ class Report(SQLModel, table=True):
 
     __tablename__ = "reports"
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     no: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     revision: int
     annotations_upto_seq: int = Field(sa_column=Column(BigSerial, nullable=False))
@@ -34,7 +30,7 @@ class FailingRow(SQLModel, table=True):
     __tablename__ = "failing_rows"
     __table_args__ = (Index("ix_failing_rows_signal", "project_id", "signal_id"),)
 
-    project_id: int = Field(sa_column=_project_key())
+    project_id: int = Field(sa_column=project_key())
     report_no: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     expectation: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     signal_id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))

@@ -11,7 +11,7 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from collector.models import Item, Project, Signal
-from collector.project import ProjectFile
+from collector.project_file import ProjectFile
 from collector.queries import live_signal_passes
 from foundation.errors import NotFound
 from labeling.queries import newest_seq

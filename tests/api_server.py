@@ -88,7 +88,6 @@ def api_server(settings: Settings, folder: Path, **environment: str) -> ApiServe
     shared = environment_of(settings, folder) | environment
     wanted = Up(home=folder, port=free_port(), label_studio=False, broker_url=shared["WINNOW_BROKER_URL"])
     part = next(part for part in parts_of(wanted, shared) if part.name == "api")
-    part.command = [word.replace("wsgi:app", "tests.app:app") for word in part.command]
     part.log = folder / "api.log"
     return ApiServer(part, f"http://{LOOPBACK}:{wanted.port}")
 

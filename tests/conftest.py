@@ -19,9 +19,9 @@ from foundation.database import Database, open_database
 from foundation.migrations import migrate
 from foundation.settings import Settings
 from foundation.web import services_of
-from tests.app import create_app
 from tests.servers import LabelStudio, running_label_studio, running_postgres, running_valkey
 from tests.signals import Held, Phone, empty, make_project
+from wsgi import create_app
 
 MIGRATED = "winnow_migrated"
 PLENTY = 1_000_000

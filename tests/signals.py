@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import orjson
@@ -111,13 +112,12 @@ def revise(database: Database, held: Held, **changes: Any) -> None:
 
 def rows_of(database: Database) -> dict[str, int]:
     """How many rows each table holds."""
-    names = tables_of(database)
+    counted = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM {name}" for name in tables_of(database))
     with unit_of_work(database, read_only=True) as session:
-        return {
-            name: int(session.connection().execute(text(f"SELECT count(*) FROM {name}")).scalar_one()) for name in names
-        }
+        return {str(name): int(rows) for name, rows in session.connection().execute(text(counted))}
 
 
+@cache
 def tables_of(database: Database) -> list[str]:
     """The tables that the migrations made, those that refer to others first."""
     made = set(inspect(database.engine).get_table_names())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from collector.anonymization.codes import code_find, mac_find
 from collector.anonymization.hosts import email_find, host_find, link_find
 from collector.anonymization.numbers import NUMBER_BYTES, ipv4_find, number_find
@@ -11,9 +9,9 @@ from collector.anonymization.patterns import CANDIDATES, NUMBERS, PLAINER_CANDID
 from collector.anonymization.surroundings import Find, Surroundings
 
 _NOT_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
-_FEWEST_DIGITS = 6
+_FEWEST_DIGITS = 4  # those of the shortest IPv4 address
 _WINDOW, _BEYOND = 1 << 14, 1 << 10
-_REST_OF_TOKEN = re.compile(rb"[^ \n\r\t\0]{0,96}")
+_BEYOND_A_HIT = 64
 _DOT_OF_A_MAC = _COLON_OF_IPV6 = 4
 _DOTS_OF_IPV4 = 3
 _MARKS_OF_MAC = frozenset({b"-----", b"-------", b"     ", b"       "})
@@ -37,12 +35,10 @@ def _find_from(shadow: bytes, position: int, finds: list[Find]) -> int:
     limit = position + _WINDOW
     horizon = limit + _BEYOND
     end = position
-    for hit in CANDIDATES.finditer(shadow, position, horizon):
-        start, end = hit.span()
+    for start, stop in CANDIDATES.spans(shadow, position, min(horizon, len(shadow))):
         if start >= limit:
             return start
-        if end == horizon:
-            end = int(CANDIDATES.match(shadow, start).end())
+        end = stop if stop < horizon else CANDIDATES.end_of_match(shadow, start)
         floor, last_type = (finds[-1][1], finds[-1][2]) if finds else (0, "")
         find, done = _examined(Surroundings(shadow, start, end, floor, last_type))
         if find:
@@ -80,8 +76,7 @@ def _examined_number(around: Surroundings, candidate: bytes) -> tuple[Find | Non
         if find:
             return find, find[1]
         # The pattern took it for an address, so it may have stopped within a longer number.
-        longest = NUMBERS.match(around.shadow, around.start)
-        around = around.part(around.start, longest.end() if longest else around.end)
+        around = around.part(around.start, max(around.end, NUMBERS.end_of_match(around.shadow, around.start)))
     end = around.end
     if around.after in b":@%":
         # The last word of the run belongs to what follows: `at 5 2001:db8::1`, `call 0 123456@example.com`.
@@ -95,21 +90,20 @@ def _examined_number(around: Surroundings, candidate: bytes) -> tuple[Find | Non
 
 
 def _examined_again(around: Surroundings, candidate: bytes) -> tuple[Find | None, int]:
-    """Looks for plainer things in the first word of a hit that failed, and where to go on after it."""
+    """Looks for plainer things that begin in the first word of a hit that failed, and where to go on after it."""
     shadow, start = around.shadow, around.start
     blank = candidate.find(b" ")
-    until = start + blank if blank > 0 else _REST_OF_TOKEN.match(shadow, around.end).end()  # type: ignore[union-attr]
-    token = shadow[start:until]
-    if len(token.translate(None, _NOT_DIGITS)) < _FEWEST_DIGITS:
-        return None, until if blank > 0 else around.end
-    for hit in PLAINER_CANDIDATES.finditer(shadow, start, max(until, around.end)):
-        part = around.part(*hit.span())
-        if part.start >= until:
+    until = start + blank if blank > 0 else around.end
+    horizon = min(around.end + _BEYOND_A_HIT, len(shadow))
+    end_of_text = shadow.find(b"\0", around.end, horizon)
+    horizon = horizon if end_of_text < 0 else end_of_text
+    if len(shadow[start:horizon].translate(None, _NOT_DIGITS)) < _FEWEST_DIGITS:
+        return None, until
+    for begin, end in PLAINER_CANDIDATES.spans(shadow, start, horizon):
+        if begin >= until:
             break
-        if part.candidate[0] in b"@%":
-            find = email_find(part)
-        else:
-            find, _ = _examined_number(part, part.candidate)
+        part = around.part(begin, end)
+        find = email_find(part) if part.candidate[0] in b"@%" else _examined_number(part, part.candidate)[0]
         if find:
             return find, find[1]
     return None, until

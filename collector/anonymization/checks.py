@@ -74,7 +74,7 @@ def is_card(digits: bytes) -> bool:
     )
 
 
-# Length of an IBAN by country. Source: SWIFT, IBAN Registry (ISO 13616-2), release 99, and the partial list of
+# Length of an IBAN by country. Source: SWIFT, IBAN Registry (ISO 13616-2), and the partial list of
 # countries that use the format without being registered.
 _IBAN_LENGTHS = {
     15: "NO",

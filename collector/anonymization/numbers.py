@@ -17,7 +17,7 @@ _SOCIAL_LOOSE = re.compile(rb"[0-9]{9}|[0-9]{5}-[0-9]{4}|[0-9]{3}-[0-9]{6}")
 _OCTET = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = re.compile(_OCTET + rb"(?:\." + _OCTET + rb"){3}(?:/(?:[12]?[0-9]|3[0-2]))?")
 _CHUNK = re.compile(rb"[+(]*[0-9][^ /]*")
-_SHORT_FRACTION = re.compile(rb",[0-9]{1,4}(?![0-9])")
+_SHORT_FRACTION = re.compile(rb",[0-9]{1,4}(?![0-9A-Za-z.:])")
 _EXTENSION_MARK = re.compile(rb"[xe#]")
 _SEPARATORS = b" .()/+-"
 _MOST_CHUNKS, _SHORTEST_ROW = 6, 7
@@ -29,9 +29,9 @@ _MAYBE_A_PHONE = (12, 13)
 def number_find(around: Surroundings) -> Find | None:
     """The first find in a run of digits: the whole run, or else the longest row of its words that is one."""
     find = _whole(around)
-    candidate = around.candidate
-    if find or not (b" " in candidate or b"/" in candidate):
+    if find or not _may_hold_less(around.candidate):
         return find
+    candidate = around.candidate
     chunks = [(around.start + chunk.start(), around.start + chunk.end()) for chunk in _CHUNK.finditer(candidate)]
     for first, (start, _) in enumerate(chunks):
         for between in range(min(_MOST_CHUNKS, len(chunks) - first) - 1, -1, -1):
@@ -41,6 +41,12 @@ def number_find(around: Surroundings) -> Find | None:
                 if find:
                     return find
     return None
+
+
+def _may_hold_less(candidate: bytes) -> bool:
+    """True where without its first or last word a run is still long enough."""
+    first, last = candidate.find(b" "), candidate.rfind(b" ")
+    return b"/" in candidate or (first > 0 and (last >= _SHORTEST_ROW or len(candidate) - first > _SHORTEST_ROW))
 
 
 def _without_loose_marks(around: Surroundings) -> Surroundings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from collector.anonymization.shadow import compile_latin
+from collector.anonymization.shadow import ShadowPattern
 
 
 class Personal(StrEnum):
@@ -42,14 +42,15 @@ _COIN = rb"(?:[13LMDTX]|(?:bc|tb|ltc|BC|TB|LTC)1)[A-Za-z0-9]{24,}|0x[0-9A-Fa-f]{
 _NUMBER = rb"(?:\+|\(\+?)?[0-9](?:[ .()/-]{0,3}[0-9]){6,}(?: ?(?:x|ext\.?|#) ?[0-9]{1,6})?"
 _COMPACT_MAC = rb"[0-9A-Fa-f]{12,}"
 
-CANDIDATES = compile_latin(
+CANDIDATES = ShadowPattern(
     rb"|".join((_LINK, _EMAIL, _IPV4, _COLONS, _MAC, _IBAN, _COIN, _HOST, _NUMBER, _COMPACT_MAC))
 )
 # What is looked for again inside a candidate that failed: everything but what it failed as.
-PLAINER_CANDIDATES = compile_latin(rb"|".join((_EMAIL, _IPV4, _NUMBER)))
-NUMBERS = compile_latin(_NUMBER)
+PLAINER_CANDIDATES = ShadowPattern(rb"|".join((_EMAIL, _IPV4, _NUMBER)))
+NUMBERS = ShadowPattern(_NUMBER)
 
-PLACEHOLDERS = {kind.value: f"<{kind.value}>" for kind in Personal}
+# The plain name of a type, which any encoder knows, and what stands in the text instead of the find.
+REPLACEMENTS: dict[str, tuple[str, str]] = {kind: (kind.value, f"<{kind.value}>") for kind in Personal}
 
 
 def _words(*lines: str) -> frozenset[bytes]:

@@ -116,11 +116,13 @@ def _names_another_number(words: Sequence[bytes]) -> bool:
 
 def _is_named_phone(number: bytes, digits: bytes, around: Surroundings) -> bool:
     words = around.words_before()
-    if _COMPACT_DATE.fullmatch(digits) or _NUMBER_AND_AGE.fullmatch(number):
+    if _COMPACT_DATE.fullmatch(number) or (b" " in number[-3:] and _NUMBER_AND_AGE.fullmatch(number)):
         return False
     if not PHONE_WORDS.isdisjoint(words):
-        nearest = next(word for word in reversed(words) if word in PHONE_WORDS or word in OTHER_NUMBER_WORDS)
-        return nearest in PHONE_WORDS
+        while words[-1] not in PHONE_WORDS:
+            if words.pop() in OTHER_NUMBER_WORDS:
+                return False
+        return True
     if not OTHER_NUMBER_WORDS.isdisjoint(words):
         return False
     if around.word_after() in WORDS_AFTER_A_PHONE or around.continues_list_of(Personal.PHONE):

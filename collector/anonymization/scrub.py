@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from collector.anonymization.candidates import find_personal
-from collector.anonymization.patterns import PLACEHOLDERS, Personal
+from collector.anonymization.patterns import REPLACEMENTS, Personal
 from collector.anonymization.shadow import hides_something, shadow_of, visible_part
 from collector.anonymization.surroundings import Find
 
@@ -112,8 +112,9 @@ def _redacted(text: str, own: Sequence[Find], offset: int) -> Scrubbed:
     pieces: list[str] = []
     done = 0
     for start, end, kind, score in own:
-        entities.append(Entity(kind, start - offset, end - offset, score))
-        pieces += (text[done : start - offset], PLACEHOLDERS[kind])
+        name, placeholder = REPLACEMENTS[kind]
+        entities.append(Entity(name, start - offset, end - offset, score))
+        pieces += (text[done : start - offset], placeholder)
         done = end - offset
     pieces.append(text[done:])
     return Scrubbed("".join(pieces), tuple(entities))
@@ -123,7 +124,7 @@ def _merged(first: Scrubbed, second: Scrubbed) -> Scrubbed:
     """One result from two rounds, the second's offsets led back to the input of the first."""
     shifts: list[tuple[int, int]] = [(0, 0)]
     for entity in first.entities:
-        grown = shifts[-1][1] + len(PLACEHOLDERS[entity.type]) - (entity.end - entity.start)
+        grown = shifts[-1][1] + len(REPLACEMENTS[entity.type][1]) - (entity.end - entity.start)
         shifts.append((entity.end + grown, grown))
     ends = [end for end, _ in shifts]
     late = tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import unicodedata
+from collections.abc import Iterator
 
 import re2
 
@@ -16,11 +17,32 @@ _LATIN_1 = re2.Options()
 _LATIN_1.encoding = re2.Options.Encoding.LATIN1
 _LATIN_1.never_capture = True
 _LATIN_1.max_mem = 64 << 20
+_ANYWHERE = re2._Anchor.UNANCHORED  # noqa: SLF001
 
 
-def compile_latin(pattern: bytes) -> re2._Regexp:
-    """A pattern over shadows, without captures: re2 is linear in the text whatever the text holds."""
-    return re2.compile(pattern, _LATIN_1)
+class ShadowPattern:
+    """A pattern over shadows, without captures; re2 is linear in the text whatever the text holds."""
+
+    __slots__ = ("_match", "_pattern")
+
+    def __init__(self, pattern: bytes) -> None:
+        self._pattern = re2.compile(pattern, _LATIN_1)
+        # The wrapper's match objects cost as much as the matching, and only the span is of use here.
+        self._match = self._pattern._regexp.Match  # noqa: SLF001
+
+    def spans(self, shadow: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Where the pattern matches within shadow[start:end], from left to right, without overlap."""
+        while True:
+            span: tuple[int, int] = self._match(_ANYWHERE, shadow, start, end)[0]
+            start = span[1]
+            if start < 0:
+                return
+            yield span
+
+    def end_of_match(self, shadow: bytes, start: int) -> int:
+        """Where the match that begins right at a place ends; the place itself where none begins."""
+        found = self._pattern.match(shadow, start)
+        return int(found.end()) if found else start
 
 
 class _PlainCharacters(dict[int, str]):
@@ -66,7 +88,7 @@ codecs.register_error("winnow.shadow", _shade)
 
 # Latin-1 itself holds one invisible character, the soft hyphen, and the no-break space.
 _LATIN_TO_PLAIN = bytes.maketrans(b"\xad\xa0", b"\x7f ")
-_HIDDEN = compile_latin(rb"[0-9A-Za-z\xc0-\xff.@:+/<>()%, -]\x7f+[0-9A-Za-z\xc0-\xff.@:+/<>()%, -]")
+_HIDDEN = re2.compile(rb"[0-9A-Za-z\xc0-\xff.@:+/<>()%, -]\x7f+[0-9A-Za-z\xc0-\xff.@:+/<>()%, -]", _LATIN_1)
 
 
 def shadow_of(text: str) -> bytes:

@@ -23,7 +23,7 @@ from collector.intake.identity import Names
 from collector.intake.reading import SentBatch
 from collector.intake.results import Result, Retry, Status
 from collector.intake.signals import Candidate, Opening, fill, open_candidate, read_consent
-from collector.project import ProjectFile
+from collector.project_file import ProjectFile
 from collector.queries import current_file, file_of, read_project
 from collector.subjects.consent import (
     Lock,

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from collector.anonymization.scrub import scrub_text
-from collector.project import ProjectFile
+from collector.project_file import ProjectFile
 from foundation.errors import Fault
 
 MAX_TEXT = 120
@@ -200,7 +200,7 @@ def network_quality(sent: Mapping[str, Any], _: datetime | None = None) -> str:
     >>> network_quality({"rtt_ms": 240, "downlink_kbps": 900})
     '4g'
     """
-    if sent.get("network_type") in {"none", "offline"}:
+    if sent.get("network_type") in ("none", "offline"):  # a tuple: a list sent there has no hash
         return "offline"
     rtt, downlink = _number(sent.get("rtt_ms")), _number(sent.get("downlink_kbps"))
     if rtt is None and downlink is None:

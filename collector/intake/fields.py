@@ -9,7 +9,7 @@ from typing import Any
 
 from collector.anonymization.scrub import scrub_text
 from collector.intake.event_time import read_time
-from collector.project import FieldKind, FieldRule, Pii, ProjectFile
+from collector.project_file import FieldKind, FieldRule, Pii, ProjectFile
 from foundation.errors import Fault
 
 INT64 = 2**63

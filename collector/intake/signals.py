@@ -16,7 +16,7 @@ from collector.intake.event_time import EventTime, TimeQuality, event_time_of, r
 from collector.intake.fields import Payload, PayloadReader, safe_key
 from collector.intake.identity import Names
 from collector.intake.reading import Sent
-from collector.project import ProjectFile
+from collector.project_file import ProjectFile
 from collector.subjects.consent import FUTURE_LIMIT, Given
 from foundation.errors import Fault
 

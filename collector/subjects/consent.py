@@ -13,7 +13,7 @@ from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
 from collector.models import Consent, Project, Subject
-from collector.project import Privacy
+from collector.project_file import Privacy
 from foundation.database import insert_ignoring
 from foundation.errors import Forbidden
 from foundation.identifiers import hash_of_token

@@ -46,7 +46,7 @@ def main() -> int:
     screen.say(HONESTY)
     screen.say("starting Winnow and Label Studio; the first time this takes a minute or two")
     try:
-        with running_system(home) as system:
+        with running_system(home, screen.say) as system:
             findings = play(system, screen)
             screen.say("stopping everything")
     except KeyboardInterrupt:
@@ -57,6 +57,8 @@ def main() -> int:
         return 1
     screen.show(findings)
     screen.say(f"to look at what was made: WINNOW_HOME={_from_root(home)} .venv/bin/flask up")
+    screen.say(f"then log in to the pages with the key in {_from_root(home)}/secrets/admin_key, and to Label Studio as")
+    screen.say(f"admin@winnow.local with the password in {_from_root(home)}/secrets/label_studio_password")
     return 1 if findings.failures else 0
 
 

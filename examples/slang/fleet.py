@@ -16,10 +16,10 @@ from examples.slang import mishaps
 from examples.slang.words import Word
 
 SEED = 2014
-PHONES = 60
-LATE_PHONES = 2
+PHONES = 120
+LATE_PHONES = 4
 SILENT_PHONES = 2
-LOSSY_PHONES = 5
+LOSSY_PHONES = 6
 IDS = uuid.uuid5(uuid.NAMESPACE_URL, "https://winnow.example/demo/slang")
 NOTE_EVERY = 25
 REPEATS_BY_SAME = 150

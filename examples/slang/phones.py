@@ -17,6 +17,7 @@ from examples.slang.mishaps import LossyTransport
 
 PROJECT = "slang-sentiment"
 AT_ONCE = 4
+MAX_BATCH = 50
 TIMEOUT_S = 60.0
 AGREED_BEFORE = timedelta(days=4)
 FIRST_WAIT_S = 0.1
@@ -51,6 +52,7 @@ def _send(phone: SimulatedPhone, url: str, key: str, memory: Memory) -> SignalQu
             client,
             PROJECT,
             packing=phone.packing,
+            max_batch=MAX_BATCH,
             clock=lambda: _now_on(phone),
             age_ms=(lambda signal: _age_ms(phone, signal)) if phone.has_run_through else None,
             first_wait_s=FIRST_WAIT_S,

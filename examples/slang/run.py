@@ -111,7 +111,7 @@ def _label(scene: Scene, manager: Manager, project: Mapping[str, Any]) -> None:
     annotations = manager.count()["annotations"]
     scene.findings.section()
     scene.findings.tell(
-        "tasks", f"{tasks} in Label Studio, each for {ACCOUNTS} raters; {rated} ratings given there now"
+        "tasks", f"{tasks} in Label Studio, each for {ACCOUNTS} raters, who gave {rated} ratings there in this run"
     )
     scene.findings.tell("annotations", f"{annotations:,}: {SLOTS} ratings for each of {len(scene.words):,} words")
     scene.findings.expect("tasks in Label Studio", tasks, len(in_studio))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,8 +19,8 @@ PLAIN_WIDTH = 160
 class Screen:
     """Writes to stdout; a pipe gets no bars, no colours and no cut lines."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(soft_wrap=True)
+    def __init__(self) -> None:
+        self._console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
         self._began = time.monotonic()
 
     def say(self, text: str) -> None:
@@ -47,7 +48,6 @@ class Screen:
             for row in rows:
                 table.add_row(row.name, row.value)
             table.add_section()
-        width = None if self._console.is_terminal else PLAIN_WIDTH
-        self._console.print(table, width=width, markup=False, highlight=False)
+        self._console.print(table, markup=False, highlight=False)
         for failure in findings.failures:
             self._console.print(f"DID NOT HOLD: {failure}", markup=False, highlight=False)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 START_WITHIN_S = 600.0
 STOP_WITHIN_S = 60.0
+TELL_EVERY_S = 30.0
 LOG = "demo-up.log"
 LOG_TAIL_CHARS = 2_000
 
@@ -67,8 +68,10 @@ class System:
 
 
 @contextmanager
-def running_system(home: Path) -> Iterator[System]:
+def running_system(home: Path, say: Callable[[str], None]) -> Iterator[System]:
     """Winnow on a free port with this HOME; stopped at the end of the block, also on Ctrl-C and on failure.
+
+    `say` hears now and then which part is still awaited.
 
     Raises:
         DidNotStart: with the last lines that it logged.
@@ -88,24 +91,33 @@ def running_system(home: Path) -> Iterator[System]:
         )
         try:
             system = System(f"http://{HOST}:{port}", home)
-            _wait_until_ready(launcher, system)
+            _wait_until_ready(launcher, system, say)
             yield system
         finally:
             _stop(launcher)
 
 
-def _wait_until_ready(launcher: subprocess.Popen[bytes], system: System) -> None:
-    deadline = time.monotonic() + START_WITHIN_S
-    while time.monotonic() < deadline:
+def _wait_until_ready(launcher: subprocess.Popen[bytes], system: System, say: Callable[[str], None]) -> None:
+    began = told_at = time.monotonic()
+    while (awaited := _awaited(system)) is not None:
+        now = time.monotonic()
         if launcher.poll() is not None:
             raise DidNotStart(f"`flask up` ended with exit code {launcher.returncode}:\n{_tail(system.home)}")
-        try:
-            if httpx.get(f"{system.url}/readyz", timeout=5.0).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
+        if now - began > START_WITHIN_S:
+            raise DidNotStart(f"{awaited} after {START_WITHIN_S:.0f} s:\n{_tail(system.home)}")
+        if now - told_at > TELL_EVERY_S:
+            say(f"{awaited} yet")
+            told_at = now
         time.sleep(0.5)
-    raise DidNotStart(f"not ready within {START_WITHIN_S:.0f} s:\n{_tail(system.home)}")
+
+
+def _awaited(system: System) -> str | None:
+    """What is not there yet, in words; None when everything answers."""
+    try:
+        answer = httpx.get(f"{system.url}/readyz", timeout=5.0)
+    except httpx.TransportError:
+        return "no answer from: api"
+    return None if answer.status_code == 200 else str(answer.json().get("detail", "not ready"))
 
 
 def _stop(launcher: subprocess.Popen[bytes]) -> None:

@@ -110,7 +110,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("project_id", "seq", name=op.f("pk_annotations")),
     )
     op.create_index("ix_annotations_ext_id", "annotations", ["project_id", "ext_id"], unique=False)
-    op.create_index("ix_annotations_item", "annotations", ["project_id", "item_id"], unique=False)
+    op.create_index("ix_annotations_item", "annotations", ["project_id", "item_id", "seq"], unique=False)
     op.create_index(
         "ix_annotations_skips",
         "annotations",
@@ -154,7 +154,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_answers_project_id")),
         sa.PrimaryKeyConstraint("project_id", "seq", "question", name=op.f("pk_answers")),
     )
-    op.create_index("ix_answers_item", "answers", ["project_id", "item_id"], unique=False)
+    op.create_index("ix_answers_item", "answers", ["project_id", "item_id", "question", "seq"], unique=False)
     op.create_index("ix_answers_question", "answers", ["project_id", "question", "seq"], unique=False)
     op.create_table(
         "consents",
@@ -368,8 +368,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_signals_project_id")),
         sa.PrimaryKeyConstraint("project_id", "id", name=op.f("pk_signals")),
     )
-    op.create_index("ix_signals_item", "signals", ["project_id", "item_id"], unique=False)
-    op.create_index("ix_signals_subject_item", "signals", ["project_id", "subject_id", "item_id"], unique=False)
+    op.create_index("ix_signals_item", "signals", ["project_id", "item_id", "subject_id"], unique=False)
+    op.create_index("ix_signals_subject", "signals", ["project_id", "subject_id"], unique=False)
     op.create_table(
         "studio_projects",
         sa.Column(
@@ -504,7 +504,7 @@ def downgrade() -> None:
     op.drop_table("suppressions")
     op.drop_table("subjects")
     op.drop_table("studio_projects")
-    op.drop_index("ix_signals_subject_item", table_name="signals")
+    op.drop_index("ix_signals_subject", table_name="signals")
     op.drop_index("ix_signals_item", table_name="signals")
     op.drop_table("signals")
     op.drop_table("sides")

@@ -1,5 +1,6 @@
 """Documents say what the code does: every setting, every expected failure and every command stands in them, no link is broken."""
 
+import ast
 import importlib
 import pkgutil
 import re
@@ -12,6 +13,8 @@ import pytest
 from foundation.errors import DomainError
 from foundation.problems import slug_of, status_of
 from foundation.settings import PREFIX, Settings
+from labeling.models import DriftKind
+from labeling.questions.configuration import BreakReason
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -34,6 +37,20 @@ def _errors(root: type[DomainError] = DomainError) -> Iterator[type[DomainError]
     for kind in root.__subclasses__():
         yield kind
         yield from _errors(kind)
+
+
+def _reasons() -> set[str]:
+    """Every reason that the code gives: second argument of a fault, or `reason=`."""
+    found = set()
+    for path in (path for domain in DOMAINS for path in (ROOT / domain).rglob("*.py")):
+        for call in (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)):
+            name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+            places = call.args[1:2] if name.lower().strip("_") in {"fault", "refuse"} else []
+            places += [word.value for word in call.keywords if word.arg == "reason" and name[:1].isupper()]
+            found |= {
+                place.value for place in places if isinstance(place, ast.Constant) and isinstance(place.value, str)
+            }
+    return {reason for reason in found if re.fullmatch(r"[a-z_]+", reason)}
 
 
 def _anchors(document: Path) -> set[str]:
@@ -79,6 +96,15 @@ class TestProblems:
         ]
 
         assert not sorted(missing)
+
+    def test_every_reason_is_named(self) -> None:
+        text = (DOCS / "problems.md").read_text("utf-8")
+
+        assert not sorted(reason for reason in _reasons() if f"`{reason}`" not in text)
+
+    @pytest.mark.parametrize("kind", [*DriftKind, *BreakReason])
+    def test_every_drift_and_break_is_named(self, kind: str) -> None:
+        assert f"`{kind}`" in (DOCS / "problems.md").read_text("utf-8")
 
 
 class TestCommands:

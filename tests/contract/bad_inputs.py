@@ -202,7 +202,7 @@ def single_signals() -> list[One]:
         One("A16 NUL in the context", context(device_model="a\0b"), "nul_character", "/context/device_model"),
         One("A16 NUL in the subject", make_signal(subject="a\0b"), "nul_character", "/subject"),
         One("A16 NUL in the device", make_signal(device="a\0b"), "nul_character", "/device"),
-        One("A19 __proto__", payload(**{"__proto__": 1}), "unknown_field", "/payload/__proto__"),
+        One("A19 __proto__", payload(__proto__=1), "unknown_field", "/payload/__proto__"),
         One("A19 $ref", payload(**{"$ref": "file:///etc/passwd"}), "unknown_field", "/payload/$ref"),
         One("A19 constructor", payload(constructor=1), "unknown_field", "/payload/constructor"),
         One("A19 a key of 10 kB", payload(**{long_key: 1}), "unknown_field", f"/payload/{'k' * 64}"),

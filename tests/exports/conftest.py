@@ -1,7 +1,38 @@
 """What the tests of versions share."""
 
-from hypothesis import settings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import settings as hypothesis_settings
+
+from foundation import queue
+from foundation.database import Database
+from foundation.settings import Settings
+from tests.exports.rigs import Rig, close_rig, open_rig, project_file, rig_of
 
 # The first example imports Arrow; on a busy machine that alone takes longer than a deadline.
-settings.register_profile("exports", deadline=None)
-settings.load_profile("exports")
+hypothesis_settings.register_profile("exports", deadline=None)
+hypothesis_settings.load_profile("exports")
+
+
+@pytest.fixture
+def rig(
+    settings: Settings, app_client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Rig]:
+    """An installation with a project of short texts, on each database."""
+    made = rig_of(settings, app_client, database, monkeypatch)
+    made.put(project_file())
+    yield made
+    queue.runtime().database.engine.dispose()
+    queue.runtime.cache_clear()
+
+
+@pytest.fixture
+def small_rig(tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    """The same on SQLite alone, for what no database decides."""
+    made = open_rig(tmp_path / "home", migrated_sqlite, monkeypatch)
+    made.put(project_file())
+    yield made
+    close_rig(made)

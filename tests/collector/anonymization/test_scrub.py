@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collector.anonymization.scrub import Entity, scrub_text, scrub_texts
@@ -215,7 +215,7 @@ class TestFinds:
             ("<joe@example.com>", "EMAIL_ADDRESS", "joe@example.com"),
             ("mailto:joe@example.com", "EMAIL_ADDRESS", "joe@example.com"),
             ("joe@example.com.Then", "EMAIL_ADDRESS", "joe@example.com"),
-            ("电话13812345678电话", "PHONE_NUMBER", "13812345678"),
+            ("电话08452810075电话", "PHONE_NUMBER", "08452810075"),
             ("请看https://example.com，谢谢", "URL", "https://example.com"),
             ("https://example.com😀", "URL", "https://example.com"),
             ("📞 415-555-0132", "PHONE_NUMBER", "415-555-0132"),
@@ -223,8 +223,6 @@ class TestFinds:
         ],
     )
     def test_surroundings_decide(self, text, kind, value):
-        if value == "13812345678" and "电" in text:
-            pytest.skip("words of other scripts are no context yet")
         assert slices_of(text) == [(kind, value)]
 
     def test_several_in_a_row(self):
@@ -320,6 +318,7 @@ class TestLaws:
 
     @settings(max_examples=300, deadline=None)
     @given(st.lists(TEXTS, max_size=5))
+    @example(["joe@example.comjoe@example.com::ffff:10.0.0.1", "a@xn--d1acufc.xn--p1ai"])
     def test_a_batch_is_its_texts_one_by_one(self, texts):
         assert scrub_texts(texts) == [scrub_text(text) for text in texts]
 

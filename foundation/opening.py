@@ -1,0 +1,39 @@
+"""Opens this installation for a command: settings, secrets, a migrated database, and the tasks it may have to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from foundation.database import Database
+    from foundation.settings import Settings
+
+_HOOKS: list[Callable[[], object]] = []
+
+
+def before_opening(hook: Callable[[], object]) -> None:
+    """Has the roof's `hook` run when a command opens the installation, and not for commands on plain files."""
+    _HOOKS.append(hook)
+
+
+def open_installation() -> tuple[Settings, Database]:
+    """What a command works on; on the embedded default what is missing is made.
+
+    Raises:
+        BadSettings: production, and a secret is missing or weak.
+    """
+    from foundation.database import open_database
+    from foundation.migrations import migrate
+    from foundation.settings import load_settings, make_secrets
+
+    for hook in _HOOKS:
+        hook()
+    settings = load_settings()
+    if not settings.is_production:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_secrets(settings.home)
+        settings = load_settings()
+    database = open_database(settings.database, pool_size=2)
+    migrate(database)
+    return settings, database

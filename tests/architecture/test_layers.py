@@ -1,0 +1,254 @@
+"""The shape of the house: who may import what, what things may be called, where a transaction ends."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.sources import EDGES, PACKAGES, ROOT, calls, files_that_import, imports_of, sources
+
+FORBIDDEN_NAMES = {
+    "utils",
+    "util",
+    "helpers",
+    "helper",
+    "common",
+    "manager",
+    "data",
+    "info",
+    "process",
+    "handle",
+    "misc",
+}
+WEB_OF_FOUNDATION = {"foundation/web.py", "foundation/problems.py", "foundation/health.py", "foundation/login.py", "foundation/jobs_api.py"}  # fmt: skip
+COMMANDS_OF_FOUNDATION = {"foundation/cli.py", "foundation/keys_cli.py", "foundation/up_cli.py"}
+VERBS_THAT_COMMIT = {
+    "collector/intake/batch.py": "reads in one transaction and writes in another, and scrubs between the two",
+    "labeling/commands.py": "what a command does in steps, each kept when a later one fails",
+    "labeling/erasure.py": "deletes in Label Studio between two commits",
+    **{
+        f"labeling/studio/{name}.py": "Label Studio's answers stand between two commits"
+        for name in ("desk", "intents", "project", "pull", "push", "reconcile", "verify")
+    },
+    "exports/build.py": "writes files between two commits",
+    "exports/erasure.py": "removes files between two commits",
+    "exports/installations.py": "what a command does on this machine, where no worker does it",
+    "exports/snapshot.py": "freezes the inputs in a transaction of its own",
+}
+"""No transaction may stay open while another system answers, so these open theirs themselves; each with its reason."""
+FILE_COMMANDS = {"collector/anonymization/file_command.py", "collector/near_duplicates/file_command.py"}
+"""Commands on a plain file, kept beside what they run; `collector/cli.py` lists them."""
+
+
+def of_edges(name: str) -> set[str]:
+    return {path for path in sources() if Path(path).name == name and path.split("/")[0] in PACKAGES}
+
+
+class TestImports:
+    def test_they_only_go_down(self) -> None:
+        done = subprocess.run(
+            [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert done.returncode == 0, done.stdout
+
+    def test_only_wsgi_knows_every_domain(self) -> None:
+        upward = {
+            path
+            for path, module in sources().items()
+            if path.startswith("foundation/")
+            and {name.split(".")[0] for name in imports_of(module)} & set(PACKAGES[1:])
+        }
+
+        assert upward == set()
+
+    def test_flask_stays_in_the_edges(self) -> None:
+        allowed = {"wsgi.py", *WEB_OF_FOUNDATION, *of_edges("api.py"), *of_edges("pages.py")}
+        # `flask …` commands ask Flask for the application they belong to.
+        allowed |= {path for path in of_edges("cli.py") if not _uses_requests(path)}
+
+        assert files_that_import("flask", "flask_openapi3", "werkzeug") - allowed == set()
+
+    def test_celery_stays_in_the_queue(self) -> None:
+        assert files_that_import("celery") == {"foundation/queue.py"}
+
+    def test_click_stays_in_the_commands(self) -> None:
+        allowed = {*COMMANDS_OF_FOUNDATION, *of_edges("cli.py"), *FILE_COMMANDS}
+
+        assert files_that_import("click") - allowed == set()
+
+    def test_label_studio_has_one_door(self) -> None:
+        """Only the gateway and its wire speak HTTP to it; `foundation/health.py` asks whether it is up."""
+        speakers = files_that_import("httpx", "label_studio_sdk", "requests", "urllib3")
+
+        assert speakers <= {
+            "foundation/client.py",
+            "foundation/health.py",
+            "labeling/studio/gateway.py",
+            "labeling/studio/wire.py",
+        }
+
+    def test_the_deserializers_that_run_code_are_not_used(self) -> None:
+        assert files_that_import("pickle", "marshal", "shelve", "dill") == set()
+        loads = {path for path, module in sources().items() for call in calls(module, "load") if _is_yaml(call)}
+        assert loads == set()
+
+    def test_ground_does_not_import_its_own_edges(self) -> None:
+        found = set()
+        for path, module in sources().items():
+            domain = path.split("/")[0]
+            if Path(path).name in EDGES or domain not in PACKAGES:
+                continue
+            edges = {f"{domain}.{Path(edge).stem}" for edge in EDGES}
+            found |= {(path, name) for name in imports_of(module) if name in edges and name != "foundation.cli"}
+
+        assert found == set()
+
+
+class TestNames:
+    def test_no_module_class_or_function_has_an_empty_name(self) -> None:
+        found = set()
+        for path, module in sources().items():
+            if FORBIDDEN_NAMES & set(Path(path).with_suffix("").parts):
+                found.add(path)
+            for node in ast.walk(module):
+                if (
+                    isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
+                    and node.name.lower() in FORBIDDEN_NAMES
+                ):
+                    found.add(f"{path}:{node.lineno} {node.name}")
+
+        assert found == set()
+
+    def test_no_argument_has_an_empty_name(self) -> None:
+        found = {
+            f"{path}:{node.lineno} {node.arg}"
+            for path, module in sources().items()
+            for node in ast.walk(module)
+            if isinstance(node, ast.arg) and node.arg in FORBIDDEN_NAMES
+        }
+
+        assert found == set()
+
+
+class TestSize:
+    @pytest.mark.parametrize("path", sorted(sources()))
+    def test_a_module_has_at_most_400_lines_and_a_function_50(self, path: str) -> None:
+        lines = len((ROOT / path).read_text("utf-8").splitlines())
+        longest = max(
+            ((node.end_lineno or 0) - node.lineno + 1 for node in ast.walk(sources()[path]) if isinstance(node, ast.FunctionDef)),
+            default=0,
+        )  # fmt: skip
+
+        assert lines <= 400
+        assert longest <= 50
+
+
+class TestErrors:
+    def test_nothing_is_swallowed(self) -> None:
+        found = set()
+        for path, module in sources().items():
+            for node in ast.walk(module):
+                if isinstance(node, ast.ExceptHandler) and _catches_all(node) and _does_nothing(node.body):
+                    found.add(f"{path}:{node.lineno}")
+
+        assert found == set()
+
+    def test_everything_is_caught_only_where_it_is_said_why(self) -> None:
+        found = set()
+        for path, module in sources().items():
+            lines = (ROOT / path).read_text("utf-8").splitlines()
+            for node in ast.walk(module):
+                if isinstance(node, ast.ExceptHandler) and _catches_all(node):
+                    around = "\n".join(lines[node.lineno - 2 : node.lineno + 2])
+                    if "#" not in around and not any(isinstance(part, ast.Raise) for part in ast.walk(node)):
+                        found.add(f"{path}:{node.lineno}")
+
+        assert found == set()
+
+    def test_validation_is_not_left_to_assert(self) -> None:
+        found = {
+            f"{path}:{node.lineno}"
+            for path, module in sources().items()
+            for node in ast.walk(module)
+            if isinstance(node, ast.Assert)
+        }
+
+        assert found == set()
+
+
+class TestTransactions:
+    def test_nothing_below_an_edge_commits(self) -> None:
+        """A savepoint may be released; the transaction is the unit of work's alone."""
+        found = set()
+        for path, module in sources().items():
+            if path == "foundation/database.py":
+                continue
+            for call in calls(module, "commit"):
+                target = call.func.value if isinstance(call.func, ast.Attribute) else None
+                if not (isinstance(target, ast.Name) and target.id == "savepoint"):
+                    found.add(f"{path}:{call.lineno}")
+
+        assert found == set()
+
+    def test_units_of_work_are_opened_at_the_edges_or_around_effects_elsewhere(self) -> None:
+        openers = {path for path, module in sources().items() if any(calls(module, "unit_of_work"))}
+
+        below = {path for path in openers if Path(path).name not in EDGES and not path.startswith("foundation/")}
+
+        assert below - VERBS_THAT_COMMIT.keys() == set()
+
+
+class TestFailpoints:
+    def test_each_is_armed_by_a_test(self) -> None:
+        named = {
+            call.args[0].value
+            for module in sources().values()
+            for call in calls(module, "failpoint")
+            if call.args and isinstance(call.args[0], ast.Constant)
+        }
+        tests = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py"))
+
+        assert {name for name in named if str(name) not in tests} == set()
+
+    def test_each_name_stands_at_one_place(self) -> None:
+        names = [
+            call.args[0].value
+            for module in sources().values()
+            for call in calls(module, "failpoint")
+            if call.args and isinstance(call.args[0], ast.Constant)
+        ]
+
+        assert len(set(names)) == len(names)
+
+
+def _uses_requests(path: str) -> bool:
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "flask"
+        and {alias.name for alias in node.names} & {"request", "g", "session", "Response"}
+        for node in ast.walk(sources()[path])
+    )
+
+
+def _is_yaml(call: ast.Call) -> bool:
+    target = call.func.value if isinstance(call.func, ast.Attribute) else None
+    return isinstance(target, ast.Name) and target.id == "yaml"
+
+
+def _catches_all(handler: ast.ExceptHandler) -> bool:
+    return handler.type is None or (
+        isinstance(handler.type, ast.Name) and handler.type.id in {"Exception", "BaseException"}
+    )
+
+
+def _does_nothing(body: list[ast.stmt]) -> bool:
+    return all(isinstance(node, ast.Pass | ast.Continue) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in body)  # fmt: skip

@@ -1,0 +1,182 @@
+"""What was refused is kept scrubbed, listed, and replayed under its own id."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlmodel import select
+
+from collector.intake.dead_letters import expire_letters, scrub_value
+from collector.models import DeadLetter, Signal
+from foundation.database import Database, unit_of_work, utc_now
+from tests.collector.intake.test_context import JSON
+from tests.signals import CONSENT, Held, Phone, make_signal, project_body, revise, rows_of
+
+WITH_EXTRA = {**project_body()["fields"], "extra": {"kind": "number"}}
+
+
+def letters_of(database: Database) -> list[DeadLetter]:
+    with unit_of_work(database, read_only=True) as session:
+        return list(session.exec(select(DeadLetter)).all())
+
+
+def refused(phone: Phone, **extra: Any) -> dict[str, Any]:
+    signal = make_signal()
+    signal["payload"] |= extra or {"extra": 1}
+    assert phone.send_one(signal)["status"] == "rejected"
+    return signal
+
+
+class TestScrubbing:
+    @given(JSON)
+    def test_any_value_can_be_kept(self, value: Any) -> None:
+        orjson.dumps(scrub_value(value))
+
+    @given(st.dictionaries(st.text(alphabet="abc", max_size=3), JSON, max_size=3))
+    def test_what_holds_nothing_personal_stays(self, value: dict[str, Any]) -> None:
+        assert isinstance(scrub_value(value), dict)
+
+    def test_keys_texts_and_numbers_are_scrubbed_and_depth_is_bounded(self) -> None:
+        deep: Any = "bob@example.com"
+        for _ in range(20):
+            deep = [deep]
+
+        scrubbed = scrub_value({"bob@example.com": [4111111111111111, {"a": "bob@example.com"}], "deep": deep})
+
+        assert "bob@" not in str(scrubbed)
+        assert "4111111111111111" not in str(scrubbed)
+
+
+class TestLetters:
+    def test_a_letter_says_why_and_where_and_holds_no_name(self, phone: Phone, database: Database) -> None:
+        phone.send_one(make_signal(subject="anna", device="phone-7", payload={"text": "x", "extra": "bob@example.com"}))
+
+        letter = letters_of(database)[0]
+
+        assert (letter.reason, letter.pointer, letter.revision) == ("unknown_field", "/payload/extra", 1)
+        assert letter.body["payload"] == {"text": "x", "extra": "<EMAIL_ADDRESS>"}
+        assert not {"subject", "device", "consent"} & letter.body.keys()
+
+    def test_without_consent_there_is_no_content(self, phone: Phone, database: Database) -> None:
+        phone.send_one(make_signal(subject="nobody asked", payload={"text": "x", "extra": 1}), consent=None)
+
+        letter = letters_of(database)[0]
+
+        assert letter.body is None
+
+    def test_a_signal_refused_again_has_one_letter(self, phone: Phone, database: Database) -> None:
+        signal = refused(phone)
+        phone.send(signal, signal)
+
+        assert len(letters_of(database)) == 1
+
+    def test_a_signal_taken_later_has_none(self, phone: Phone, database: Database, project: Held) -> None:
+        signal = refused(phone)
+        revise(database, project, fields=WITH_EXTRA)
+
+        assert phone.send_one(signal)["status"] == "accepted"
+        assert letters_of(database) == []
+
+    def test_letters_expire(self, phone: Phone, database: Database) -> None:
+        refused(phone)
+
+        with unit_of_work(database) as session:
+            assert expire_letters(session, now=utc_now() + timedelta(days=29)) == 0
+            assert expire_letters(session, now=utc_now() + timedelta(days=31)) == 1
+
+
+class TestReplay:
+    def replay(self, phone: Phone, **asked: Any) -> dict[str, int]:
+        answer = phone.as_role("manage").call("POST", "/dead-letters/replay", json=asked)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json)
+
+    def test_a_dry_run_tells_the_same_and_changes_nothing(
+        self, phone: Phone, database: Database, project: Held
+    ) -> None:
+        refused(phone)
+        refused(phone, other=1)
+        revise(database, project, fields=WITH_EXTRA)
+        before = rows_of(database)
+
+        told = self.replay(phone, dry_run=True)
+
+        assert told == {"replayed": 1, "still_rejected": 1}
+        assert rows_of(database) == before
+        assert self.replay(phone) == told
+
+    def test_a_replayed_signal_keeps_its_id_and_its_person(
+        self, phone: Phone, database: Database, project: Held
+    ) -> None:
+        signal = refused(phone)
+        revise(database, project, fields=WITH_EXTRA)
+
+        self.replay(phone)
+
+        with unit_of_work(database, read_only=True) as session:
+            stored = session.exec(select(Signal)).one()
+        assert str(stored.id) == signal["id"]
+        assert stored.subject_id is not None
+        assert stored.revision == 2
+        assert phone.send_one(signal)["status"] == "replayed"
+
+    @pytest.mark.parametrize(
+        "signal_id", ["aa81e7f3-b0ed-46d1-9e3b-038686076011", "427e7617-5fb3-4579-88da-587507915391"]
+    )
+    def test_an_id_that_looks_like_a_number_of_somebody_is_kept(
+        self, phone: Phone, database: Database, project: Held, signal_id: str
+    ) -> None:
+        phone.send_one(make_signal(id=signal_id, payload={"text": "x", "extra": 1}))
+        revise(database, project, fields=WITH_EXTRA)
+
+        assert self.replay(phone) == {"replayed": 1, "still_rejected": 0}
+        with unit_of_work(database, read_only=True) as session:
+            assert session.exec(select(Signal.id)).one() == uuid.UUID(signal_id)
+
+    def test_only_the_named_ones_are_tried(self, phone: Phone, database: Database, project: Held) -> None:
+        refused(phone)
+        refused(phone)
+        revise(database, project, fields=WITH_EXTRA)
+        chosen = str(letters_of(database)[0].id)
+
+        assert self.replay(phone, ids=[chosen]) == {"replayed": 1, "still_rejected": 0}
+        assert len(letters_of(database)) == 1
+
+    def test_nothing_of_a_person_who_left_comes_back(self, phone: Phone, database: Database, project: Held) -> None:
+        signal = refused(phone)
+        revise(database, project, fields=WITH_EXTRA)
+        phone.as_role("backend").call("DELETE", "/subject", headers={"Winnow-Subject": signal["subject"]})
+
+        assert self.replay(phone) == {"replayed": 0, "still_rejected": 1}
+        assert rows_of(database)["signals"] == 0
+
+    def test_nothing_comes_back_after_consent_was_withdrawn(
+        self, phone: Phone, database: Database, project: Held
+    ) -> None:
+        refused(phone)
+        revise(database, project, fields=WITH_EXTRA)
+        phone.send(make_signal(), consent={**CONSENT, "granted": False, "given_at": utc_now().isoformat()})
+
+        assert self.replay(phone)["replayed"] == 0
+
+    def test_pages_follow_each_other_to_the_end(self, phone: Phone) -> None:
+        broken = [make_signal(payload={}) for _ in range(230)]
+        phone.send(*broken)
+        manager = phone.as_role("manage")
+
+        seen: list[str] = []
+        cursor = ""
+        while True:
+            page = manager.call("GET", f"/dead-letters?cursor={cursor}").json
+            seen += [letter["signal"] for letter in page["dead_letters"]]
+            cursor = page["cursor"]
+            if cursor is None:
+                break
+
+        assert sorted(seen) == sorted(signal["id"] for signal in broken)

@@ -1,0 +1,130 @@
+"""When it was, by CONTRACT 3."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.intake.event_time import (
+    JUMP,
+    MAX_OFFSET,
+    ClockOffset,
+    TimeQuality,
+    event_time_of,
+    next_offset,
+    read_time,
+)
+
+NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+class TestReadTime:
+    @pytest.mark.parametrize(
+        ("text", "seconds"),
+        [
+            ("2026-11-22T08:00:00Z", 0),
+            ("2026-11-22T09:00:00+01:00", 0),
+            ("2026-11-22T08:00:00.123Z", 0.123),
+            ("2026-11-22t08:00:01+00:00", 1),
+            ("2026-11-22 08:00:01.5-00:00", 1.5),
+            ("2026-11-22T08:00:00.123456789Z", 0.123456),
+        ],
+    )
+    def test_rfc_3339_is_read(self, text: str, seconds: float) -> None:
+        assert read_time(text) == NOW + timedelta(seconds=seconds)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *("", "2026-11-22", "2026-11-22T08:00:00", "08:00:00Z", "2026-11-22T08:00Z", "20261122T080000Z00000"),
+            *("2026-11-22T24:00:00Z", "2026-11-22T08:00:60Z", "2026-02-30T00:00:00Z", "0000-01-01T00:00:00Z"),
+            *("9999-12-31T23:59:59Z", "2026-W47-7T08:26:18Z", "2026-327T08:26:18.00Z", "２０２６-11-22T08:00:00Z"),
+            *("2026-11-22T08:00:00+25:00", "2026-11-22T08:00:00Zx", "2026-11-22T08:00:00Z" + " " * 30),
+            *(None, 1e9, 1763798400, True, b"2026-11-22T08:00:00Z", ["2026-11-22T08:00:00Z"]),
+        ],
+    )
+    def test_everything_else_is_none(self, text: object) -> None:
+        assert read_time(text) is None
+
+    @given(st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(8999, 12, 30), timezones=st.timezones()))  # noqa: DTZ001
+    def test_what_it_reads_is_the_same_moment_in_utc(self, moment: datetime) -> None:
+        read = read_time(moment.isoformat())
+
+        if moment.utcoffset() and (moment.utcoffset() or timedelta()) % MINUTE:
+            return  # local mean times with seconds are no RFC 3339
+        assert read == moment.astimezone(UTC)
+        assert read is not None
+        assert read.tzinfo is UTC
+
+    @given(st.text())
+    def test_no_text_raises(self, text: str) -> None:
+        read_time(text)
+
+
+class TestOffset:
+    def test_the_smallest_sample_of_a_day_counts(self) -> None:
+        known = None
+        for delay in (5, 2, 9):
+            known = next_offset(known, NOW - timedelta(seconds=delay), NOW)
+
+        assert known == ClockOffset(timedelta(seconds=2), NOW)
+
+    def test_a_jump_of_more_than_a_minute_resets_it(self) -> None:
+        known = ClockOffset(timedelta(seconds=2), NOW)
+
+        later = next_offset(known, NOW, NOW + timedelta(seconds=3) + JUMP)
+
+        assert later.offset == timedelta(seconds=3) + JUMP
+
+    def test_after_a_day_it_begins_again(self) -> None:
+        known = ClockOffset(timedelta(seconds=2), NOW)
+
+        later = next_offset(known, NOW + timedelta(hours=25), NOW + timedelta(hours=25, seconds=8))
+
+        assert later == ClockOffset(timedelta(seconds=8), NOW + timedelta(hours=25, seconds=8))
+
+
+class TestEventTime:
+    def test_the_monotonic_clock_wins(self) -> None:
+        found = event_time_of(NOW - timedelta(days=400), NOW, age_ms=5000, offset=timedelta(hours=1))
+
+        assert (found.at, found.quality) == (NOW - timedelta(seconds=5), TimeQuality.MONOTONIC)
+
+    def test_the_offset_corrects_the_clock(self) -> None:
+        found = event_time_of(NOW - timedelta(hours=2), NOW, age_ms=None, offset=timedelta(hours=1))
+
+        assert (found.at, found.quality) == (NOW - timedelta(hours=1), TimeQuality.CORRECTED)
+
+    def test_the_offset_is_bounded(self) -> None:
+        found = event_time_of(NOW - timedelta(days=3), NOW, age_ms=None, offset=timedelta(days=5 * 365))
+
+        assert found.at == NOW - timedelta(days=3) + MAX_OFFSET
+
+    def test_without_either_it_is_raw(self) -> None:
+        assert event_time_of(NOW, NOW, age_ms=None, offset=None).quality is TimeQuality.RAW
+
+    @pytest.mark.parametrize("year", [1970, 2015, 2028, 2099])
+    def test_a_year_nobody_believes_is_implausible_and_never_too_old(self, year: int) -> None:
+        found = event_time_of(NOW.replace(year=year), NOW, age_ms=None, offset=None)
+
+        assert found.quality is TimeQuality.IMPLAUSIBLE
+        assert not found.is_too_old(NOW)
+
+    def test_thirty_days_are_the_limit(self) -> None:
+        for days, is_too_old in ((29.9, False), (30.1, True)):
+            found = event_time_of(NOW - timedelta(days=days), NOW, age_ms=None, offset=None)
+            assert found.is_too_old(NOW) is is_too_old
+
+    @given(
+        captured=st.datetimes(timezones=st.just(UTC)),
+        age_ms=st.none() | st.floats(min_value=0, max_value=1e18),
+        offset=st.none() | st.timedeltas(),
+    )
+    def test_no_times_raise(self, captured: datetime, age_ms: float | None, offset: timedelta | None) -> None:
+        found = event_time_of(captured, NOW, age_ms=age_ms, offset=offset)
+
+        assert found.at.tzinfo is not None

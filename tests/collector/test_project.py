@@ -1,0 +1,192 @@
+"""The project file: a mistake points at its key; nothing anybody writes there ends in a 500."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+import wsgi
+from collector.project import breaks_of, load_document, parse_project
+from foundation.database import Database
+from foundation.errors import DomainError, InvalidBody
+from tests.collector.intake.test_context import JSON
+from tests.signals import Held, Phone, project_body, rows_of
+
+FULL = project_body(
+    labeling={
+        "config": '<View><Text name="t" value="$text"/><Choices name="s" toName="t"><Choice value="a"/></Choices></View>',
+        "guidelines": {"version": "1", "text": "…"},
+        "overlap": 3,
+        "max_overlap": 5,
+        "choose": {"random": 0.5, "quota": 0.3, "uncertain": 0.2, "backlog": 500},
+        "honeypots": {"share": 0.05, "max_exposures": 1},
+        "onboarding": {"tasks": 10, "pass": 0.8},
+    },
+    questions={"s": {"level": "nominal", "consensus": "majority"}},
+    expectations=[{"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "text"}}],
+    export={
+        "targets": ["s"],
+        "labels": {"min_annotations": 2, "min_confidence": 0, "unresolved": "drop"},
+        "split": {"train": 0.8, "validation": 0.1, "test": 0.1},
+        "weights": "none",
+        "gates": {"s": {"alpha": 0.6, "bound": "lower"}, "expectations": "pass"},
+        "formats": ["parquet"],
+    },
+    retention={"signals_days": 365, "versions_days": 730, "dead_letters_days": 30},
+)
+SECTIONS = wsgi.sections()
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in a document, the inner ones included."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield (*at, key)
+        yield from places(part, (*at, key))
+
+
+PLACES = list(places(FULL))
+
+
+def refusal_of(act: Callable[[], object]) -> DomainError | None:
+    """The expected failure an act ends in; whatever else it raises fails the test."""
+    try:
+        act()
+    except DomainError as error:
+        return error
+    return None
+
+
+def faults_of(body: Any) -> list[tuple[str, str]]:
+    with pytest.raises(InvalidBody) as caught:
+        parse_project(body, SECTIONS)
+    return [(fault.pointer, fault.reason) for fault in caught.value.faults]
+
+
+class TestParsing:
+    def test_a_full_file_has_no_mistake(self) -> None:
+        assert parse_project(copy.deepcopy(FULL), SECTIONS).file.name == "slang"
+
+    @pytest.mark.parametrize("place", PLACES, ids=lambda place: "/".join(map(str, place)))
+    @given(value=JSON)
+    def test_whatever_stands_at_a_place_is_taken_or_pointed_at(self, place: tuple[Any, ...], value: Any) -> None:
+        body = copy.deepcopy(FULL)
+        target: Any = body
+        for key in place[:-1]:
+            target = target[key]
+        target[place[-1]] = value
+
+        refused = refusal_of(lambda: parse_project(body, SECTIONS))
+
+        assert refused is None or refused.faults
+        assert all(fault.pointer.startswith("/") for fault in refused.faults) if refused else True
+
+    @given(JSON)
+    def test_no_document_raises_anything_else(self, value: Any) -> None:
+        refusal_of(lambda: parse_project(load_document(yaml.safe_dump(value, allow_unicode=True).encode()), SECTIONS))
+
+    @given(st.binary())
+    def test_no_bytes_raise_anything_else(self, raw: bytes) -> None:
+        refusal_of(lambda: load_document(raw))
+
+    @pytest.mark.parametrize(
+        ("change", "fault"),
+        [
+            ({"project": "Slang"}, ("/project", "wrong_value")),
+            ({"project": "a"}, ("/project", "wrong_value")),
+            ({"project": "a" * 64}, ("/project", "wrong_value")),
+            ({"project": None}, ("/project", "missing_field")),
+            ({"fields": {}}, ("/fields", "wrong_type")),
+            ({"fields": {"text": {"kind": "txt"}}}, ("/fields/text/kind", "not_in_list")),
+            ({"fields": {"photo": {"kind": "image"}}}, ("/fields/photo/kind", "not_in_list")),
+            ({"fields": {"text": {"kind": "text", "max_char": 5}}}, ("/fields/text/max_char", "unknown_field")),
+            ({"fields": {"Text": {"kind": "text"}}}, ("/fields/Text", "wrong_value")),
+            ({"fields": {"text": {"kind": "text", "max_chars": 0}}}, ("/fields/text/max_chars", "out_of_range")),
+            ({"fields": {"text": {"kind": "category"}}}, ("/fields/text/values", "wrong_type")),
+            ({"identity": ["no"]}, ("/identity", "not_in_list")),
+            ({"context": {"keep": ["imei"]}}, ("/context/keep/0", "not_in_list")),
+            ({"privacy": {"consent": "maybe"}}, ("/privacy/consent", "not_in_list")),
+            ({"privacy": {"accept_notices": [1]}}, ("/privacy/accept_notices", "wrong_type")),
+            ({"retention": {"dead_letters_days": 0}}, ("/retention/dead_letters_days", "out_of_range")),
+            ({"fileds": {}}, ("/fileds", "unknown_field")),
+        ],
+    )
+    def test_a_mistake_points_at_its_key(self, change: dict[str, Any], fault: tuple[str, str]) -> None:
+        assert fault in faults_of({**FULL, **change})
+
+    @pytest.mark.parametrize(
+        "text",
+        ["notices: {1: x}", "a: &a [*a]", "a: !!python/object/apply:os.system [ls]", "a: !!binary aGk=", "a: !!set {b}",
+         "- a", "a: 2026-01-01", "a: .nan", "\x00", "a: 123456789012345678901234567890", "? [a]\n: b", ""],
+    )  # fmt: skip
+    def test_yaml_that_is_no_json_is_refused_or_read(self, text: str) -> None:
+        refused = refusal_of(lambda: load_document(text.encode()))
+
+        assert refused is None or refused.detail
+
+
+class TestBreaks:
+    @pytest.mark.parametrize(
+        ("fields", "broken"),
+        [
+            ({"text": {"kind": "text"}, "b": {"kind": "number"}}, []),
+            ({"text": {"kind": "text"}}, ["field b was removed"]),
+            ({"text": {"kind": "text", "required": True}, "b": {"kind": "number"}}, ["field text became required"]),
+            ({"text": {"kind": "text"}, "b": {"kind": "integer"}}, ["field b changed its kind from number to integer"]),
+        ],
+    )
+    def test_what_apps_relied_on_is_named(self, fields: dict[str, Any], broken: list[str]) -> None:
+        old = parse_project(project_body(fields={"text": {"kind": "text"}, "b": {"kind": "number"}}), ()).file
+
+        assert breaks_of(old, parse_project(project_body(fields=fields), ()).file) == broken
+
+
+class TestPutProject:
+    def test_new_changed_and_same(self, phone: Phone, database: Database) -> None:
+        admin = phone.as_role("admin")
+        fresh = {**phone.held.keys}
+        url, headers = "/v1/projects/fresh", {"Authorization": f"Bearer {fresh['admin']}"}
+
+        made = phone.client.put(url, json=project_body("fresh"), headers=headers)
+        same = phone.client.put(url, json=project_body("fresh"), headers=headers)
+        changed = phone.client.put(url, json=project_body("fresh", title="new"), headers=headers)
+
+        assert [(answer.status_code, answer.json["revision"]) for answer in (made, same, changed)] == [(201, 1), (200, 1), (200, 2)]  # fmt: skip
+        assert admin.call("GET", "").json["revision"] == 1
+
+    def test_yaml_is_the_same(self, phone: Phone) -> None:
+        text = yaml.safe_dump(project_body())
+
+        answer = phone.as_role("manage").call("PUT", "", data=text, content_type="application/yaml")
+
+        assert (answer.status_code, answer.json["revision"]) == (200, 1)
+
+    def test_a_change_made_meanwhile_is_not_overwritten(self, phone: Phone) -> None:
+        manager = phone.as_role("manage")
+        tag = manager.call("GET", "").headers["ETag"]
+        manager.call("PUT", "", json=project_body(title="theirs"))
+
+        mine = manager.call("PUT", "", json=project_body(title="mine"), headers={"If-Match": tag})
+
+        assert mine.status_code == 412
+        assert manager.call("GET", "").json["file"]["title"] == "theirs"
+
+    def test_a_mistake_changes_nothing(self, phone: Phone, database: Database) -> None:
+        before = rows_of(database)
+
+        answer = phone.as_role("manage").call("PUT", "", json=project_body(fields={"x": {"kind": "?"}}))
+
+        assert answer.status_code == 422
+        assert answer.json["errors"][0]["pointer"] == "/fields/x/kind"
+        assert rows_of(database) == before
+
+    def test_the_file_of_another_project_is_refused(self, phone: Phone, project: Held) -> None:
+        answer = phone.as_role("manage").call("PUT", "", json=project_body("other"))
+
+        assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/project")

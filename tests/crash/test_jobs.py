@@ -1,0 +1,146 @@
+"""A worker dies at its work: another takes over once the lease is past, attempts are counted, three strikes end it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from collector import queries
+from collector.models import Erasure, ErasureFloor
+from collector.subjects.erasure import request_erasure
+from foundation.activity import chain_holds
+from foundation.database import Database, unit_of_work, utc_now
+from foundation.jobs import MAX_ATTEMPTS, Job, JobState, enqueue, read_job, sweep
+from foundation.parts import wait_until
+from foundation.settings import Settings
+from quality.tasks import REPORT
+from tests.api_server import environment_of
+from tests.architecture.sources import ROOT
+from tests.signals import Held, Phone, empty, make_project, make_signal, rows_of
+
+pytestmark = pytest.mark.slow
+LEASE_S = 3
+
+
+@pytest.fixture
+def project(opened_database: Database) -> Held:
+    empty(opened_database)
+    queries._FILES.clear()
+    return make_project(opened_database)
+
+
+def run(settings: Settings, folder: Path, *words: str, failpoints: str = "") -> int:
+    environment = environment_of(settings, folder) | {"WINNOW_LEASE_S": str(LEASE_S)}
+    if failpoints:
+        environment["WINNOW_FAILPOINTS"] = failpoints
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.crash.workers", *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode
+
+
+def put_job(database: Database, project: Held) -> uuid.UUID:
+    with unit_of_work(database) as session:
+        return enqueue(session, REPORT, project_id=project.id, now=utc_now())
+
+
+def job_of(database: Database, job_id: uuid.UUID) -> Job:
+    with unit_of_work(database, read_only=True) as session:
+        return read_job(session, job_id)
+
+
+def is_free(database: Database, job_id: uuid.UUID) -> bool:
+    with unit_of_work(database, read_only=True) as session:
+        return job_id in {waiting for waiting, _ in sweep(session)}
+
+
+class TestKilledWorker:
+    @pytest.mark.parametrize("place", ["jobs.after_claim", "jobs.before_finish"])
+    def test_another_takes_over_after_the_lease_and_ends_the_job(
+        self, settings: Settings, opened_database: Database, project: Held, tmp_path: Path, place: str
+    ) -> None:
+        job_id = put_job(opened_database, project)
+
+        killed = run(settings, tmp_path, "work", str(job_id), failpoints=f"{place}=kill")
+        at_once = job_of(opened_database, job_id)
+
+        assert killed == -signal.SIGKILL
+        assert (at_once.state, at_once.attempt) == (JobState.RUNNING, 1)
+        assert wait_until(lambda: is_free(opened_database, job_id), timeout_s=LEASE_S + 10)
+        assert run(settings, tmp_path, "work", str(job_id)) == 0
+        ended = job_of(opened_database, job_id)
+        assert (ended.state, ended.attempt) == (JobState.DONE, 2)
+
+    def test_nobody_takes_a_job_while_its_lease_lasts(
+        self, settings: Settings, opened_database: Database, project: Held, tmp_path: Path
+    ) -> None:
+        job_id = put_job(opened_database, project)
+        run(settings, tmp_path, "work", str(job_id), failpoints="jobs.after_claim=kill")
+        with unit_of_work(opened_database) as session:
+            from sqlalchemy import update
+
+            from foundation.database import clock_ms
+
+            session.connection().execute(update(Job).values(lease_until_ms=clock_ms() + 600_000))
+
+        run(settings, tmp_path, "work", str(job_id))
+
+        assert (job_of(opened_database, job_id).state, job_of(opened_database, job_id).attempt) == (JobState.RUNNING, 1)
+        assert not is_free(opened_database, job_id)
+
+    def test_the_third_strike_ends_it(
+        self, settings: Settings, opened_database: Database, project: Held, tmp_path: Path
+    ) -> None:
+        job_id = put_job(opened_database, project)
+
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            assert run(settings, tmp_path, "work", str(job_id), failpoints="jobs.after_claim=kill") == -signal.SIGKILL
+            assert job_of(opened_database, job_id).attempt == attempt
+            assert wait_until(lambda: is_free(opened_database, job_id), timeout_s=LEASE_S + 10)
+        run(settings, tmp_path, "work", str(job_id))
+
+        ended = job_of(opened_database, job_id)
+        assert ended.state == JobState.FAILED
+        assert "three attempts" in str(ended.error)
+        assert not is_free(opened_database, job_id)
+
+
+class TestKilledErasure:
+    def test_it_begins_again_and_ends_whole(
+        self, settings: Settings, opened_database: Database, project: Held, tmp_path: Path, app: object
+    ) -> None:
+        phone = Phone(app.test_client(), project)  # type: ignore[attr-defined]
+        mine, shared = make_signal(), make_signal(payload={"text": "said by two"})
+        phone.send(mine, shared)
+        phone.send(make_signal(subject="somebody else", payload={"text": "said by two"}))
+        with unit_of_work(opened_database) as session:
+            from collector.intake.identity import names_of
+
+            names = names_of(settings.pseudonym_key.get_secret_value(), project.name)
+            request_erasure(session, project.id, names.subject_id(mine["subject"]), actor="test", now=utc_now())
+        before = rows_of(opened_database)
+
+        assert run(settings, tmp_path, "erase", failpoints="erase.signals=kill") == -signal.SIGKILL
+        assert rows_of(opened_database) == before
+        assert run(settings, tmp_path, "erase") == 0
+        assert run(settings, tmp_path, "erase") == 0
+
+        after = rows_of(opened_database)
+        assert (after["signals"], after["items"], after["suppressions"]) == (1, 1, 2)
+        with unit_of_work(opened_database, read_only=True) as session:
+            from sqlmodel import select
+
+            done = session.exec(select(ErasureFloor)).all()
+            assert [(row.floor, row.counts) for row in done] == [("collector", {"signals": 2, "items": 1})]
+            assert session.exec(select(Erasure)).one().state == "running"
+            assert chain_holds(session, project.id)
+        assert [r["errors"][0]["reason"] for r in phone.send(mine)["results"]] == ["erased"]

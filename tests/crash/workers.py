@@ -1,0 +1,72 @@
+"""Programs for crash tests, run as `python -m tests.crash.workers NAME ARGUMENT…` in a process that may be killed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from foundation.database import open_database, unit_of_work, utc_now
+from foundation.settings import load_settings
+
+
+def intake(project: str, body: str) -> int:
+    """Takes a batch in, without HTTP, so that a death costs little; says so on stdout once it is stored."""
+    from collector.intake.batch import open_batch, take_in
+    from collector.intake.identity import names_of
+    from collector.intake.reading import read_json
+    from collector.intake.signals import Opening
+    from collector.queries import find_project
+    from foundation.identifiers import random_uuid
+
+    settings = load_settings()
+    database = open_database(settings.database)
+    with unit_of_work(database, read_only=True) as session:
+        project_id = find_project(session, project) or 0
+    now = utc_now()
+    opening = Opening(
+        names_of(settings.pseudonym_key.get_secret_value(), project), random_uuid(), now, now, settings.max_signal_bytes
+    )
+    candidates = open_batch(read_json(Path(body).read_bytes(), max_signals=settings.max_signals), opening)
+    take_in(partial(unit_of_work, database), project_id, opening, candidates, is_ingest=True)
+    sys.stdout.write("acknowledged\n")
+    sys.stdout.flush()
+    database.engine.dispose()
+    return 0
+
+
+def work(job_id: str) -> int:
+    """Does one job as a worker would."""
+    from foundation.queue import run_job
+
+    _import_tasks()
+    run_job(job_id)
+    return 0
+
+
+def erase() -> int:
+    """The collector's periodic part of an erasure."""
+    from collector.tasks import erase as erase_all
+    from foundation.queue import runtime
+
+    erase_all(runtime())
+    return 0
+
+
+def _import_tasks() -> None:
+    from wsgi import worker
+
+    worker().loader.import_default_modules()
+
+
+PROGRAMS: dict[str, Callable[..., int]] = {"intake": intake, "work": work, "erase": erase}
+
+
+def main(arguments: Sequence[str]) -> int:
+    name, *rest = arguments
+    return PROGRAMS[name](*rest)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

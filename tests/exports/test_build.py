@@ -1,0 +1,409 @@
+"""Builds: what a version holds, when it is a new one, and what its number says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from exports.queries import find_version
+from exports.snapshot import freeze, make_judges
+from exports.statements import candidate_rows
+from exports.verify import verify_folder
+from foundation import queue
+from foundation.database import Database, unit_of_work
+from foundation.settings import Settings
+from labeling.queries import selection_of_items
+from labeling.service import consensus_of_project
+from tests.exports.rigs import WORDS, Rig, close_rig, copy_database, copy_rows, open_rig, project_file, rig_of
+
+
+def _folder(rig: Rig, version: str) -> Path:
+    """Where a version's files lie."""
+    with unit_of_work(rig.database, read_only=True) as session:
+        storage = find_version(session, rig.project_id, version).storage
+    assert storage
+    return rig.home / "versions" / storage
+
+
+def _with_export(**changes: Any) -> dict[str, Any]:
+    body = project_file()
+    return body | {"export": body["export"] | changes}
+
+
+class TestRows:
+    def test_a_first_version_is_published_with_every_labelled_item(self, rig: Rig) -> None:
+        rig.fill()
+        rig.send(["nobody labelled this"])
+
+        result = rig.build()
+
+        rows = rig.rows("1.0.0")
+        assert result == {"version": "1.0.0", "state": "published"}
+        assert {row["text"] for row in rows.values()} == set(WORDS)
+        assert all(row["mood_n"] == 2 and row["mood_confidence"] == 1.0 for row in rows.values())
+        assert rig.read("latest")["counts"]["not_used"] == {"no answer to mood": 1}
+
+    def test_a_row_tells_field_context_votes_and_how_it_was_chosen(self, rig: Rig) -> None:
+        rig.send(["lol"], subject="anna", minute=5, battery=0.9, device_model="second")
+        rig.send(["lol"], subject="bert", minute=1, battery=0.25, device_model="first")
+        rig.label({"lol": ["good", "bad", "good"]})
+
+        rig.build()
+
+        (row,) = rig.rows("1.0.0").values()
+        expected = {
+            "item": rig.sent["lol"],
+            "near_duplicate_set": rig.sent["lol"],
+            "weight": 1.0,
+            "n_signals": 2,
+            "selected_by": "random",
+            "text": "lol",
+            "price": 3.0,
+            "mood": "good",
+            "mood_confidence": 0.6667,
+            "mood_n": 3,
+            "mood_votes": '{"good":2,"bad":1}',
+            "mood_source": "majority",
+            "os_name": "android",
+            "device_model": "first",
+            "battery": 0.25,
+        }
+        assert {name: row[name] for name in expected} == expected
+        assert not {"subject", "device", "subject_id", "device_hmac"} & row.keys()
+
+    def test_who_withdraws_consent_is_in_no_later_version(self, rig: Rig) -> None:
+        rig.fill(people=2)
+        gone = {word for place, word in enumerate(WORDS) if place % 2}
+        withdrawal = {"granted": False, "purposes": [], "notice": "1", "given_at": "2026-11-22T23:00:00Z"}
+        rig.call("PUT", f"{rig.at}/subject/consent", json=withdrawal, headers={"Winnow-Subject": "person-1"})
+
+        rig.build()
+
+        assert {row["text"] for row in rig.rows("1.0.0").values()} == set(WORDS) - gone
+
+    def test_what_one_person_alone_sent_stands_on_one_side(self, rig: Rig) -> None:
+        rig.fill(people=3)
+
+        rig.build()
+
+        rows = {row["text"]: row for row in rig.rows("1.0.0").values()}
+        for person in range(3):
+            mine = [rows[word] for place, word in enumerate(WORDS) if place % 3 == person]
+            assert len({row["side"] for row in mine}) == 1
+            assert len({row["split_group"] for row in mine}) == 1
+
+    def test_answers_too_few_or_too_unsure_leave_an_item_out(self, small_rig: Rig) -> None:
+        small_rig.send(["sure", "unsure", "lonely"])
+        small_rig.label({"sure": ["good", "good"], "unsure": ["good", "bad"], "lonely": ["good"]})
+
+        small_rig.build(export={"labels": {"min_annotations": 2, "min_confidence": 0.6}})
+
+        assert [row["text"] for row in small_rig.rows("1.0.0").values()] == ["sure"]
+        assert small_rig.read("1.0.0")["counts"]["not_used"] == {
+            "confidence below 0.6 for mood": 1,
+            "fewer than 2 answers to mood": 1,
+        }
+
+    def test_kept_unresolved_items_have_no_value_and_stand_in_train(self, small_rig: Rig) -> None:
+        for text in ("sure", "unsure", "unasked"):
+            small_rig.send([text], subject=f"who sent {text}")
+        small_rig.label({"sure": ["good", "good"], "unsure": ["good", "bad"]})
+
+        small_rig.build(export={"labels": {"min_confidence": 0.6, "unresolved": "keep"}})
+
+        rows = {row["text"]: row for row in small_rig.rows("1.0.0").values()}
+        assert {text: (row["mood"], row["mood_n"]) for text, row in rows.items()} == {
+            "sure": ("good", 2),
+            "unsure": (None, 2),
+            "unasked": (None, 0),
+        }
+        assert rows["unasked"]["side"] == "train"
+
+    def test_a_project_without_questions_makes_versions_too(self, small_rig: Rig) -> None:
+        body = project_file()
+        del body["labeling"], body["export"]
+        small_rig.put(body)
+        small_rig.send([f"text number {n}" for n in range(60)])
+
+        result = small_rig.build()
+
+        assert result["state"] == "published"
+        assert len(small_rig.rows("1.0.0")) == 60
+
+    def test_labels_and_selection_are_those_of_labeling(self, rig: Rig) -> None:
+        rig.fill()
+        rig.label({"lol": ["so-so"] * 2, "meh": ["good", "bad"]}, selected_by="uncertain")
+
+        with unit_of_work(rig.database, read_only=True) as session:
+            frozen = freeze(session, rig.project_id, {})
+            (judge,) = make_judges(session, frozen)
+            rows = list(
+                session.connection().execute(
+                    candidate_rows(rig.project_id, ["mood"], frozen.inputs.annotations_upto_seq)
+                )
+            )
+            labels = {str(row.id): judge.label_of(row.votes_0) for row in rows}
+            agreed = {row.item: row for row in consensus_of_project(session, rig.project_id, "mood")}
+            selected = {str(row.item): row.selected_by for row in selection_of_items(session, rig.project_id)}
+
+        assert {item: (label.value, label.confidence, label.n) for item, label in labels.items()} == {
+            item: (row.value, row.confidence, row.n) for item, row in agreed.items()
+        }
+        assert {str(row.id): row.selected_by for row in rows} == selected
+
+
+class TestAgain:
+    def test_without_any_change_the_same_version_is_the_answer(self, rig: Rig) -> None:
+        rig.fill()
+
+        first, again = rig.build(), rig.build()
+
+        assert first == again
+        listed = rig.call("GET", f"{rig.at}/versions").json["versions"]
+        assert [version["version"] for version in listed] == ["1.0.0"]
+
+    def test_two_wishes_while_the_first_waits_are_one_build(self, small_rig: Rig) -> None:
+        small_rig.fill()
+
+        assert small_rig.ask() == small_rig.ask()
+        assert small_rig.ask(draft=True) != small_rig.ask()
+
+    def test_two_builds_of_the_same_inputs_end_with_one_version(self, small_rig: Rig) -> None:
+        small_rig.fill()
+        first = small_rig.ask()
+        second = small_rig.ask(export={"weights": "none"})
+
+        results = [small_rig.work_on(second["job"]), small_rig.work_on(first["job"])]
+
+        assert results == [{"version": "1.0.0", "state": "published"}] * 2
+
+    def test_other_settings_and_back_again_answer_the_first(self, small_rig: Rig) -> None:
+        small_rig.fill()
+        small_rig.label({"lol": ["good", "good", "good"]})
+        first = small_rig.build()
+
+        other = small_rig.build(export={"labels": {"min_annotations": 3}})
+
+        assert other["version"] == "2.0.0"
+        assert small_rig.build() == first
+
+    def test_a_job_done_twice_changes_nothing(self, small_rig: Rig) -> None:
+        small_rig.fill()
+        asked = small_rig.ask()
+        first = small_rig.work_on(asked["job"])
+        digest = small_rig.read("1.0.0")["digest"]
+        from exports.build import build_version
+
+        again = build_version(_work_again(small_rig, asked))
+
+        assert again == first
+        assert small_rig.read("1.0.0")["digest"] == digest
+        assert verify_folder(_folder(small_rig, "1.0.0")).ok
+
+
+class TestNumbers:
+    def test_more_rows_or_other_answers_are_minor(self, rig: Rig) -> None:
+        rig.fill()
+        rig.build()
+
+        rig.send(["one more"])
+        rig.label({"one more": ["bad"]})
+        assert rig.build()["version"] == "1.1.0"
+
+        rig.label({"lol": ["so-so", "so-so"]})
+        assert rig.build()["version"] == "1.2.0"
+        assert rig.manifest("1.2.0")["parent"] == "1.1.0"
+
+    def test_another_column_or_class_is_major(self, small_rig: Rig) -> None:
+        small_rig.fill()
+        small_rig.build()
+
+        body = project_file()
+        small_rig.put(body | {"fields": body["fields"] | {"store": {"kind": "category", "values": ["food"]}}})
+
+        assert small_rig.build()["version"] == "2.0.0"
+
+    def test_rows_left_out_by_a_rule_are_major(self, small_rig: Rig) -> None:
+        small_rig.fill()
+        small_rig.label({"lol": ["good"] * 3})
+        small_rig.build()
+
+        assert small_rig.build(export={"labels": {"min_annotations": 3}})["version"] == "2.0.0"
+
+    def test_another_text_is_a_patch(self, small_rig: Rig) -> None:
+        small_rig.fill()
+        small_rig.build()
+        small_rig.put(project_file(title="A better title"))
+
+        assert small_rig.build()["version"] == "1.0.1"
+
+    def test_rows_gone_by_erasure_are_a_patch_and_succeed_the_withdrawn(self, rig: Rig) -> None:
+        rig.fill()
+        rig.build()
+        rig.erase("person-1")
+        rig.run_floors()
+
+        assert rig.build() == {"version": "1.0.1", "state": "published"}
+
+        withdrawn = rig.read("1.0.0")
+        assert (withdrawn["state"], withdrawn["successor"]) == ("withdrawn", "1.0.1")
+        assert len(rig.rows("1.0.1")) == len(WORDS) - 3
+
+
+class TestSides:
+    def test_an_item_keeps_its_side_whatever_the_shares_are_later(self, rig: Rig) -> None:
+        rig.fill(people=12)
+        rig.build()
+        before = {item: row["side"] for item, row in rig.rows("1.0.0").items()}
+
+        rig.send(["one more"])
+        rig.label({"one more": ["bad", "bad"]})
+        result = rig.build(export={"split": {"train": 0, "validation": 0, "test": 1}})
+
+        after = {item: row["side"] for item, row in rig.rows(result["version"]).items()}
+        assert {item: after[item] for item in before} == before
+        assert after[rig.sent["one more"]] == "test"
+
+    def test_a_draft_freezes_no_side(self, small_rig: Rig) -> None:
+        small_rig.fill(people=12)
+        small_rig.build(draft=True, export={"split": {"train": 0, "validation": 0, "test": 1}})
+
+        small_rig.build(export={"split": {"train": 1, "validation": 0, "test": 0}})
+
+        assert {row["side"] for row in small_rig.rows("1.0.0").values()} == {"train"}
+
+
+class TestGates:
+    def test_a_refused_build_says_what_to_do_and_has_no_files(self, rig: Rig) -> None:
+        rig.fill()
+        rig.label({word: ["good", "bad"] for word in WORDS})
+
+        result = rig.build(export={"gates": {"mood": {"alpha": 0.9}}})
+
+        refused = rig.read(result["version"])
+        assert result == {"version": "1.0.0-refused.1", "state": "refused"}
+        (gate,) = refused["gates"]
+        assert (gate["name"], gate["passed"], gate["required"]) == ("mood.alpha", False, 0.9)
+        assert "guidelines" in gate["detail"]
+        assert refused["files"] == []
+        assert rig.call("GET", f"{rig.at}/versions/1.0.0-refused.1/files/README.md").status_code == 404
+        assert rig.call("GET", f"{rig.at}/versions/latest").status_code == 404
+
+    def test_a_refused_build_again_without_change_is_the_same(self, small_rig: Rig) -> None:
+        small_rig.fill()
+        wish = {"export": {"gates": {"expectations": "pass"}}}
+
+        assert small_rig.build(**wish) == small_rig.build(**wish)
+
+    def test_a_draft_is_built_whatever_the_gates_say_and_is_never_latest(self, rig: Rig) -> None:
+        rig.fill()
+        rig.label({word: ["good", "bad"] for word in WORDS})
+
+        result = rig.build(draft=True, export={"gates": {"mood": {"alpha": 0.9}}})
+
+        assert result == {"version": "1.0.0-draft.1", "state": "draft"}
+        assert rig.manifest("1.0.0-draft.1")["draft"] is True
+        assert b"This is a draft" in rig.fetch("1.0.0-draft.1", "README.md")
+        assert rig.call("GET", f"{rig.at}/versions/latest").status_code == 404
+        assert rig.build() == {"version": "1.0.0", "state": "published"}
+
+    def test_a_met_gate_stands_in_manifest_and_card_with_its_figure(self, small_rig: Rig) -> None:
+        small_rig.put(_with_export(gates={"mood": {"alpha": 0.8, "bound": "lower"}}))
+        small_rig.fill()
+
+        small_rig.build()
+
+        (gate,) = small_rig.manifest("1.0.0")["gates"]
+        assert (gate["passed"], gate["figure"], gate["required"]) == (True, 1.0, 0.8)
+        assert b"mood.alpha" in small_rig.fetch("1.0.0", "README.md")
+        assert json.loads(small_rig.fetch("1.0.0", "quality.json"))["questions"]["mood"]["agreement"]["alpha"] == 1.0
+
+    def test_expectations_that_break_refuse(self, small_rig: Rig) -> None:
+        rule = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "price", "max_value": 3}}
+        small_rig.put(_with_export(gates={"expectations": "pass"}) | {"expectations": [rule]})
+        small_rig.fill()
+
+        result = small_rig.build()
+
+        (gate,) = small_rig.read(result["version"])["gates"]
+        assert (result["state"], gate["passed"]) == ("refused", False)
+
+    def test_a_project_without_usable_items_is_refused_with_what_is_needed(self, small_rig: Rig) -> None:
+        small_rig.send(["not labelled"])
+
+        result = small_rig.build()
+
+        (gate,) = small_rig.read(result["version"])["gates"]
+        assert result["state"] == "refused"
+        assert gate["detail"].endswith("at least 1 is needed (1 items: no answer to mood)")
+
+
+class TestElsewhere:
+    def test_the_same_rows_in_another_home_give_the_same_digest(
+        self, small_rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        small_rig.fill()
+        copied = copy_database(small_rig, tmp_path / "copied.sqlite3")
+        small_rig.build()
+        here = small_rig.read("1.0.0")["digest"]
+        manifest = small_rig.fetch("1.0.0", "manifest.json")
+
+        elsewhere = open_rig(tmp_path / "elsewhere", copied, monkeypatch)
+        elsewhere.build()
+
+        assert elsewhere.read("1.0.0")["digest"] == here
+        assert elsewhere.fetch("1.0.0", "manifest.json") == manifest
+        close_rig(elsewhere)
+
+    def test_the_same_rows_in_another_database_give_the_same_digest(
+        self,
+        small_rig: Rig,
+        settings: Settings,
+        app_client: FlaskClient,
+        database: Database,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        small_rig.fill()
+        small_rig.label({"lol": ["good", "bad", "so-so", "bad"]})
+        copy_rows(small_rig.database, database)
+        small_rig.build()
+        manifest = small_rig.fetch("1.0.0", "manifest.json")
+
+        elsewhere = rig_of(settings, app_client, database, monkeypatch)
+        elsewhere.build()
+
+        assert elsewhere.fetch("1.0.0", "manifest.json") == manifest
+
+    def test_one_flipped_byte_fails_verify(self, small_rig: Rig) -> None:
+        small_rig.fill()
+        small_rig.build()
+        folder = _folder(small_rig, "1.0.0")
+        assert verify_folder(folder, expected_digest=small_rig.read("1.0.0")["digest"]).ok
+
+        path = next(folder.glob("data/*.parquet"))
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(bytes(content))
+
+        assert not verify_folder(folder).ok
+
+
+def _work_again(rig: Rig, asked: dict[str, Any]) -> queue.Work:
+    """The job as a second worker would see it that took it over too late."""
+    import uuid
+
+    from foundation import jobs
+
+    holder = uuid.uuid4()
+    with unit_of_work(rig.database) as session:
+        job = jobs.read_job(session, uuid.UUID(asked["job"]))
+        job.state, job.lease_until_ms = "running", 0
+        session.add(job)
+        session.flush()
+        claimed = jobs.claim(session, job.id, holder=holder, lease_s=30)
+        assert claimed is not None
+        return queue.Work(queue.runtime(), claimed.id, holder, claimed.project_id, claimed.args)

@@ -1,0 +1,203 @@
+"""The queue of record, on both databases."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+from sqlmodel import Session
+
+from foundation.database import Database, clock_ms, unit_of_work, utc_now
+from foundation.errors import NotFound
+from foundation.jobs import (
+    MAX_ATTEMPTS,
+    Job,
+    JobState,
+    LeaseLost,
+    claim,
+    enqueue,
+    fail,
+    finish,
+    forget_ended,
+    read_job,
+    renew,
+    sweep,
+)
+
+ME, OTHER = uuid.uuid4(), uuid.uuid4()
+HOLDING: dict[str, Callable[[Session, uuid.UUID], None]] = {
+    "renew": lambda session, job_id: renew(session, job_id, holder=ME, lease_s=30, done=5),
+    "finish": lambda session, job_id: finish(session, job_id, holder=ME, now=utc_now()),
+    "fail": lambda session, job_id: fail(session, job_id, holder=ME, now=utc_now(), error="x", again=True),
+}
+
+
+def put(database: Database, **wishes: object) -> uuid.UUID:
+    with unit_of_work(database) as session:
+        return enqueue(session, "labeling.sync", project_id=None, now=utc_now(), **wishes)  # type: ignore[arg-type]
+
+
+def take(database: Database, job_id: uuid.UUID, holder: uuid.UUID = ME) -> Job | None:
+    with unit_of_work(database) as session:
+        return claim(session, job_id, holder=holder, lease_s=30)
+
+
+def read(database: Database, job_id: uuid.UUID) -> Job:
+    with unit_of_work(database, read_only=True) as session:
+        return read_job(session, job_id)
+
+
+def lose_lease(database: Database) -> None:
+    with unit_of_work(database) as session:
+        session.connection().execute(update(Job).values(lease_until_ms=clock_ms() - 10_000))
+
+
+def found_by_sweep(database: Database) -> list[uuid.UUID]:
+    with unit_of_work(database, read_only=True) as session:
+        return [job_id for job_id, _ in sweep(session)]
+
+
+class TestEnqueue:
+    def test_wishes_of_one_kind_make_one_open_job(self, database: Database) -> None:
+        assert put(database, coalesce=True) == put(database, coalesce=True)
+        assert put(database) != put(database)
+
+    def test_a_wish_after_the_start_makes_another(self, database: Database) -> None:
+        first = put(database, coalesce=True)
+        take(database, first)
+
+        assert put(database, coalesce=True) != first
+
+    def test_many_wishes_at_once_make_one(self, database: Database) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            made = set(pool.map(lambda _: put(database, coalesce=True), range(24)))
+
+        assert len(made) == 1
+
+
+class TestClaim:
+    def test_the_attempt_is_counted_before_the_work(self, database: Database) -> None:
+        job = take(database, put(database))
+
+        assert job is not None
+        assert (job.state, job.attempt, job.lease_holder) == (JobState.RUNNING, 1, ME)
+
+    def test_only_one_of_many_takes_it(self, database: Database) -> None:
+        job_id = put(database)
+
+        with ThreadPoolExecutor(8) as pool:
+            taken = list(pool.map(lambda _: take(database, job_id, uuid.uuid4()), range(16)))
+
+        assert len([job for job in taken if job]) == 1
+        assert read(database, job_id).attempt == 1
+
+    def test_a_lost_lease_is_taken_over(self, database: Database) -> None:
+        job_id = put(database)
+        take(database, job_id)
+        lose_lease(database)
+
+        job = take(database, job_id, OTHER)
+
+        assert job is not None
+        assert (job.lease_holder, job.attempt) == (OTHER, 2)
+
+    def test_after_three_attempts_it_fails_for_good(self, database: Database) -> None:
+        job_id = put(database)
+        for _ in range(MAX_ATTEMPTS):
+            assert take(database, job_id)
+            lose_lease(database)
+
+        assert take(database, job_id) is None
+        assert read(database, job_id).state == JobState.FAILED
+        assert found_by_sweep(database) == []
+
+    def test_what_is_done_or_missing_is_nothing_to_do(self, database: Database) -> None:
+        job_id = put(database)
+        take(database, job_id)
+        with unit_of_work(database) as session:
+            finish(session, job_id, holder=ME, now=utc_now(), result={"n": 1})
+
+        assert take(database, job_id) is None
+        assert take(database, uuid.uuid4()) is None
+        assert read(database, job_id).result == {"n": 1}
+
+
+class TestHolding:
+    @pytest.mark.parametrize("act", ["renew", "finish", "fail"])
+    def test_who_lost_the_lease_leaves_no_trace(self, database: Database, act: str) -> None:
+        job_id = put(database)
+        take(database, job_id)
+        lose_lease(database)
+        take(database, job_id, OTHER)
+
+        with pytest.raises(LeaseLost), unit_of_work(database) as session:
+            HOLDING[act](session, job_id)
+
+        assert (read(database, job_id).state, read(database, job_id).done) == (JobState.RUNNING, 0)
+
+    def test_progress_keeps_the_lease(self, database: Database) -> None:
+        job_id = put(database)
+        take(database, job_id)
+        lose_lease(database)
+
+        with unit_of_work(database) as session:
+            renew(session, job_id, holder=ME, lease_s=30, done=3, total=7)
+
+        assert found_by_sweep(database) == []
+        assert (read(database, job_id).done, read(database, job_id).total) == (3, 7)
+
+
+class TestFail:
+    def test_what_may_help_is_tried_again_up_to_three_times(self, database: Database) -> None:
+        job_id = put(database)
+
+        states = []
+        for _ in range(MAX_ATTEMPTS):
+            take(database, job_id)
+            with unit_of_work(database) as session:
+                fail(session, job_id, holder=ME, now=utc_now(), error="no answer", again=True)
+            states.append(read(database, job_id).state)
+
+        assert states == [JobState.QUEUED, JobState.QUEUED, JobState.FAILED]
+
+    def test_what_cannot_help_is_not(self, database: Database) -> None:
+        job_id = put(database)
+        take(database, job_id)
+
+        with unit_of_work(database) as session:
+            fail(session, job_id, holder=ME, now=utc_now(), error="x" * 5000, again=False)
+
+        assert read(database, job_id).state == JobState.FAILED
+        assert len(str(read(database, job_id).error)) <= 500
+
+
+class TestSweep:
+    def test_it_finds_what_is_queued_and_what_was_left(self, database: Database) -> None:
+        queued, left, held = put(database), put(database), put(database)
+        take(database, left)
+        lose_lease(database)
+        take(database, held)
+
+        assert sorted(found_by_sweep(database)) == sorted([queued, left])
+
+    def test_a_job_that_is_not_there(self, database: Database) -> None:
+        with pytest.raises(NotFound), unit_of_work(database) as session:
+            read_job(session, uuid.uuid4())
+
+
+class TestForgetting:
+    def test_what_ended_before_goes_and_what_is_open_stays(self, database: Database) -> None:
+        done, waiting = put(database), put(database)
+        take(database, done)
+        with unit_of_work(database) as session:
+            finish(session, done, holder=ME, now=utc_now())
+
+        with unit_of_work(database) as session:
+            assert forget_ended(session, before=utc_now() - timedelta(hours=1)) == 0
+            assert forget_ended(session, before=utc_now() + timedelta(hours=1)) == 1
+
+        assert read(database, waiting).state == JobState.QUEUED
