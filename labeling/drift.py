@@ -60,6 +60,18 @@ def report_new_drift(session: Session, project_id: int, findings: Sequence[Findi
     report_drift(session, project_id, fresh, now=now)
 
 
+def report_lasting(session: Session, project_id: int, finding: Finding, *, now: datetime) -> None:
+    """As `report_drift`, unless the newest of its kind says the same: a sync that stops finds it again each time."""
+    newest = session.connection().execute(
+        select(DRIFTS.c.facts)
+        .where(DRIFTS.c.project_id == project_id, DRIFTS.c.kind == finding.kind.value)
+        .order_by(DRIFTS.c.seq.desc())
+        .limit(1)
+    )
+    if newest.scalar() != finding.facts:
+        report_drift(session, project_id, [finding], now=now)
+
+
 def count_drift(session: Session, project_id: int) -> dict[str, int]:
     """How often each kind of drift was found."""
     rows = session.connection().execute(

@@ -220,6 +220,7 @@ class DriftKind(StrEnum):
     ANNOTATION_FORGED = "annotation_forged"
     ANNOTATION_INVALID = "annotation_invalid"
     MASS_DELETION = "mass_deletion"
+    CONFIG_CHANGED = "config_changed"
     CONFIG_REFUSED = "config_refused"
     PROJECT_GONE = "project_gone"
 

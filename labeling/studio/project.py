@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import update
-from sqlmodel import Session
 
 from collector.queries import read_project, read_revision
 from foundation.database import unit_of_work
 from foundation.failpoints import failpoint
-from labeling.drift import Finding, report_new_drift
+from labeling.drift import Finding, report_lasting
 from labeling.errors import NothingToLabel, StudioGone, StudioRefused
 from labeling.models import STUDIO_PROJECTS, DriftKind, StudioProject, StudioState
-from labeling.queries import current_labeling, labeling_of
+from labeling.queries import current_labeling
 from labeling.studio.desk import Desk
 from labeling.studio.gateway import PROJECT_GONE
 
@@ -57,36 +56,39 @@ def open_project(desk: Desk) -> StudioProject:
 
 
 def refresh_config(desk: Desk, studio: StudioProject) -> None:
-    """Brings a changed configuration to Label Studio; what it refuses is reported, and work goes on under the old one."""
+    """Brings the newest configuration to Label Studio, also where somebody changed it there by hand.
+
+    What it refuses is reported, and work goes on under the old one.
+    """
     with unit_of_work(desk.database, read_only=True) as session:
         revision, section = current_labeling(session, desk.project_id)
-        if revision == studio.revision:
-            return
-        before = _config_of(session, desk.project_id, studio.revision)
-    if not section.config:
-        raise NothingToLabel("the newest revision of the project file has no labeling configuration")
-    if section.config != before:
+    state = desk.gateway.read_project(number_of(studio))
+    if state is None:
+        raise StudioGone(PROJECT_GONE)
+    if state.config.strip() != section.config.strip():
+        if studio.revision == revision:
+            _report(desk, Finding(DriftKind.CONFIG_CHANGED, facts={"revision": revision}))
         desk.still_ours()
         try:
-            desk.gateway.change_config(number_of(studio), section.config)
+            desk.gateway.change_config(state.id, section.config)
         except StudioGone:
             raise StudioGone(PROJECT_GONE) from None
         except StudioRefused as error:
-            finding = Finding(DriftKind.CONFIG_REFUSED, ls_id=revision, facts={"detail": error.detail})
-            with unit_of_work(desk.database) as session:
-                report_new_drift(session, desk.project_id, [finding], now=desk.clock())
+            _report(desk, Finding(DriftKind.CONFIG_REFUSED, facts={"revision": revision, "detail": error.detail}))
             return
-    _set(desk, revision=revision)
+    if studio.revision != revision:
+        _set(desk, revision=revision)
+
+
+def _report(desk: Desk, finding: Finding) -> None:
+    with unit_of_work(desk.database) as session:
+        report_lasting(session, desk.project_id, finding, now=desk.clock())
 
 
 def number_of(studio: StudioProject) -> int:
     if studio.ls_project is None:
         raise StudioGone(PROJECT_GONE)
     return studio.ls_project
-
-
-def _config_of(session: Session, project_id: int, revision: int) -> str | None:
-    return labeling_of(read_revision(session, project_id, revision).body).config if revision else None
 
 
 def _set(desk: Desk, **values: Any) -> None:

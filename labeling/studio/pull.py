@@ -13,7 +13,7 @@ from sqlmodel import Session
 from foundation.database import unit_of_work
 from foundation.failpoints import failpoint
 from labeling.annotators import numbers_of_users
-from labeling.drift import Finding, report_drift, report_new_drift
+from labeling.drift import Finding, report_drift, report_lasting, report_new_drift
 from labeling.errors import MassDeletion, StudioGone
 from labeling.ledger import Ledger
 from labeling.models import (
@@ -85,7 +85,7 @@ def pull(desk: Desk, *, from_the_start: bool = False, brake: bool = True) -> Pul
     if studio.state != StudioState.LIVE.value or studio.ls_project is None:
         return pulled
     if desk.gateway.read_project(studio.ls_project) is None:
-        _report(desk, [Finding(DriftKind.PROJECT_GONE, ls_id=studio.ls_project)])
+        _report(desk, Finding(DriftKind.PROJECT_GONE, facts={"project": studio.ls_project}))
         raise StudioGone(PROJECT_GONE)
     since = studio.cursor - LOOK_BACK if studio.cursor and not from_the_start else None
     limit = _most_that_may_vanish(desk) if brake else None
@@ -169,7 +169,7 @@ def _take_page(desk: Desk, studio: StudioProject, page: Page, pulled: Pulled, li
             # A time from the future, by our own clock, would make us deaf until then; what is read twice adds nothing.
             _move_cursor(session, desk.project_id, min(page.upto, desk.clock()))
     except MassDeletion:
-        _report(desk, [Finding(DriftKind.MASS_DELETION, facts={"annotations": pulled.vanished + brought.vanished})])
+        _report(desk, Finding(DriftKind.MASS_DELETION, facts={"annotations": pulled.vanished + brought.vanished}))
         raise
     pulled.add(brought)
 
@@ -263,6 +263,6 @@ def _move_cursor(session: Session, project_id: int, upto: datetime) -> None:
     )
 
 
-def _report(desk: Desk, findings: Sequence[Finding]) -> None:
+def _report(desk: Desk, finding: Finding) -> None:
     with unit_of_work(desk.database) as session:
-        report_drift(session, desk.project_id, findings, now=desk.clock())
+        report_lasting(session, desk.project_id, finding, now=desk.clock())

@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session
 
 from foundation.database import unit_of_work
-from labeling.drift import Finding, report_drift, report_new_drift
+from labeling.drift import Finding, report_drift, report_lasting, report_new_drift
 from labeling.errors import MassDeletion
 from labeling.models import STUDIO_PROJECTS, TASKS, DriftKind, StudioProject, StudioState, TaskState
 from labeling.progress import KNOWN_THERE, people_per_item
@@ -93,7 +93,7 @@ def _compare(desk: Desk, studio: StudioProject, ls_project: int, *, brake: bool)
     if brake and is_mass_deletion(len(vanished), len(expected)):
         finding = Finding(DriftKind.MASS_DELETION, facts={"tasks": len(vanished), "of": len(expected)})
         with unit_of_work(desk.database) as session:
-            report_drift(session, desk.project_id, [finding], now=desk.clock())
+            report_lasting(session, desk.project_id, finding, now=desk.clock())
         raise MassDeletion(MASS_DELETION, vanished=len(vanished), known=len(expected))
     n_foreign = _tidy_strangers(desk, ls_project, expected, listed)
     desk.still_ours()

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 
 from foundation.database import unit_of_work
 from labeling.errors import StudioGone
-from labeling.models import STUDIO_PROJECTS, TASKS, StudioState, TaskState
+from labeling.models import STUDIO_PROJECTS, TASKS, StudioProject, StudioState, TaskState
 from labeling.queries import current_labeling
 from labeling.questions.configuration import LabelingConfiguration
 from labeling.studio.desk import Desk
@@ -21,7 +21,7 @@ from labeling.studio.pages import changed_pages
 from labeling.studio.pull import known_annotations, number_users, our_tasks, pull
 from labeling.studio.push import push
 from labeling.studio.reconcile import Expected, expected_tasks, mark_gone, reconcile
-from labeling.studio.rows import StudioTask
+from labeling.studio.rows import StudioProjectState, StudioTask
 from labeling.studio.settling import KnownAnnotation, Place, is_same
 
 
@@ -54,8 +54,10 @@ def verify_project(desk: Desk) -> list[Difference]:
     found = [Difference("intent", f"{n_intents} tasks are on their way: run a sync")] if n_intents else []
     if studio.state != StudioState.LIVE.value or studio.ls_project is None:
         return found
-    if desk.gateway.read_project(studio.ls_project) is None:
+    state = desk.gateway.read_project(studio.ls_project)
+    if state is None:
         return [*found, Difference("project_missing", PROJECT_GONE, ls_id=studio.ls_project)]
+    found += _compare_settings(desk, studio, state)
     with unit_of_work(desk.database, read_only=True) as session:
         expected = {one.ls_task: one for one in expected_tasks(session, desk.project_id, studio.ls_project)}
     seen: set[int] = set()
@@ -100,6 +102,17 @@ def _begin_anew(desk: Desk, ls_project: int) -> None:
             .where(STUDIO_PROJECTS.c.project_id == desk.project_id)
             .values(state=StudioState.INTENT.value, ls_project=None, cursor=None, reconciled_at=None, n_foreign=0)
         )
+
+
+def _compare_settings(desk: Desk, studio: StudioProject, state: StudioProjectState) -> Iterator[Difference]:
+    with unit_of_work(desk.database, read_only=True) as session:
+        _, section = current_labeling(session, desk.project_id)
+    if state.config.strip() != section.config.strip():
+        yield Difference(
+            "config_differs", "the labeling configuration there is another one: run a sync", ls_id=state.id
+        )
+    if state.overlap != studio.overlap:
+        yield Difference("overlap_differs", "somebody changed how many annotators a task gets there", ls_id=state.id)
 
 
 def _is_ours(task: StudioTask, expected: Mapping[int, Expected]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from foundation.database import unit_of_work
-from labeling.errors import MassDeletion, StudioGone
+from labeling.errors import MassDeletion, NothingToLabel, StudioGone
 from labeling.queries import annotator_statistics, count_labeling, list_unanswerable, newest_seq, selection_of_items
 from labeling.service import import_annotations
 from labeling.studio.sync import Way
@@ -95,6 +95,27 @@ class TestPush:
 
         assert figures["pushed"] == 1
         assert workshop.drift()["config_refused"] == 1
+
+    def test_a_configuration_changed_by_hand_is_reported_and_put_back(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        workshop.sync()
+        (project,) = fake_studio.projects.values()
+        config = project["label_config"]
+        by_hand = {"label_config": config.replace('"good"', '"great"'), "maximum_annotations": 9}
+        workshop.admin.patch(f"/api/projects/{workshop.ls_project}/", json=by_hand)
+
+        assert [found.kind for found in workshop.verify()] == ["config_differs", "overlap_differs"]
+        workshop.sync()
+
+        assert next(iter(fake_studio.projects.values()))["label_config"] == config
+        assert workshop.drift() == {"config_changed": 1}
+
+    def test_without_a_configuration_there_is_nothing_to_do(self, workshop: Workshop) -> None:
+        workshop.revise(config="")
+
+        with pytest.raises(NothingToLabel):
+            workshop.sync()
 
     def test_a_larger_overlap_holds_for_tasks_pushed_later(
         self, open_workshop: Open, fake_studio: FakeLabelStudio
@@ -476,8 +497,10 @@ class TestTasksThatVanish:
         for number in workshop.task_numbers()[:2]:
             workshop.admin.delete(f"/api/tasks/{number}/")
 
-        with pytest.raises(MassDeletion):
-            workshop.sync()
+        for _ in range(2):
+            with pytest.raises(MassDeletion):
+                workshop.sync()
+        assert workshop.drift() == {"mass_deletion": 1}
         assert len(workshop.listed()) == 28
         assert workshop.rebuild() == []
         assert len(workshop.listed()) == 30
