@@ -18,7 +18,7 @@ from labeling import schemas
 from labeling.annotators import annotator_key, change_annotator, find_annotator
 from labeling.drift import count_drift, list_drift
 from labeling.errors import NothingToLabel, StudioMissing
-from labeling.queries import annotator_statistics, current_labeling, list_unanswerable
+from labeling.queries import annotator_statistics, count_running, current_labeling, list_unanswerable
 from labeling.reading import read_list, read_ndjson
 from labeling.service import LINES_AT_ONCE, LineResult, LineStatus, count_statuses, import_annotations
 from labeling.tasks import SYNC
@@ -161,7 +161,9 @@ def _knows_secret(services: Services, path: Any, headers: Mapping[str, str]) -> 
 def post_webhook(call: Call) -> ResponseReturnValue:
     """Nothing of the body is read: it may be lost, doubled or forged. It only makes the next pull come now, once."""
     with call.unit_of_work() as session:
-        enqueue_and_wake(session, SYNC, project_id=call.project_no, coalesce=True)
+        # One at work may have read past this change; one that waits for it has not.
+        if count_running(session, call.project_no, SYNC) < 2:
+            enqueue_and_wake(session, SYNC, project_id=call.project_no, coalesce=True)
     return Response(status=202)
 
 

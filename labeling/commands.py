@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -17,11 +17,12 @@ from foundation.database import Database, unit_of_work, utc_now
 from foundation.errors import Fault, UsageError
 from foundation.opening import open_installation
 from foundation.queue import enqueue_and_wake, wait_until_done
+from foundation.settings import Settings
 from labeling.annotators import annotator_key
 from labeling.errors import JobFailed
 from labeling.queries import annotator_statistics
 from labeling.reading import read_list, read_ndjson
-from labeling.service import LINES_AT_ONCE, LineStatus, import_annotations
+from labeling.service import LINES_AT_ONCE, LineResult, LineStatus, import_annotations
 from labeling.webhook import SECRET_HEADER, secret_of
 
 JOB_WITHIN_S = 3600.0
@@ -34,6 +35,12 @@ class Imported:
 
     counts: Counter[str] = field(default_factory=Counter)
     refused: list[tuple[int, Fault]] = field(default_factory=list)
+
+    def add(self, results: Sequence[LineResult], start: int) -> None:
+        for at, result in enumerate(results, start=start):
+            self.counts[result.status.value] += 1
+            if result.faults and len(self.refused) < MOST_REFUSED:
+                self.refused.append((at, result.faults[0]))
 
     def as_json(self) -> dict[str, Any]:
         errors = [
@@ -49,19 +56,16 @@ def import_file(project: str, file: Path) -> Imported:
     Raises:
         UsageError: there is no such project. Unparseable, InvalidBody: the file is no JSON, or no list.
     """
-    settings, database = open_installation()
-    project_id = _number_of(database, project)
     raw = file.read_bytes()
     lines = read_list(raw) if raw.lstrip()[:1] == b"[" else read_ndjson(raw)
     imported = Imported()
-    for start in range(0, len(lines), LINES_AT_ONCE):
-        part = lines[start : start + LINES_AT_ONCE]
-        with unit_of_work(database) as session:
-            results = import_annotations(session, project_id, part, key=annotator_key(settings), now=utc_now())
-        for at, result in enumerate(results, start=start):
-            imported.counts[result.status.value] += 1
-            if result.faults and len(imported.refused) < MOST_REFUSED:
-                imported.refused.append((at, result.faults[0]))
+    with _installation() as (settings, database):
+        project_id = _number_of(database, project)
+        for start in range(0, len(lines), LINES_AT_ONCE):
+            part = lines[start : start + LINES_AT_ONCE]
+            with unit_of_work(database) as session:
+                results = import_annotations(session, project_id, part, key=annotator_key(settings), now=utc_now())
+            imported.add(results, start)
     return imported
 
 
@@ -72,10 +76,10 @@ def run_job(project: str, kind: str, arguments: dict[str, Any]) -> dict[str, Any
         JobFailed: it did not end well. UsageError: there is no such project.
     """
     import_module("labeling.tasks")
-    _, database = open_installation()
-    with unit_of_work(database) as session:
-        job = enqueue_and_wake(session, kind, project_id=_number_in(session, project), args=arguments)
-    row = wait_until_done(database, job, seconds=JOB_WITHIN_S)
+    with _installation() as (_, database):
+        with unit_of_work(database) as session:
+            job = enqueue_and_wake(session, kind, project_id=_number_in(session, project), args=arguments)
+        row = wait_until_done(database, job, seconds=JOB_WITHIN_S)
     if row.result is None:
         raise JobFailed(row.error or "the job ended without a result")
     return dict(row.result)
@@ -83,26 +87,29 @@ def run_job(project: str, kind: str, arguments: dict[str, Any]) -> dict[str, Any
 
 def read_annotators(project: str) -> list[dict[str, Any]]:
     """Who answers in a project, and what was done."""
-    with _reading(project) as (session, project_id):
-        return [one.as_json() for one in annotator_statistics(session, project_id)]
+    with _installation() as (_, database), unit_of_work(database, read_only=True) as session:
+        return [one.as_json() for one in annotator_statistics(session, _number_in(session, project))]
 
 
 def describe_webhook(project: str) -> dict[str, str]:
     """What to enter in Label Studio so that it tells of new annotations at once."""
-    settings, database = open_installation()
-    _number_of(database, project)
-    return {
-        "path": f"/v1/webhooks/label-studio/{project}",
-        "header": SECRET_HEADER,
-        "secret": secret_of(settings, project),
-    }
+    with _installation() as (settings, database):
+        _number_of(database, project)
+        return {
+            "path": f"/v1/webhooks/label-studio/{project}",
+            "header": SECRET_HEADER,
+            "secret": secret_of(settings, project),
+        }
 
 
 @contextmanager
-def _reading(project: str) -> Iterator[tuple[Session, int]]:
-    _, database = open_installation()
-    with unit_of_work(database, read_only=True) as session:
-        yield session, _number_in(session, project)
+def _installation() -> Iterator[tuple[Settings, Database]]:
+    """This installation, for as long as a command needs it."""
+    settings, database = open_installation()
+    try:
+        yield settings, database
+    finally:
+        database.engine.dispose()
 
 
 def _number_of(database: Database, project: str) -> int:

@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Select, Text, func, or_, select, type_coerce
 from sqlalchemy.sql.elements import ColumnElement
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from collector.queries import read_project, read_revision
+from foundation.database import clock_ms
+from foundation.jobs import Job, JobState
 from labeling.counters import ANNOTATION, last_number
 from labeling.models import ANNOTATIONS, ANNOTATORS, ANSWERS, TASKS, Source, TaskState
 from labeling.project import LabelingSection, parse_labeling
@@ -146,6 +148,17 @@ def count_values(session: Session, project_id: int, question: str) -> dict[Value
         .group_by(ANSWERS.c.value)
     )
     return {value: int(n) for value, n in rows}
+
+
+def count_running(session: Session, project_id: int, kind: str) -> int:
+    """Jobs of a kind that somebody works at, or waits in, for a project."""
+    running = select(func.count()).where(
+        col(Job.project_id) == project_id,
+        col(Job.kind) == kind,
+        col(Job.state) == JobState.RUNNING.value,
+        col(Job.lease_until_ms) > clock_ms(),
+    )
+    return _count(session, running)
 
 
 def annotators_per_item(project_id: int) -> Select[Any]:

@@ -14,7 +14,7 @@ from foundation.errors import DomainError
 from foundation.jobs import LeaseLost
 from foundation.queue import Runtime, Work, enqueue_and_wake, job, periodic
 from labeling.errors import StudioMissing
-from labeling.queries import current_labeling
+from labeling.queries import count_running, current_labeling
 
 log = structlog.get_logger(__name__)
 SYNC = "labeling.sync"
@@ -72,7 +72,9 @@ def schedule(runtime: Runtime) -> None:
         return
     with unit_of_work(runtime.database) as session:
         for project_id in session.exec(select(col(Project.id))).all():
-            if project_id is not None and current_labeling(session, project_id)[1].config:
+            if project_id is None or not current_labeling(session, project_id)[1].config:
+                continue
+            if not count_running(session, project_id, SYNC):
                 enqueue_and_wake(session, SYNC, project_id=project_id, coalesce=True)
 
 

@@ -13,6 +13,14 @@ from tests.fakes import FakeLabelStudio
 from tests.labeling.workshop import Workshop, make_workshop
 
 
+@pytest.fixture(scope="session", autouse=True)
+def silent_broker(clean_environment: None) -> None:
+    """Messages go to memory: without settings the queue would look for a broker on this machine, and wait."""
+    from foundation.queue import compose
+
+    compose(("labeling.tasks",))
+
+
 @pytest.fixture
 def fake_studio() -> FakeLabelStudio:
     return FakeLabelStudio()

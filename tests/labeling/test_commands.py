@@ -1,0 +1,105 @@
+"""`flask labeling …` on a local database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from foundation import queue
+from foundation.settings import make_secrets
+from labeling.cli import commands
+from tests.labeling.workshop import Workshop
+
+
+@pytest.fixture
+def runner(workshop: Workshop, tmp_path: Path) -> Iterator[CliRunner]:
+    """Runs commands in this process, which keeps the database it opened first: so it has to forget it."""
+    make_secrets(tmp_path)
+    url = workshop.database.engine.url.render_as_string(hide_password=False)
+    queue.runtime.cache_clear()
+    yield CliRunner(env={"WINNOW_HOME": str(tmp_path), "WINNOW_DATABASE_URL": url})
+    if queue.runtime.cache_info().currsize:
+        queue.runtime().database.engine.dispose()
+    queue.runtime.cache_clear()
+
+
+@pytest.fixture
+def name(workshop: Workshop) -> str:
+    from collector.queries import read_project
+    from foundation.database import unit_of_work
+
+    with unit_of_work(workshop.database, read_only=True) as session:
+        return read_project(session, workshop.project_id).name
+
+
+def line(workshop: Workshop, value: object) -> str:
+    return json.dumps({"item": str(workshop.items[0]), "question": "mood", "annotator": "a", "value": value})
+
+
+class TestImport:
+    def test_a_file_of_lines_is_stored(self, runner: CliRunner, name: str, workshop: Workshop, tmp_path: Path) -> None:
+        file = tmp_path / "labels.ndjson"
+        file.write_text(line(workshop, "good") + "\n")
+
+        done = runner.invoke(commands, ["import", name, str(file), "--json"])
+
+        assert (done.exit_code, json.loads(done.stdout)["accepted"]) == (0, 1)
+        assert workshop.values() == ["good"]
+
+    def test_refused_lines_are_told_and_end_with_1(
+        self, runner: CliRunner, name: str, workshop: Workshop, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "labels.json"
+        file.write_text(f"[{line(workshop, 'meh')}, {line(workshop, 'bad')}]")
+
+        done = runner.invoke(commands, ["import", name, str(file), "--json"])
+
+        told = json.loads(done.stdout)
+        assert (done.exit_code, told["accepted"], told["rejected"]) == (1, 1, 1)
+        assert told["errors"][0]["pointer"] == "/value"
+        assert workshop.values() == ["bad"]
+
+    def test_a_project_that_is_not_there_ends_with_2(self, runner: CliRunner, tmp_path: Path) -> None:
+        file = tmp_path / "labels.json"
+        file.write_text("[]")
+
+        done = runner.invoke(commands, ["import", "nobodys", str(file)])
+
+        assert (done.exit_code, done.stdout) == (2, "")
+
+    def test_a_file_that_is_no_json_is_told_in_a_line(self, runner: CliRunner, name: str, tmp_path: Path) -> None:
+        file = tmp_path / "labels.txt"
+        file.write_text("item,annotator")
+
+        done = runner.invoke(commands, ["import", name, str(file)])
+
+        assert done.exit_code == 1
+        assert "cut off" in done.stderr or "not JSON" in done.stderr
+
+
+class TestOthers:
+    def test_annotators_are_listed(self, runner: CliRunner, name: str, workshop: Workshop, tmp_path: Path) -> None:
+        file = tmp_path / "labels.ndjson"
+        file.write_text(line(workshop, "good"))
+        runner.invoke(commands, ["import", name, str(file)])
+
+        done = runner.invoke(commands, ["annotators", name, "--json"])
+
+        assert [one["alias"] for one in json.loads(done.stdout)] == ["annotator-1"]
+
+    def test_the_webhooks_header_is_shown(self, runner: CliRunner, name: str) -> None:
+        done = runner.invoke(commands, ["webhook", name])
+
+        assert done.exit_code == 0
+        assert "Winnow-Webhook-Secret" in done.stdout
+
+    @pytest.mark.parametrize("command", ["sync", "verify"])
+    def test_without_label_studio_they_say_what_to_do(self, runner: CliRunner, name: str, command: str) -> None:
+        done = runner.invoke(commands, [command, name])
+
+        assert done.exit_code == 1
+        assert "WINNOW_LABEL_STUDIO_URL" in done.stderr
