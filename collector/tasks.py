@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collector.intake.dead_letters import expire_letters
 from collector.intake.identity import names_of
-from collector.models import ErasureState
 from collector.queries import read_project
-from collector.subjects.erasure import erase_signals, open_erasures
+from collector.subjects.erasure import erase_signals, open_erasures, read_erasure
 from foundation.database import after_commit, unit_of_work, utc_now
 from foundation.queue import Runtime, announce, periodic
 
@@ -23,8 +22,7 @@ def erase(runtime: Runtime) -> None:
         with unit_of_work(runtime.database) as session:
             project = read_project(session, erasure.project_id)
             names = names_of(runtime.settings.pseudonym_key.get_secret_value(), project.name)
-            if erasure.state in {ErasureState.RECEIVED, ErasureState.RUNNING}:
-                erase_signals(session, erasure, names, now=utc_now())
+            erase_signals(session, read_erasure(session, erasure.project_id, erasure.id), names, now=utc_now())
             after_commit(session, announce, ERASURE)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, update
+from sqlalchemy import delete, exists, func, update
 from sqlmodel import Session, col, select
 
 from collector.intake.identity import Names
@@ -36,7 +36,7 @@ BATCH = 1000
 
 
 def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *, actor: str, now: datetime) -> Erasure:
-    """Shuts the door and writes the order; asked again while it runs, the same order."""
+    """Shuts the door and writes the order; asked again before the worker has begun, the same order."""
     insert_ignoring(session, Subject.__table__, [{"project_id": project_id, "id": subject_id, "passes": False}])  # type: ignore[attr-defined]
     subject = session.exec(
         select(Subject).where(col(Subject.project_id) == project_id, col(Subject.id) == subject_id).with_for_update()
@@ -45,20 +45,29 @@ def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *,
         select(Erasure).where(
             col(Erasure.project_id) == project_id,
             col(Erasure.subject_id) == subject_id,
-            col(Erasure.state).in_([ErasureState.RECEIVED, ErasureState.RUNNING]),
+            col(Erasure.state) == ErasureState.RECEIVED.value,
         )
     ).first()
-    if running is not None:
-        return running
-    subject.erased_at, subject.passes, subject.token_hash, subject.consent = now, False, None, None
+    # Batches that were let in before hold the lock we waited for: whatever they stored counts as before the order.
+    newest = session.exec(
+        select(func.max(Signal.received_at)).where(
+            col(Signal.project_id) == project_id, col(Signal.subject_id) == subject_id
+        )
+    ).one()
+    ordered_at = max(now, newest) if newest else now
+    subject.erased_at, subject.passes, subject.token_hash, subject.consent = ordered_at, False, None, None
     session.add(subject)
+    if running is not None:
+        running.requested_at = ordered_at
+        session.add(running)
+        return running
     session.connection().execute(update(Project).where(col(Project.id) == project_id).values(has_erasures=True))
     erasure = Erasure(
         project_id=project_id,
         id=random_uuid(),
         subject_id=subject_id,
         state=ErasureState.RECEIVED.value,
-        requested_at=now,
+        requested_at=ordered_at,
     )
     session.add(erasure)
     record_activity(session, "erasure_requested", actor=actor, project_id=project_id, now=now, erasure=str(erasure.id))
@@ -80,10 +89,16 @@ def open_erasures(session: Session, floor: str) -> Sequence[Erasure]:
 def erase_signals(session: Session, erasure: Erasure, names: Names, *, now: datetime) -> None:
     """The collector's part, in the caller's transaction: signals, items nobody else sent, dead letters, consents.
 
-    Tombstones of the signals' ids stay, as keyed hashes, so that a resend is known.
+    Only what was received before the order goes: a person who agreed anew since then has come back. Tombstones of the
+    signals' ids stay, as keyed hashes, so that a resend is known.
     """
     project_id, subject_id = erasure.project_id, erasure.subject_id
-    mine = (col(Signal.project_id) == project_id, col(Signal.subject_id) == subject_id)
+    session.refresh(erasure, with_for_update=True)
+    mine = (
+        col(Signal.project_id) == project_id,
+        col(Signal.subject_id) == subject_id,
+        col(Signal.received_at) <= erasure.requested_at,
+    )
     n_signals = 0
     touched: set[uuid.UUID] = set()
     while rows := session.connection().execute(select(Signal.id, Signal.item_id).where(*mine).limit(BATCH)).all():
@@ -104,7 +119,11 @@ def erase_signals(session: Session, erasure: Erasure, names: Names, *, now: date
         insert_ignoring(session, ErasureItem.__table__, rows_of_items)  # type: ignore[attr-defined]
     for table in (DeadLetter, Consent):
         session.connection().execute(
-            delete(table).where(col(table.project_id) == project_id, col(table.subject_id) == subject_id)
+            delete(table).where(
+                col(table.project_id) == project_id,
+                col(table.subject_id) == subject_id,
+                col(table.received_at) <= erasure.requested_at,
+            )
         )
     floor_is_done(session, erasure, "collector", {"signals": n_signals, "items": len(removed)}, now=now)
 

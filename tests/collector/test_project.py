@@ -130,6 +130,16 @@ class TestParsing:
 
         assert refused is None or refused.detail
 
+    def test_json_may_be_indented_by_tabs(self) -> None:
+        assert load_document(b'{\n\t"project": "tabs",\n\t"fields": {}\n}') == {"project": "tabs", "fields": {}}
+
+    def test_a_document_that_would_unfold_without_bound_is_refused(self) -> None:
+        lines = ["a0: &a0 [lol]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+
+        refused = refusal_of(lambda: load_document("\n".join(lines).encode()))
+
+        assert "line 2" in refused.detail
+
 
 class TestBreaks:
     @pytest.mark.parametrize(

@@ -85,6 +85,40 @@ class TestLeaving:
 
         assert phone.send_one(make_signal(subject="anna"), consent=CONSENT)["errors"][0]["reason"] == "erased"
 
+    def test_who_comes_back_before_the_worker_begins_keeps_what_is_new(
+        self, phone: Phone, database: Database, names: Names
+    ) -> None:
+        phone.send(make_signal(subject="anna", captured_at=days_ago(1)))
+        leave(phone)
+        fresh = come_back(phone)
+
+        do_collectors_part(database, names)
+
+        assert rows_of(database)["signals"] == 1
+        assert phone.send_one(fresh)["status"] == "replayed"
+
+    def test_who_leaves_again_before_the_worker_begins_is_gone(
+        self, phone: Phone, database: Database, names: Names
+    ) -> None:
+        first = leave(phone).json
+        come_back(phone)
+        again = leave(phone).json
+
+        do_collectors_part(database, names)
+
+        assert again == first
+        rows = rows_of(database)
+        assert (rows["signals"], rows["items"], rows["consents"]) == (0, 0, 0)
+        assert phone.send_one(make_signal(subject="anna"))["errors"][0]["reason"] == "erased"
+
+
+def come_back(phone: Phone) -> dict[str, Any]:
+    """Agrees anew and sends a signal; the signal."""
+    soon = {**CONSENT, "given_at": (utc_now() + timedelta(minutes=1)).isoformat()}
+    fresh = make_signal(subject="anna", captured_at=(utc_now() + timedelta(minutes=2)).isoformat())
+    assert phone.as_role("backend").send(fresh, consent=soon)["accepted"] == 1
+    return fresh
+
 
 class TestTheCollectorsPart:
     def test_it_removes_what_nobody_else_sent(self, phone: Phone, database: Database, names: Names) -> None:
