@@ -55,6 +55,13 @@ def open_project(desk: Desk) -> StudioProject:
     return desk.studio()
 
 
+def refuse_without_config(desk: Desk) -> None:
+    """Raises NothingToLabel where the newest revision asks nothing."""
+    with unit_of_work(desk.database, read_only=True) as session:
+        if not current_labeling(session, desk.project_id)[1].config:
+            raise NothingToLabel("add `labeling: {config: …}` to the project file, then sync")
+
+
 def refresh_config(desk: Desk, studio: StudioProject) -> None:
     """Brings the newest configuration to Label Studio, also where somebody changed it there by hand.
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from foundation.database import unit_of_work
-from labeling.errors import NothingToLabel
-from labeling.queries import current_labeling
 from labeling.studio.desk import Desk
 from labeling.studio.intents import resolve_intents
+from labeling.studio.project import refuse_without_config
 from labeling.studio.pull import pull
 from labeling.studio.push import push
 from labeling.studio.reconcile import reconcile
@@ -29,9 +27,7 @@ def sync_project(desk: Desk, *, only: Way | None = None) -> dict[str, Any]:
         NothingToLabel: the project has no labeling configuration. MassDeletion: too much vanished at once.
         StudioUnavailable, StudioRefused: Label Studio does not answer, or refuses; the next run goes on from here.
     """
-    with unit_of_work(desk.database, read_only=True) as session:
-        if not current_labeling(session, desk.project_id)[1].config:
-            raise NothingToLabel("add `labeling: {config: …}` to the project file, then sync")
+    refuse_without_config(desk)
     figures: dict[str, Any] = {"resolved": resolve_intents(desk)}
     if only is not Way.PUSH:
         pulled = pull(desk)
