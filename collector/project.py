@@ -113,7 +113,7 @@ def _read_document(text: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - a SafeLoader with less
+        return _PlainLoader(text).get_single_data()
 
 
 def parse_project(body: Mapping[str, Any], sections: Sequence[Section]) -> Checked:
