@@ -17,6 +17,9 @@ SECTIONS = "winnow.sections"
 """Under this name the application keeps what reads the sections of a project file."""
 DID_NOT_HOLD = 1
 USAGE = 2
+UUID_CHARS = 36
+PIPE_WIDTH = 1000
+"""What reads a pipe has no edge at which lines should break."""
 
 
 class LazyGroup(click.Group):
@@ -47,16 +50,25 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """Rows for a person, on stdout."""
+    """Rows for a person, on stdout; no cell is cut, since an id is copied from here."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title)
-    for name in rows[0] if rows else ["nothing"]:
-        table.add_column(name.replace("_", " "))
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    if not rows:
+        console.print(f"{title}: none", markup=False, highlight=False)
+        return
+    table = Table(title=title, title_justify="left")
+    texts = [["" if value is None else str(value) for value in row.values()] for row in rows]
+    for name, cells in zip(rows[0], zip(*texts, strict=True), strict=True):
+        is_id = all(len(cell) == UUID_CHARS and " " not in cell for cell in cells)
+        table.add_column(name.replace("_", " "), overflow="fold", no_wrap=is_id)
+    for row_of_texts in texts:
+        table.add_row(*map(escape, row_of_texts))
+    console.print(table)
 
 
 def say(text: str) -> None:

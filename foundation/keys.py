@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, Column, LargeBinary, String
-from sqlmodel import Field, Session, SQLModel, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from foundation.activity import record_activity
 from foundation.database import UtcDateTime
@@ -86,4 +86,4 @@ def caller_of(session: Session, token: str) -> Caller:
 
 
 def list_keys(session: Session) -> list[Key]:
-    return list(session.exec(select(Key).order_by(Key.created_at)).all())  # type: ignore[arg-type]
+    return list(session.exec(select(Key).order_by(col(Key.created_at), col(Key.id))).all())

@@ -9,6 +9,8 @@ import click
 from foundation.cli import print_json, print_table, say, told_plainly
 
 ROLES = ("ingest", "backend", "read", "manage", "admin")
+SHOWN = ("id", "role", "project", "note", "retired_at")
+"""What fits a terminal: an id is copied from here, so it has to stand in one piece."""
 commands = click.Group("keys", help="Keys: create, list, retire.")
 
 
@@ -26,13 +28,12 @@ def create(role: str, project: str | None, note: str) -> None:
     from foundation.database import unit_of_work, utc_now
     from foundation.errors import NotFound, UsageError
     from foundation.keys import Role, create_key
-    from foundation.opening import open_installation
+    from foundation.opening import opened_installation
 
     with told_plainly():
         if (role == "admin") == bool(project):
             raise UsageError("an admin key has no project; every other key needs --project")
-        _, database = open_installation()
-        with unit_of_work(database) as session:
+        with opened_installation() as (_, database), unit_of_work(database) as session:
             project_id = None
             if project:
                 query = text("SELECT id FROM projects WHERE name = :name")
@@ -50,29 +51,31 @@ def list_(as_json: bool) -> None:
 
     Example: flask keys list --json
     """
+    from sqlalchemy import text
+
     from foundation.database import unit_of_work
     from foundation.keys import list_keys
-    from foundation.opening import open_installation
+    from foundation.opening import opened_installation
 
-    with told_plainly():
-        _, database = open_installation()
-        with unit_of_work(database, read_only=True) as session:
-            keys = list_keys(session)
+    with told_plainly(), opened_installation() as (_, database), unit_of_work(database, read_only=True) as session:
+        keys = list_keys(session)
+        projects = session.connection().execute(text("SELECT id, name FROM projects")).all()
+    names = {project.id: project.name for project in projects}
     rows = [
         {
             "id": str(key.id),
             "role": key.role,
-            "project_id": key.project_id,
+            "project": names.get(key.project_id),
             "note": key.note,
-            "created_at": key.created_at.isoformat(),
-            "retired_at": key.retired_at.isoformat() if key.retired_at else None,
+            "created_at": key.created_at.isoformat(timespec="seconds"),
+            "retired_at": key.retired_at.isoformat(timespec="seconds") if key.retired_at else None,
         }
         for key in keys
     ]
     if as_json:
         print_json(rows)
     else:
-        print_table("Keys", rows)
+        print_table("Keys", [{name: row[name] for name in SHOWN} for row in rows])
 
 
 @commands.command()
@@ -85,14 +88,13 @@ def retire(key_id: str) -> None:
     from foundation.database import unit_of_work, utc_now
     from foundation.errors import UsageError
     from foundation.keys import retire_key
-    from foundation.opening import open_installation
+    from foundation.opening import opened_installation
 
     with told_plainly():
         try:
             wanted = uuid.UUID(key_id)
         except ValueError:
             raise UsageError("ID must be a key's id: `flask keys list` shows them") from None
-        _, database = open_installation()
-        with unit_of_work(database) as session:
+        with opened_installation() as (_, database), unit_of_work(database) as session:
             retire_key(session, wanted, now=utc_now())
     say("retired")

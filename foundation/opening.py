@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,3 +38,13 @@ def open_installation() -> tuple[Settings, Database]:
     database = open_database(settings.database, pool_size=2)
     migrate(database)
     return settings, database
+
+
+@contextmanager
+def opened_installation() -> Iterator[tuple[Settings, Database]]:
+    """This installation, for as long as a command needs it; its connections are closed at the end."""
+    settings, database = open_installation()
+    try:
+        yield settings, database
+    finally:
+        database.engine.dispose()

@@ -40,16 +40,16 @@ def _prepare() -> None:
     """Secrets, migrations, and an admin key for whoever sits at this machine."""
     from foundation.database import unit_of_work, utc_now
     from foundation.keys import Role, create_key
-    from foundation.opening import open_installation
+    from foundation.opening import opened_installation
     from foundation.settings import keep_secret
 
-    settings, database = open_installation()
-    place = settings.secrets_folder / "admin_key"
-    if settings.is_production or place.exists():
-        return
-    with unit_of_work(database) as session:
-        _, token = create_key(session, Role.ADMIN, None, now=utc_now(), note="made by flask up")
-        keep_secret(place, token)
+    with opened_installation() as (settings, database):
+        place = settings.secrets_folder / "admin_key"
+        if settings.is_production or place.exists():
+            return
+        with unit_of_work(database) as session:
+            _, token = create_key(session, Role.ADMIN, None, now=utc_now(), note="made by flask up")
+            keep_secret(place, token)
 
 
 @click.command()

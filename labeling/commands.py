@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -15,9 +14,8 @@ from sqlmodel import Session
 from collector.queries import find_project
 from foundation.database import Database, unit_of_work, utc_now
 from foundation.errors import Fault, UsageError
-from foundation.opening import open_installation
+from foundation.opening import opened_installation
 from foundation.queue import enqueue_and_wake, wait_until_done
-from foundation.settings import Settings
 from labeling.annotators import annotator_key
 from labeling.errors import JobFailed
 from labeling.queries import annotator_statistics
@@ -59,7 +57,7 @@ def import_file(project: str, file: Path) -> Imported:
     raw = file.read_bytes()
     lines = read_list(raw) if raw.lstrip()[:1] == b"[" else read_ndjson(raw)
     imported = Imported()
-    with _installation() as (settings, database):
+    with opened_installation() as (settings, database):
         project_id = _number_of(database, project)
         for start in range(0, len(lines), LINES_AT_ONCE):
             part = lines[start : start + LINES_AT_ONCE]
@@ -76,7 +74,7 @@ def run_job(project: str, kind: str, arguments: dict[str, Any]) -> dict[str, Any
         JobFailed: it did not end well. UsageError: there is no such project.
     """
     import_module("labeling.tasks")
-    with _installation() as (_, database):
+    with opened_installation() as (_, database):
         with unit_of_work(database) as session:
             job = enqueue_and_wake(session, kind, project_id=_number_in(session, project), args=arguments)
         row = wait_until_done(database, job, seconds=JOB_WITHIN_S)
@@ -87,29 +85,19 @@ def run_job(project: str, kind: str, arguments: dict[str, Any]) -> dict[str, Any
 
 def read_annotators(project: str) -> list[dict[str, Any]]:
     """Who answers in a project, and what was done."""
-    with _installation() as (_, database), unit_of_work(database, read_only=True) as session:
+    with opened_installation() as (_, database), unit_of_work(database, read_only=True) as session:
         return [one.as_json() for one in annotator_statistics(session, _number_in(session, project))]
 
 
 def describe_webhook(project: str) -> dict[str, str]:
     """What to enter in Label Studio so that it tells of new annotations at once."""
-    with _installation() as (settings, database):
+    with opened_installation() as (settings, database):
         _number_of(database, project)
         return {
             "path": f"/v1/webhooks/label-studio/{project}",
             "header": SECRET_HEADER,
             "secret": secret_of(settings, project),
         }
-
-
-@contextmanager
-def _installation() -> Iterator[tuple[Settings, Database]]:
-    """This installation, for as long as a command needs it."""
-    settings, database = open_installation()
-    try:
-        yield settings, database
-    finally:
-        database.engine.dispose()
 
 
 def _number_of(database: Database, project: str) -> int:

@@ -1,0 +1,77 @@
+"""What commands print, seen through `flask keys` on both databases."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from foundation.cli import print_table
+from foundation.database import Database
+from foundation.keys_cli import commands
+from tests.signals import Held, make_project
+
+
+@pytest.fixture
+def runner(database: Database, tmp_path: Path) -> CliRunner:
+    url = database.engine.url.render_as_string(hide_password=False)
+    return CliRunner(env={"WINNOW_HOME": str(tmp_path), "WINNOW_DATABASE_URL": url})
+
+
+@pytest.fixture
+def held(database: Database) -> Held:
+    return make_project(database)
+
+
+class TestKeys:
+    def test_a_key_is_alone_on_stdout_and_the_list_names_its_project(self, runner: CliRunner, held: Held) -> None:
+        made = runner.invoke(commands, ["create", "--role", "read", "--project", held.name, "--note", "a dashboard"])
+        rows = json.loads(runner.invoke(commands, ["list", "--json"]).stdout)
+
+        assert made.stdout.startswith("winnow_read_")
+        assert made.stdout.count("\n") == 1
+        assert {"project": held.name, "note": "a dashboard", "role": "read"}.items() <= rows[-1].items()
+        assert made.stdout.strip() not in json.dumps(rows)
+
+    def test_the_id_in_the_table_can_be_copied_to_retire_it(self, runner: CliRunner, held: Held) -> None:
+        rows = json.loads(runner.invoke(commands, ["list", "--json"]).stdout)
+        shown = runner.invoke(commands, ["list"]).stdout
+        retired = runner.invoke(commands, ["retire", rows[0]["id"]])
+
+        assert all(row["id"] in shown for row in rows)
+        assert retired.exit_code == 0
+        assert json.loads(runner.invoke(commands, ["list", "--json"]).stdout)[0]["retired_at"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "said"),
+        [
+            (["create", "--role", "read"], 2, "needs --project"),
+            (["create", "--role", "admin", "--project", "slang"], 2, "has no project"),
+            (["create", "--role", "read", "--project", "nowhere"], 1, "no such project"),
+            (["retire", "not-an-id"], 2, "`flask keys list` shows them"),
+            (["retire", "5b1f0c9e-2d3a-4c57-9a83-1f0c7d9e2b44"], 1, "no key has this id"),
+        ],
+    )
+    def test_a_wrong_call_is_told_in_one_line(
+        self, runner: CliRunner, arguments: list[str], code: int, said: str
+    ) -> None:
+        result = runner.invoke(commands, arguments)
+
+        assert (result.exit_code, result.stdout) == (code, "")
+        assert said in result.stderr
+
+
+class TestTable:
+    def test_a_cell_is_whole_and_not_read_as_markup(self, capsys: pytest.CaptureFixture[str]) -> None:
+        print_table("Words", [{"word": "[bold]" + "x" * 200, "n_items": None}])
+
+        printed = capsys.readouterr().out
+        assert "[bold]" + "x" * 200 in printed
+        assert "n items" in printed
+
+    def test_no_rows_are_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
+        print_table("Dead letters", [])
+
+        assert capsys.readouterr().out == "Dead letters: none\n"
