@@ -15,7 +15,8 @@ from collector.anonymization.surroundings import Find
 _BETWEEN_TEXTS = "\0"
 # Next to these a placeholder reads as the find did; beside others the text is looked at again.
 _BLANK = frozenset({b"", *(bytes((byte,)) for byte in b"\0 \n\r\t")})
-_CALM_BEFORE = _BLANK | frozenset(bytes((byte,)) for byte in b",;!?\"'(")
+_CALM_BEFORE = _BLANK | {b'"'}
+_CALM_AFTER_BLANK = frozenset(bytes((byte,)) for byte in b",;!?'(")
 _CALM_AFTER = _BLANK | frozenset(bytes((byte,)) for byte in b";!?\"'")
 _CALM_AT_END = frozenset(bytes((byte,)) for byte in b".,:)")
 
@@ -66,7 +67,8 @@ def scrub_texts(texts: Sequence[str]) -> list[Scrubbed]:
 def _pass(texts: Sequence[str]) -> tuple[list[Scrubbed], list[int]]:
     """One look at each text, and the places of those that must be looked at again.
 
-    Those are texts in which a find touched its neighbours: alone, they may be a candidate they were not before.
+    Those are texts in which a find touched its neighbours, or was hidden: alone, these may be a candidate they were
+    not before.
     """
     shadow = shadow_of(_BETWEEN_TEXTS.join(texts))
     finds = find_personal(shadow)
@@ -77,6 +79,7 @@ def _pass(texts: Sequence[str]) -> tuple[list[Scrubbed], list[int]]:
         for place in hidden:
             results[place] = _scrub_hidden(texts[place])
         restless = [place for place in restless if place not in hidden]
+        restless += [place for place in hidden if results[place].entities]
     return results, restless
 
 
@@ -98,9 +101,10 @@ def _placed(finds: list[Find], shadow: bytes, texts: Sequence[str], restless: li
 
 def _is_calm(find: Find, shadow: bytes) -> bool:
     start, end, kind, _ = find
-    if shadow[start - 1 : start] not in _CALM_BEFORE or (
-        kind == Personal.EMAIL and shadow[start : start + 1].isdigit()
-    ):
+    before = shadow[start - 1 : start]
+    if before not in _CALM_BEFORE and not (before in _CALM_AFTER_BLANK and shadow[start - 2 : start - 1] in _BLANK):
+        return False
+    if kind == Personal.EMAIL and shadow[start : start + 1].isdigit():
         return False
     after = shadow[end : end + 1]
     return after in _CALM_AFTER or (after in _CALM_AT_END and shadow[end + 1 : end + 2] in _BLANK)
