@@ -355,6 +355,12 @@ class TestValues:
 
         assert refused.value.label == 1
 
+    def test_ratios_of_numbers_close_together_are_told_apart(self):
+        triples = triples_of([[0, 1], [1, 1], [2, 3], [0, 0], [3, 3]])
+        far = [(item, who, 1e9 + value) for item, who, value in triples]
+
+        assert measured(far, Level.RATIO).alpha == pytest.approx(measured(triples, Level.INTERVAL).alpha, abs=1e-4)
+
     def test_values_below_zero_have_no_ratio(self):
         figures = measured([("i", "a", -1), ("i", "b", 2), ("j", "a", 3), ("j", "b", 3)], Level.RATIO)
 
