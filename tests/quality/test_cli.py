@@ -76,11 +76,11 @@ class TestAgreement:
                 RATINGS + "l,a,many\n",
                 "line 8, 'value': the level interval needs finite numbers",
             ),
-            (("--level", "ordinal"), RATINGS + "l,a,many\n", "line 8, 'value': .* --order a,b,c"),
+            (("--level", "ordinal"), RATINGS + "l,a,many\n", "line 8, 'value': .* --order low,middle,high"),
             (
                 ("--level", "ordinal", "--order", "1,2"),
                 RATINGS,
-                "line 5, 'value': the value does not stand in the given",
+                "line 5, 'value': it does not stand in the given",
             ),
             (("--level", "ordinal", "--order", "1,1"), RATINGS, "--order needs different values"),
             (("--level", "nominal", "--order", "1,2"), RATINGS, "--order is for --level ordinal alone"),
