@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,7 +13,6 @@ import orjson
 from foundation.errors import UsageError
 
 _CHUNK_BYTES = 1 << 16
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def texts_of(lines: Iterable[bytes], *, field: str) -> Iterator[tuple[int, str]]:
@@ -22,7 +22,7 @@ def texts_of(lines: Iterable[bytes], *, field: str) -> Iterator[tuple[int, str]]
         UsageError: a line is no JSON object or has no text in the field; what stands before it was yielded.
     """
     for number, line in enumerate(lines):
-        record = line.removeprefix(_BYTE_ORDER_MARK) if number == 0 else line
+        record = line.removeprefix(codecs.BOM_UTF8) if number == 0 else line
         if record.strip():
             yield number, _text_of(record, number + 1, field)
 
