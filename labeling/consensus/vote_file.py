@@ -34,17 +34,17 @@ class ValueLines:
 
 
 def read_votes(file: Path) -> tuple[list[Vote], ValueLines]:
-    """The annotations of a CSV file with the columns item, annotator and value, in the order of the file.
+    """The annotations of a CSV file with the columns item, annotator and value; of a repeated (item, annotator) the last.
 
     Raises:
         UsageError: as for `rows_of`.
     """
-    votes: list[Vote] = []
+    votes: dict[tuple[str, ...], Vote] = {}
     lines = ValueLines(file.name, {})
     for line, row in rows_of(file, VOTE_COLUMNS):
-        votes.append(Vote._make(row))
+        votes[row[:2]] = Vote._make(row)
         lines.first.setdefault(row[-1], line)
-    return votes, lines
+    return list(votes.values()), lines
 
 
 def read_gold(file: Path) -> tuple[dict[str, str], ValueLines]:

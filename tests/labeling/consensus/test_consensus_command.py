@@ -60,6 +60,13 @@ class TestConsensus:
         assert "over 2 items" in result.stderr
         assert "1 known answers are of items without an annotation" in result.stderr
 
+    def test_a_value_that_was_put_right_is_no_mistake(self, run):
+        text = "item,annotator,value\ndog,ann,many\ndog,bob,2\ndog,ann,4\n"
+
+        assert lines(run(text, "--method", "mean", "--json")) == [
+            {"item": "dog", "value": 3.0, "confidence": 0.0, "n": 2}
+        ]
+
     def test_an_empty_value_is_a_missing_annotation(self, run):
         text = "item,annotator,value\ndog,ann,\ndog,bob,2\ncat,ann,\n"
 

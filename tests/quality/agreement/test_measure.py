@@ -354,6 +354,11 @@ class TestValues:
 
         assert refused.value.value == value
 
+    def test_a_value_that_was_put_right_need_not_fit(self):
+        triples = [("i", "a", "many"), ("i", "b", "1"), ("i", "a", "1"), ("j", "a", "2"), ("j", "b", "2")]
+
+        assert measured(triples, Level.INTERVAL) == measured(triples[1:], Level.INTERVAL)
+
     def test_ratios_of_numbers_close_together_are_told_apart(self):
         triples = triples_of([[0, 1], [1, 1], [2, 3], [0, 0], [3, 3]])
         far = [(item, who, 1e9 + value) for item, who, value in triples]
