@@ -36,6 +36,16 @@ class LazyGroup(click.Group):
             raise TypeError(f"{self.place} is no group of commands")
         return group
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; a mistake in how it was called is told in one line, as every other one is."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            called = (error.ctx or ctx).command_path
+            told = " ".join(error.format_message().split()).rstrip(".")
+            say(f"error: {told}. `{called} --help` says how it is used.")
+            raise SystemExit(USAGE) from error
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return self._loaded().list_commands(ctx)
 

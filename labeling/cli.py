@@ -49,13 +49,15 @@ def consensus_command(
         from labeling.consensus.vote_file import read_gold, read_votes
         from labeling.questions.kinds import Level, Method
 
-        votes = read_votes(file)
-        gold = read_gold(gold_file) if gold_file else None
+        votes, lines = read_votes(file)
         asked, chosen = Level(level) if level else None, Method(method)
-        agreed = consensus_of_file(votes, chosen, level=asked, order=order.split(",") if order else ())
-        if gold is not None:
-            used_level = level_in_effect(votes, chosen, asked)
-            say(_told(compare_with_gold(agreed, gold, method=chosen, level=used_level)))
+        with lines.pointed_at():
+            agreed = consensus_of_file(votes, chosen, level=asked, order=order.split(",") if order else ())
+        if gold_file:
+            gold, gold_lines = read_gold(gold_file)
+            with gold_lines.pointed_at():
+                compared = compare_with_gold(agreed, gold, method=chosen, level=level_in_effect(votes, chosen, asked))
+            say(_told(compared))
         if as_json:
             _write_json_lines(agreed)
         else:

@@ -49,20 +49,12 @@ def agreement(file: Path, level: str, order: str | None, seed: int, as_json: boo
 def _agreement_of(file: Path, level: Level, order: list[str] | None, seed: int) -> Agreement:
     import numpy as np
 
-    from quality.agreement.distances import ValueDoesNotFit
     from quality.agreement.measure import measure_votes
     from quality.agreement.votes_file import read_votes
 
-    read = read_votes(file)
-    try:
-        return measure_votes(read.votes, level, order=order, rng=np.random.default_rng(seed))
-    except ValueDoesNotFit as error:
-        hint = (
-            "; give --order a,b,c with the values from lowest to highest"
-            if level is Level.ORDINAL and not order
-            else ""
-        )
-        raise UsageError(f"{file.name}, line {read.first_lines[error.label]}, 'value': {error.detail}{hint}") from error
+    votes, lines = read_votes(file)
+    with lines.pointed_at():
+        return measure_votes(votes, level, order=order, rng=np.random.default_rng(seed))
 
 
 def _level(level: str) -> Level:

@@ -6,6 +6,8 @@ in a worker or a command, never in the web process. `check_suite` needs none of 
 
 from __future__ import annotations
 
+import codecs
+import logging
 import math
 import os
 import re
@@ -134,7 +136,7 @@ def read_suite(path: Path) -> tuple[Expectation, ...]:
     import orjson
 
     try:
-        document = orjson.loads(path.read_bytes())
+        document = orjson.loads(path.read_bytes().removeprefix(codecs.BOM_UTF8))
     except OSError as error:
         raise UsageError(f"{path.name}: the file cannot be read ({error.strerror})") from error
     except orjson.JSONDecodeError as error:
@@ -225,12 +227,14 @@ def _runs_text(condition: object) -> bool:
 
 
 def _quiet_great_expectations() -> Any:
-    """Great Expectations without telemetry, and without the warnings its own imports give today."""
+    """Great Expectations without telemetry, without the warnings its own imports give today, and without its chatter."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         import great_expectations
 
+    # It sets this one logger to INFO itself, and tells every run of a temporary directory.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     return great_expectations
 
 

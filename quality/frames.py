@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,8 @@ def _read_json_lines(path: Path) -> pd.DataFrame:
 
     rows: list[dict[str, Any]] = []
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        for number, raw in enumerate(file, start=1):
+            line = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
             if not line.strip():
                 continue
             try:

@@ -31,7 +31,8 @@ def scrub_command(file: Path, field: str, as_json: bool) -> None:
     Example:
       flask collector scrub messages.jsonl --field text --json > scrubbed.jsonl
     """
-    from collector.anonymization.file_scrub import read_lines, scrub_lines
+    from collector.anonymization.file_scrub import scrub_lines
+    from collector.text_lines import read_lines
 
     with told_plainly(), _progress(file, shown=not (as_json and sys.stdout.isatty())) as advance:
         found = scrub_lines(read_lines(file, advance), field=field)

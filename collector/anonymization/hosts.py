@@ -104,6 +104,8 @@ def _unless_code(around: Surroundings) -> Find | None:
 
 
 def _is_host(labels: list[bytes], *, has_path: bool) -> bool:
+    if len(labels) < 2:  # what is left of a link that ends at its scheme: `http://...`
+        return False
     top, name = labels[-1], labels[-2]
     if any(label.startswith(b"-") or label.endswith(b"-") for label in labels) or (name.isdigit() and not has_path):
         return False

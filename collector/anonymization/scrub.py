@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from collector.anonymization.candidates import find_personal
 from collector.anonymization.patterns import REPLACEMENTS, Personal
@@ -15,14 +15,17 @@ from collector.anonymization.surroundings import Find
 _BETWEEN_TEXTS = "\0"
 # Next to these a placeholder reads as the find did; beside others the text is looked at again.
 _BLANK = frozenset({b"", *(bytes((byte,)) for byte in b"\0 \n\r\t")})
-_CALM_BEFORE = _BLANK | frozenset(bytes((byte,)) for byte in b",;!?\"'(")
+_CALM_BEFORE = _BLANK | {b'"'}
+_CALM_AFTER_BLANK = frozenset(bytes((byte,)) for byte in b",;!?'(")
 _CALM_AFTER = _BLANK | frozenset(bytes((byte,)) for byte in b";!?\"'")
 _CALM_AT_END = frozenset(bytes((byte,)) for byte in b".,:)")
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
-    """One find: its type, its half-open span in code points of the input, and how sure it is, in (0, 1]."""
+class Entity(NamedTuple):
+    """One find: its type, its half-open span in code points of the input, and how sure it is, in (0, 1].
+
+    A tuple, as is `Scrubbed`: they are made by the million, and a frozen class costs three times as much.
+    """
 
     type: str
     start: int
@@ -30,8 +33,7 @@ class Entity:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Scrubbed:
+class Scrubbed(NamedTuple):
     """A text with `<TYPE>` in place of each entity, and the entities, in order and without overlap."""
 
     text: str
@@ -66,7 +68,8 @@ def scrub_texts(texts: Sequence[str]) -> list[Scrubbed]:
 def _pass(texts: Sequence[str]) -> tuple[list[Scrubbed], list[int]]:
     """One look at each text, and the places of those that must be looked at again.
 
-    Those are texts in which a find touched its neighbours: alone, they may be a candidate they were not before.
+    Those are texts in which a find touched its neighbours, or was hidden: alone, these may be a candidate they were
+    not before.
     """
     shadow = shadow_of(_BETWEEN_TEXTS.join(texts))
     finds = find_personal(shadow)
@@ -77,6 +80,7 @@ def _pass(texts: Sequence[str]) -> tuple[list[Scrubbed], list[int]]:
         for place in hidden:
             results[place] = _scrub_hidden(texts[place])
         restless = [place for place in restless if place not in hidden]
+        restless += [place for place in hidden if results[place].entities]
     return results, restless
 
 
@@ -98,9 +102,10 @@ def _placed(finds: list[Find], shadow: bytes, texts: Sequence[str], restless: li
 
 def _is_calm(find: Find, shadow: bytes) -> bool:
     start, end, kind, _ = find
-    if shadow[start - 1 : start] not in _CALM_BEFORE or (
-        kind == Personal.EMAIL and shadow[start : start + 1].isdigit()
-    ):
+    before = shadow[start - 1 : start]
+    if before not in _CALM_BEFORE and not (before in _CALM_AFTER_BLANK and shadow[start - 2 : start - 1] in _BLANK):
+        return False
+    if kind == Personal.EMAIL and shadow[start : start + 1].isdigit():
         return False
     after = shadow[end : end + 1]
     return after in _CALM_AFTER or (after in _CALM_AT_END and shadow[end + 1 : end + 2] in _BLANK)

@@ -30,7 +30,7 @@ def near_duplicates_command(file: Path, field: str, threshold: float, with_pairs
 
     Similarity is the Jaccard similarity of the sets of character 5-grams, after Unicode normalization (NFKC), case
     folding and joining of white space; texts under 5 characters are near their equals only. Lines count from 0. Sets
-    are the connected components of the near pairs.
+    are the connected components of the near pairs. FILE may be packed as .gz or .zst.
 
     \b
     Example:
@@ -39,36 +39,16 @@ def near_duplicates_command(file: Path, field: str, threshold: float, with_pairs
     with told_plainly():
         if not 0 < threshold <= 1:
             raise UsageError("The threshold is a number above 0 and at most 1.")
-        lines, texts = _read_texts(file, field)
-
         from collector.near_duplicates.sets import near_duplicates_of
+        from collector.text_lines import read_lines, texts_of
 
-        found = near_duplicates_of(texts, threshold)
+        numbered = list(texts_of(read_lines(file), field=field))
+        lines = [line for line, _ in numbered]
+        found = near_duplicates_of([text for _, text in numbered], threshold)
         if as_json:
             _write_json(found, lines, with_pairs=with_pairs)
         else:
             _write_tables(found, lines, with_pairs=with_pairs)
-
-
-def _read_texts(file: Path, field: str) -> tuple[list[int], list[str]]:
-    """Line numbers from 0 and their texts; blank lines hold no record."""
-    import msgspec
-
-    lines: list[int] = []
-    texts: list[str] = []
-    with file.open("rb") as stream:
-        for number, line in enumerate(stream):
-            if not line.strip():
-                continue
-            try:
-                record = msgspec.json.decode(line.removeprefix(b"\xef\xbb\xbf") if number == 0 else line)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                raise UsageError(f"Line {number + 1} of the file is not JSON; each line holds one object.") from error
-            if not isinstance(record, dict) or not isinstance(record.get(field), str):
-                raise UsageError(f"Line {number + 1} of the file is not an object with a text in the field asked for.")
-            lines.append(number)
-            texts.append(record[field])
-    return lines, texts
 
 
 def _write_json(found: NearDuplicates, lines: list[int], *, with_pairs: bool) -> None:

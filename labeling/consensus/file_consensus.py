@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from foundation.errors import UsageError
 from labeling.consensus.choice import Consensus, Vote, check_method, consensus_of
 from labeling.consensus.vote_file import numbers_of
-from labeling.questions.kinds import NUMERIC_LEVELS, Level, Method, Value, number_in
+from labeling.questions.kinds import (
+    NEEDS_ORDER,
+    NOT_IN_ORDER,
+    NUMERIC_LEVELS,
+    Level,
+    Method,
+    Value,
+    ValueDoesNotFit,
+    number_in,
+)
 
 _Z_95 = 1.959963984540054
 
@@ -36,7 +45,7 @@ def level_in_effect(votes: Sequence[Vote], method: Method, level: Level | None) 
         return level
     if method is Method.MAJORITY:
         return Level.NOMINAL
-    if method is Method.MEAN or _are_numbers(votes):
+    if method is Method.MEAN or _first_word(votes) is None:
         return Level.INTERVAL
     return Level.ORDINAL
 
@@ -51,14 +60,15 @@ def consensus_of_file(
     needed where not all are numbers.
 
     Raises:
-        UsageError: method, level, order and values do not go together.
+        UsageError: method, level and order do not go together.
+        ValueDoesNotFit: a value does not go with them.
     """
     used_level = level_in_effect(votes, method, level)
     check_method(method, used_level)
     _check_order(votes, used_level, method, order)
     if used_level not in NUMERIC_LEVELS:
         return list(consensus_of(votes, method, used_level, order=order))
-    number_of = numbers_of((str(vote.value) for vote in votes), "the file")
+    number_of = numbers_of(str(vote.value) for vote in votes)
     if method is Method.MAJORITY:
         first_written: dict[float, str] = {}
         canonical: dict[str, Value] = {text: first_written.setdefault(n, text) for text, n in number_of.items()}
@@ -74,7 +84,7 @@ def compare_with_gold(
     """How a consensus compares with known answers.
 
     Raises:
-        UsageError: a known answer is not a number where the consensus is one.
+        ValueDoesNotFit: a known answer is not a number where the consensus is one.
     """
     by_item = {consensus.item: consensus for consensus in agreed}
     both = [item for item in gold if item in by_item]
@@ -84,7 +94,7 @@ def compare_with_gold(
     if level not in NUMERIC_LEVELS:
         right = sum(str(by_item[item].value) == gold[item] for item in both)
         return GoldComparison(len(both), missing, right / len(both), wilson_interval(right, len(both)))
-    known = numbers_of((gold[item] for item in both), "the gold file")
+    known = numbers_of(gold[item] for item in both)
     errors = [abs(float(by_item[item].value) - known[gold[item]]) for item in both]
     if method is Method.MAJORITY:
         right = errors.count(0)
@@ -123,14 +133,17 @@ def _check_order(votes: Sequence[Vote], level: Level, method: Method, order: Seq
         raise UsageError("The order names a value twice.")
     if order and level in NUMERIC_LEVELS:
         raise UsageError("Numbers have their own order: leave --order out, or use --level ordinal.")
-    if order and not {vote.value for vote in votes} <= set(order):
-        raise UsageError("The order does not name every value of the file.")
+    listed = set(order)
+    stranger = next((vote.value for vote in votes if vote.value not in listed), None) if order else None
+    if stranger is not None:
+        raise ValueDoesNotFit(NOT_IN_ORDER, value=str(stranger))
     needs_order = method is Method.MEDIAN and level is Level.ORDINAL and not order
-    if needs_order and not _are_numbers(votes):
-        raise UsageError(
-            "The values are not all numbers: name their order, smallest first, as in --order low,mid,high."
-        )
+    word = _first_word(votes) if needs_order else None
+    if word is not None:
+        raise ValueDoesNotFit(NEEDS_ORDER, value=word)
 
 
-def _are_numbers(votes: Sequence[Vote]) -> bool:
-    return all(number_in(str(value)) is not None for value in {vote.value for vote in votes})
+def _first_word(votes: Sequence[Vote]) -> str | None:
+    """The first value that is no number; None where all are."""
+    values = dict.fromkeys(str(vote.value) for vote in votes)
+    return next((value for value in values if number_in(value) is None), None)

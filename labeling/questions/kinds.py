@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from foundation.errors import Fault
+from foundation.errors import Fault, UsageError
 
 Value: TypeAlias = str | int | float
 """One answer in its canonical form: text for a choice, a whole number for a rating, a float for a number."""
@@ -79,6 +79,20 @@ class Question:
     def order(self) -> tuple[str, ...]:
         """The choices from smallest to largest: as numbers where all are numbers, else as the configuration lists them."""
         return tuple(sorted(self.choices, key=float)) if self.is_numeric else self.choices
+
+
+NOT_IN_ORDER = "it does not stand in the given order"
+NEEDS_ORDER = "the level ordinal needs finite numbers, or the order of the values, as in --order low,middle,high"
+
+
+class ValueDoesNotFit(UsageError):
+    """A value, as it was given, does not fit the level of measurement or the method."""
+
+    title = "A value does not fit the level of measurement"
+
+    def __init__(self, detail: str, *, value: str) -> None:
+        super().__init__(detail)
+        self.value = value
 
 
 def number_in(text: str) -> float | None:

@@ -17,8 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from foundation.errors import UsageError
-from labeling.questions.kinds import Level
+from labeling.questions.kinds import NEEDS_ORDER, NOT_IN_ORDER, Level, ValueDoesNotFit, number_in
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 # The trapezoid rule errs by the integrand's Fourier transform at 2 pi / step: 8 |gamma(2 + 2 pi i / step)|, here 3e-8.
@@ -27,16 +26,6 @@ _LOWER_TAIL = 11.0
 _UPPER_TAIL = 3.0
 # Coordinates made at a time, 8 MB of them, so that memory stays flat where values are many.
 _CELLS = 1_000_000
-
-
-class ValueDoesNotFit(UsageError):
-    """A value does not fit the level; `label` is its position among the distinct values."""
-
-    title = "A value does not fit the level of measurement"
-
-    def __init__(self, detail: str, *, label: int) -> None:
-        super().__init__(detail)
-        self.label = label
 
 
 def ranked(labels: Sequence[Any], level: Level, order: Sequence[str] | None = None) -> Floats:
@@ -58,11 +47,10 @@ def ranked(labels: Sequence[Any], level: Level, order: Sequence[str] | None = No
         place = {name: float(position) for position, name in enumerate(sorted(names))}
         return np.array([place[name] for name in names], dtype=np.float64)
     if level is Level.ORDINAL and order is not None:
-        return np.array([_place_in(order, label, position) for position, label in enumerate(labels)], dtype=np.float64)
+        return np.array([_place_in(order, str(label)) for label in labels], dtype=np.float64)
     if isinstance(labels, np.ndarray) and np.isfinite(labels).all():
         return labels.astype(np.float64)
-    hint = ", or give the order of the values" if level is Level.ORDINAL else ""
-    return np.array([_number(label, position, level, hint) for position, label in enumerate(labels)], dtype=np.float64)
+    return np.array([_number(label, level) for label in labels], dtype=np.float64)
 
 
 def interval_points(values: Floats) -> Iterator[Floats]:
@@ -84,13 +72,13 @@ def ratio_points(values: Floats) -> Iterator[Floats]:
     Since 1 / (c + k)^2 is the integral of t exp(-(c + k) t) over t > 0, the metric is 1 - 4 c k / (c + k)^2 =
     1 - 4 * integral of f(c e^s) f(k e^s) ds with f(u) = u exp(-u). The trapezoid rule turns the integral into an inner
     product, hence the metric into a squared distance, with an error below 1e-7. Zero has a dimension of its own: it
-    differs from every other value by 1.
+    differs from every other value by 1. The middle value is the centre, so that sums stay exact where values are close.
 
     Args:
-        values: numbers of 0 or more, shape (values,).
+        values: numbers of 0 or more, ascending, shape (values,).
 
-    >>> points = np.hstack(list(ratio_points(np.array([1.0, 3.0, 0.0]))))
-    >>> round(float(((points[0] - points[1]) ** 2).sum()), 6), round(float(((points[0] - points[2]) ** 2).sum()), 6)
+    >>> points = np.hstack(list(ratio_points(np.array([0.0, 1.0, 3.0]))))
+    >>> round(float(((points[1] - points[2]) ** 2).sum()), 6), round(float(((points[1] - points[0]) ** 2).sum()), 6)
     (0.25, 1.0)
     """
     positive = values > 0
@@ -102,7 +90,8 @@ def ratio_points(values: Floats) -> Iterator[Floats]:
     at_a_time = max(1, _CELLS // len(values))
     for start in range(0, len(nodes), at_a_time):
         scaled = np.exp(logs[:, None] + nodes[start : start + at_a_time])
-        yield math.sqrt(2 * _STEP) * scaled * np.exp(-scaled)
+        points = math.sqrt(2 * _STEP) * scaled * np.exp(-scaled)
+        yield points - points[len(values) // 2]
 
 
 def ordinal_points(marginals: Floats) -> Floats:
@@ -122,18 +111,16 @@ def ordinal_points(marginals: Floats) -> Floats:
     return (below - marginals / 2) / total - 0.5
 
 
-def _number(label: object, position: int, level: Level, hint: str) -> float:
-    try:
-        number = float(label)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueDoesNotFit(f"the level {level.value} needs finite numbers{hint}", label=position)
+def _number(label: Any, level: Level) -> float:
+    number = number_in(str(label))
+    if number is None:
+        needs = NEEDS_ORDER if level is Level.ORDINAL else f"the level {level.value} needs finite numbers"
+        raise ValueDoesNotFit(needs, value=str(label))
     return number
 
 
-def _place_in(order: Sequence[str], label: object, position: int) -> float:
+def _place_in(order: Sequence[str], label: str) -> float:
     try:
-        return float(order.index(str(label)))
+        return float(order.index(label))
     except ValueError as error:
-        raise ValueDoesNotFit("the value does not stand in the given order", label=position) from error
+        raise ValueDoesNotFit(NOT_IN_ORDER, value=label) from error

@@ -113,8 +113,7 @@ def measure_votes(
     votes: Votes, level: Level, *, order: Sequence[str] | None = None, resamples: int = 1000, rng: np.random.Generator
 ) -> Agreement:
     """As `measure_agreement`, from annotations that are codes already."""
-    scale, place = np.unique(ranked(votes.labels, level, order), return_inverse=True)
-    values, scale = _values_on(scale, place, votes)
+    values, scale = _on_scale(votes, level, order)
     patterns = patterns_of(votes.items, values, len(scale))
     alpha, interval = None, None
     if level is not Level.RATIO or not (scale < 0).any():
@@ -135,14 +134,16 @@ def measure_votes(
     return _with_reasons(measured, patterns, below_zero=level is Level.RATIO and bool((scale < 0).any()))
 
 
-def _values_on(scale: Floats, place: Codes, votes: Votes) -> tuple[Codes, Floats]:
-    """Code of each annotation's value among those that occur, ascending, and the numbers of these."""
-    seen = np.bincount(votes.values, minlength=len(place)) > 0
-    occurring, code_of_seen = np.unique(place[seen], return_inverse=True)
-    code_of_label = np.zeros(len(place), dtype=np.int64)
-    code_of_label[seen] = code_of_seen
-    unchanged = np.array_equal(code_of_label, np.arange(len(place)))
-    return votes.values if unchanged else code_of_label[votes.values], scale[occurring]
+def _on_scale(votes: Votes, level: Level, order: Sequence[str] | None) -> tuple[Codes, Floats]:
+    """Code of each annotation's value among those that count, ascending, and the numbers of these."""
+    labels = votes.labels
+    counting = np.flatnonzero(np.bincount(votes.values, minlength=len(labels)))
+    kept = labels[counting] if isinstance(labels, np.ndarray) else [labels[code] for code in counting]
+    scale, place = np.unique(ranked(kept, level, order), return_inverse=True)
+    code_of_label = np.zeros(len(labels), dtype=np.int64)
+    code_of_label[counting] = place
+    unchanged = np.array_equal(code_of_label, np.arange(len(labels)))
+    return votes.values if unchanged else code_of_label[votes.values], scale
 
 
 def _with_reasons(measured: Agreement, patterns: Patterns, *, below_zero: bool) -> Agreement:

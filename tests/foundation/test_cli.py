@@ -1,4 +1,4 @@
-"""What commands print, seen through `flask keys` on both databases."""
+"""What every command shares, seen through `flask keys` on both databases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from foundation.cli import print_table
+from foundation.cli import LazyGroup, print_table
 from foundation.database import Database
 from foundation.keys_cli import commands
 from tests.signals import Held, make_project
@@ -75,3 +75,21 @@ class TestTable:
         print_table("Dead letters", [])
 
         assert capsys.readouterr().out == "Dead letters: none\n"
+
+
+class TestLazyGroup:
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["create", "--role", "king"], "'king' is not one of 'ingest'"),
+            (["create"], "Missing option '--role'"),
+            (["create", "--colour", "red"], "No such option"),
+            (["crown"], "No such command"),
+        ],
+    )
+    def test_a_wrong_call_is_told_in_one_line_and_ends_with_2(self, arguments: list[str], said: str) -> None:
+        done = CliRunner().invoke(LazyGroup("keys", "foundation.keys_cli:commands", "Keys."), arguments)
+
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert said in done.stderr
+        assert done.stderr.count("\n") == 1

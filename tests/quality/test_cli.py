@@ -76,11 +76,11 @@ class TestAgreement:
                 RATINGS + "l,a,many\n",
                 "line 8, 'value': the level interval needs finite numbers",
             ),
-            (("--level", "ordinal"), RATINGS + "l,a,many\n", "line 8, 'value': .* --order a,b,c"),
+            (("--level", "ordinal"), RATINGS + "l,a,many\n", "line 8, 'value': .* --order low,middle,high"),
             (
                 ("--level", "ordinal", "--order", "1,2"),
                 RATINGS,
-                "line 5, 'value': the value does not stand in the given",
+                "line 5, 'value': it does not stand in the given",
             ),
             (("--level", "ordinal", "--order", "1,1"), RATINGS, "--order needs different values"),
             (("--level", "nominal", "--order", "1,2"), RATINGS, "--order is for --level ordinal alone"),
@@ -136,6 +136,13 @@ class TestExpectations:
 
         assert done.exit_code == 1
         assert json.loads(done.stdout)["expectations"][0]["failing_rows"] == list(range(300))
+
+    def test_nothing_is_said_beside_the_result(self, run, caplog):
+        done = run("expectations", "t.csv", "s.json", "--json", t_csv="a\n1\n", s_json="\ufeff" + SUITE)
+
+        assert done.exit_code == 0
+        assert done.stderr == ""
+        assert caplog.messages == []
 
     def test_a_column_that_is_not_there_is_an_error_of_its_expectation(self, run):
         done = run("expectations", "t.csv", "s.json", "--json", t_csv="b\n1\n", s_json=SUITE)

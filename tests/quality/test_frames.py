@@ -26,6 +26,12 @@ class TestReadFrame:
         assert frame["date"].tolist()[0] == "2024-01-01"
         assert frame["n"].tolist() == [1, 2]
 
+    def test_a_byte_order_mark_is_passed_over(self, tmp_path):
+        for name, content in (("t.jsonl", b'{"a": 1}\n'), ("t.csv", b"a\n1\n")):
+            (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + content)
+
+            assert read_frame(tmp_path / name)["a"].tolist() == [1]
+
     def test_parquet_comes_back_as_written(self, tmp_path):
         frame = pd.DataFrame({"text": ["a", None], "n": [1, 2]})
         frame.to_parquet(tmp_path / "t.parquet")

@@ -9,7 +9,7 @@ import pytest
 import zstandard
 from click.testing import CliRunner
 
-from collector.anonymization.file_scrub import read_lines, scrub_lines
+from collector.anonymization.file_scrub import scrub_lines
 from collector.cli import commands
 from foundation.errors import UsageError
 
@@ -57,38 +57,6 @@ class TestScrubLines:
         assert next(scrub_lines(lines(), field="t")).text == "a"
 
 
-class TestReadLines:
-    @pytest.mark.parametrize(
-        ("name", "pack"),
-        [
-            ("a.jsonl", lambda content: content),
-            ("a.jsonl.gz", gzip.compress),
-            ("a.jsonl.gz", lambda content: gzip.compress(content[:9]) + gzip.compress(content[9:])),
-            ("a.jsonl.zst", zstandard.ZstdCompressor().compress),
-        ],
-    )
-    def test_gives_the_same_lines_whatever_packs_them(self, tmp_path, name, pack):
-        content = b"one\n\ntwo" + b"x" * 200_000 + b"\nthree\n"
-        path = tmp_path / name
-        path.write_bytes(pack(content))
-        seen = []
-
-        lines = list(read_lines(path, seen.append))
-
-        assert lines == content.split(b"\n")[:-1]
-        assert sum(seen) == path.stat().st_size
-
-    @pytest.mark.parametrize("name", ["a.gz", "a.zst"])
-    @pytest.mark.parametrize("spoil", [lambda packed: packed[:-3], lambda packed: b"", lambda packed: b"no" + packed])
-    def test_refuses_what_is_cut_or_not_packed(self, tmp_path, name, spoil):
-        pack = gzip.compress if name == "a.gz" else zstandard.ZstdCompressor().compress
-        path = tmp_path / name
-        path.write_bytes(spoil(pack(b"content " * 100)))
-
-        with pytest.raises(UsageError):
-            list(read_lines(path))
-
-
 class TestCommand:
     def test_prints_a_record_a_line_in_order(self, run):
         result = run(LINES, "--field", "text", "--json")
@@ -96,6 +64,11 @@ class TestCommand:
         assert result.exit_code == 0, result.stderr
         assert [json.loads(line) for line in result.stdout.splitlines()] == SCRUBBED
         assert result.stderr == ""
+
+    def test_passes_over_a_byte_order_mark(self, run):
+        result = run(b"\xef\xbb\xbf" + LINES, "--field", "text", "--json")
+
+        assert [json.loads(line) for line in result.stdout.splitlines()] == SCRUBBED
 
     @pytest.mark.parametrize(
         ("name", "pack"), [("in.gz", gzip.compress), ("in.zst", zstandard.ZstdCompressor().compress)]

@@ -256,6 +256,10 @@ class TestLeavesAlone:
         assert len(words) == 7520
         assert [scrubbed.text for scrubbed in scrub_texts(words)] == words
 
+    @pytest.mark.parametrize("text", ["http:///", "http://...", "see HTTPS://?", "ftp://. www. www./ file://"])
+    def test_a_link_that_goes_nowhere(self, text):
+        assert scrub_text(text).text == text
+
 
 class TestDisguises:
     @pytest.mark.parametrize(
@@ -304,6 +308,7 @@ SNIPPETS = [
     *LEFT_ALONE,
     *(" ", "\n", ".", ",", "-", "/", ":", "+", "@", "(", ")", "<", ">", "0", "7", "12", "345", "x", "call ", "SSN "),
     *("phone: ", "order ", "number is ", " or ", " office", "\u200b", "４", "é", "Ж", "日", "😀", "\0", "%40", "www."),
+    *("http://", "...", "_", "\u202e", "\x7f"),
 ]
 TEXTS = st.lists(st.sampled_from(SNIPPETS) | st.text(max_size=3), max_size=7).map("".join)
 
@@ -311,6 +316,10 @@ TEXTS = st.lists(st.sampled_from(SNIPPETS) | st.text(max_size=3), max_size=7).ma
 class TestLaws:
     @settings(max_examples=600, deadline=None)
     @given(TEXTS)
+    @example("+61 77 511(001::8 79 1")
+    @example("06 50 12 34.www.foobar.com(01141521981")
+    @example("Salinas: www.www.Salinas,0114152198 ip")
+    @example("02077448074\x7f_+387809123\u202e456ssn")
     def test_scrubbing_again_finds_nothing(self, text):
         again = scrub_text(scrub_text(text).text)
 

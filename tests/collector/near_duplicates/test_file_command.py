@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import pytest
@@ -48,6 +49,14 @@ class TestNearDuplicates:
 
         assert json.loads(result.stdout) == {"sets": [[0, 2]]}
 
+    def test_packed_files_are_read(self, tmp_path):
+        file = tmp_path / "messages.jsonl.gz"
+        file.write_bytes(gzip.compress(MESSAGES.encode()))
+
+        result = CliRunner().invoke(near_duplicates_command, [str(file), "--field", "text", "--json"])
+
+        assert json.loads(result.stdout) == {"sets": [[0, 2], [1, 3]]}
+
     def test_without_json_it_is_a_table(self, run):
         result = run(MESSAGES, "--pairs")
 
@@ -72,5 +81,5 @@ class TestNearDuplicates:
 
         assert result.exit_code == 2
         assert result.stdout == ""
-        assert "Line 2 " in result.stderr
+        assert "line 2 " in result.stderr
         assert len(result.stderr.splitlines()) == 1

@@ -60,6 +60,24 @@ class TestConsensus:
         assert "over 2 items" in result.stderr
         assert "1 known answers are of items without an annotation" in result.stderr
 
+    def test_a_value_that_was_put_right_is_no_mistake(self, run):
+        text = "item,annotator,value\ndog,ann,many\ndog,bob,2\ndog,ann,4\n"
+
+        assert lines(run(text, "--method", "mean", "--json")) == [
+            {"item": "dog", "value": 3.0, "confidence": 0.0, "n": 2}
+        ]
+
+    def test_an_empty_value_is_a_missing_annotation(self, run):
+        text = "item,annotator,value\ndog,ann,\ndog,bob,2\ncat,ann,\n"
+
+        assert lines(run(text, "--json")) == [{"item": "dog", "value": "2", "confidence": 1.0, "n": 1}]
+
+    def test_a_wrong_known_answer_is_named_with_its_place(self, run):
+        result = run(VOTES, "--method", "mean", "--json", gold="item,value\ncat,2\ndog,two\n")
+
+        assert result.exit_code == 2
+        assert "gold.csv, line 3, 'value': not a finite number" in result.stderr
+
     def test_gold_of_numbers_is_told_as_a_difference(self, run):
         result = run(VOTES, "--method", "mean", "--json", gold="item,value\ndog,1\n")
 
@@ -68,14 +86,16 @@ class TestConsensus:
     @pytest.mark.parametrize(
         ("text", "arguments", "told"),
         [
-            ("", (), "has no column item"),
-            ("item,value\n1,x\n", (), "has no column annotator"),
-            ("item,item,annotator,value\n1,1,a,x\n", (), "more than one column item"),
+            ("", (), "empty; needed"),
+            ("item,value\n1,x\n", (), "the column 'annotator' is missing"),
+            ("item,item,annotator,value\n1,1,a,x\n", (), "the column 'item' stands twice"),
             ("item,annotator,value\n1,a\n", (), "line 2"),
-            ("item,annotator,value\n1,a,x\n1,,x\n", (), "line 3: the column annotator is empty"),
+            ("item,annotator,value\n1,a,x\n1,,x\n", (), "line 3: 'annotator' is empty"),
             ('item,annotator,value\n1,a,"x\n', (), "not valid CSV"),
             (b"item,annotator,value\n1,a,\xff\n", (), "UTF-8"),
-            ("item,annotator,value\n1,a,x\n", ("--method", "mean"), "not a number"),
+            ("item,annotator,value\n1,a,1\n1,b,x\n", ("--method", "mean"), "line 3, 'value': not a finite number"),
+            ("item,annotator,value\n1,a,1\n1,b,x\n", ("--order", "1"), "line 3, 'value': it does not stand in"),
+            ("item,annotator,value\n1,a,1\n1,b,x\n", ("--method", "median"), "line 3, 'value': the level ordinal"),
             ("item,annotator,value\n1,a,1\n", ("--method", "mean", "--level", "ordinal"), "interval or ratio"),
             ("item,annotator,value\n1,a,1\n", ("--method", "median", "--level", "nominal"), "needs an order"),
             ("item,annotator,value\n1,a,1\n", ("--method", "best"), "majority"),

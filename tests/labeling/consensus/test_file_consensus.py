@@ -142,7 +142,7 @@ class TestConsensusOfFile:
             consensus_of_file(self.VOTES, Method.MEAN, order=["1", "2"])
 
     def test_a_mean_of_words_is_refused(self):
-        with pytest.raises(UsageError, match="not a number"):
+        with pytest.raises(UsageError, match="not a finite number"):
             consensus_of_file([Vote("1", "a", "low")], Method.MEAN)
 
 

@@ -24,6 +24,13 @@ class TestRatioPoints:
 
         assert squared_distances(np.hstack(list(ratio_points(values)))) == pytest.approx(metric, abs=1e-6)
 
+    def test_values_that_lie_close_together_keep_their_differences(self):
+        values = np.array([1e9, 1e9 + 1, 1e9 + 4])
+
+        lengths = (np.hstack(list(ratio_points(values))) ** 2).sum(axis=1)
+
+        assert lengths * 4e18 == pytest.approx([1, 0, 9], rel=1e-4)
+
 
 class TestIntervalPoints:
     def test_values_far_from_zero_keep_their_differences(self):

@@ -14,9 +14,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from labeling.questions.kinds import Level
+from labeling.questions.kinds import Level, ValueDoesNotFit
 from quality.agreement.alpha import Interval
-from quality.agreement.distances import ValueDoesNotFit
 from quality.agreement.measure import Agreement, measure_agreement
 from quality.agreement.pairs import PairKappa
 from quality.agreement.votes_table import ColumnsDiffer
@@ -348,12 +347,23 @@ class TestValues:
         with pytest.raises(ValueDoesNotFit, match="order"):
             measured([("i", "a", "low"), ("i", "b", "2")], Level.ORDINAL)
 
-    @pytest.mark.parametrize("value", ["many", "nan", "inf", "", "1e999"])
+    @pytest.mark.parametrize("value", ["many", "nan", "inf", "", "1e999", "1_0", "١"])
     def test_what_is_no_finite_number_has_no_interval(self, value):
         with pytest.raises(ValueDoesNotFit) as refused:
             measured([("i", "a", "1"), ("i", "b", value)], Level.INTERVAL)
 
-        assert refused.value.label == 1
+        assert refused.value.value == value
+
+    def test_a_value_that_was_put_right_need_not_fit(self):
+        triples = [("i", "a", "many"), ("i", "b", "1"), ("i", "a", "1"), ("j", "a", "2"), ("j", "b", "2")]
+
+        assert measured(triples, Level.INTERVAL) == measured(triples[1:], Level.INTERVAL)
+
+    def test_ratios_of_numbers_close_together_are_told_apart(self):
+        triples = triples_of([[0, 1], [1, 1], [2, 3], [0, 0], [3, 3]])
+        far = [(item, who, 1e9 + value) for item, who, value in triples]
+
+        assert measured(far, Level.RATIO).alpha == pytest.approx(measured(triples, Level.INTERVAL).alpha, abs=1e-4)
 
     def test_values_below_zero_have_no_ratio(self):
         figures = measured([("i", "a", -1), ("i", "b", 2), ("j", "a", 3), ("j", "b", 3)], Level.RATIO)

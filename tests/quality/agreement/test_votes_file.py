@@ -31,28 +31,34 @@ def triples(votes):
 
 class TestReadVotes:
     def test_columns_stand_in_any_order_among_others(self, csv_file):
-        read = read_votes(csv_file("value,note,annotator,item\nx,,a,i\ny,,b,i\n"))
+        votes, _ = read_votes(csv_file("value,note,annotator,item\nx,,a,i\ny,,b,i\n"))
 
-        assert triples(read.votes) == [(0, "a", "x"), (0, "b", "y")]
+        assert triples(votes) == [(0, "a", "x"), (0, "b", "y")]
 
     def test_a_byte_order_mark_windows_line_ends_and_quotes_are_read(self, csv_file):
-        read = read_votes(csv_file('\ufeffitem,annotator,value\r\ni,a,"x, y"\r\n\r\n'))
+        votes, _ = read_votes(csv_file('\ufeffitem,annotator,value\r\ni,a,"x, y"\r\n\r\n'))
 
-        assert triples(read.votes) == [(0, "a", "x, y")]
+        assert triples(votes) == [(0, "a", "x, y")]
 
     def test_an_empty_value_is_a_missing_annotation(self, csv_file):
-        read = read_votes(csv_file("item,annotator,value\ni,a,\nj,b,x\nj,c,\n"))
+        votes, _ = read_votes(csv_file("item,annotator,value\ni,a,\nj,b,x\nj,c,\n"))
 
-        assert triples(read.votes) == [(0, "b", "x")]
-        assert read.votes.n_items == 1
+        assert triples(votes) == [(0, "b", "x")]
+        assert votes.n_items == 1
 
     def test_the_first_line_of_each_value_is_known(self, csv_file):
-        read = read_votes(csv_file("item,annotator,value\ni,a,x\ni,b,\ni,c,x\ni,d,y\n"))
+        _, lines = read_votes(csv_file("item,annotator,value\ni,a,x\ni,b,\ni,c,x\ni,d,y\n"))
 
-        assert dict(zip(read.votes.labels, read.first_lines, strict=True)) == {"x": 2, "y": 5}
+        assert lines.first == {"x": 2, "y": 5}
 
     def test_a_header_alone_is_a_file_without_annotations(self, csv_file):
-        assert read_votes(csv_file("item,annotator,value\n")).votes.n_items == 0
+        assert read_votes(csv_file("item,annotator,value\n"))[0].n_items == 0
+
+    def test_blank_lines_may_stand_before_the_header(self, csv_file):
+        votes, lines = read_votes(csv_file("\n\nitem,annotator,value\ni,a,x\n"))
+
+        assert triples(votes) == [(0, "a", "x")]
+        assert lines.first == {"x": 4}
 
     @pytest.mark.parametrize(
         ("content", "said"),
@@ -62,9 +68,11 @@ class TestReadVotes:
             ("item;annotator;value\n", "line 1: the column 'item' is missing"),
             ("item,item,annotator,value\n", "line 1: the column 'item' stands twice"),
             ("item,annotator,value\ni,a\n", "line 2: 2 columns, not 3"),
-            ("item,annotator,value\ni,a,x,y\n", "line 2: 4 columns, not 3 as in line 1; put quotes"),
+            ("item,annotator,value\ni,a,x,y\n", "line 2: 4 columns, not 3 as in the first line; put quotes"),
             ("item,annotator,value\ni,a,x\n,b,x\n", "line 3: 'item' is empty"),
             ("item,annotator,value\ni,,x\n", "line 2: 'annotator' is empty"),
+            ('item,annotator,value\ni,a,"x\nj,a,y\n', "line 3: the row is not valid CSV"),
+            ('item,annotator,value\ni,a,"x"y\n', "line 2: the row is not valid CSV"),
             (b"item,annotator,value\ni,a,\xff\n", "not UTF-8"),
         ],
     )
