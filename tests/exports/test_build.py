@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -252,6 +253,31 @@ class TestNumbers:
         withdrawn = rig.read("1.0.0")
         assert (withdrawn["state"], withdrawn["successor"]) == ("withdrawn", "1.0.1")
         assert len(rig.rows("1.0.1")) == len(WORDS) - 3
+
+    def test_a_version_cut_while_the_erasure_is_on_its_way_succeeds_those_it_withdraws(self, rig: Rig) -> None:
+        rig.fill()
+        rig.build()
+        rig.erase("person-1")
+
+        assert rig.build()["version"] == "1.0.1"
+        rig.run_floors()
+
+        withdrawn = rig.read("1.0.0")
+        assert (withdrawn["state"], withdrawn["successor"]) == ("withdrawn", "1.0.1")
+        assert rig.read("latest")["version"] == "1.0.1"
+
+    def test_a_clock_that_was_set_back_keeps_the_order_of_versions(self, rig: Rig) -> None:
+        rig.fill()
+        rig.build()
+        with unit_of_work(rig.database) as session:
+            find_version(session, rig.project_id, "1.0.0").published_at = utc_now() + timedelta(hours=1)
+
+        for number, word in enumerate(("one more", "and another"), start=1):
+            rig.send([word])
+            rig.label({word: ["bad"]})
+            assert rig.build()["version"] == f"1.{number}.0"
+
+        assert rig.read("latest")["version"] == "1.2.0"
 
 
 class TestSides:
