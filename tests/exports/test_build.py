@@ -86,6 +86,16 @@ class TestRows:
 
         assert {row["text"] for row in rig.rows("1.0.0").values()} == set(WORDS) - gone
 
+    def test_who_comes_back_after_an_erasure_brings_nothing_back_that_is_still_to_go(self, rig: Rig) -> None:
+        rig.fill(people=2)
+        rig.erase("person-1")
+        rig.send(["back"], subject="person-1", minute=181, given=181)
+        rig.label({"back": ["good", "good"]})
+
+        rig.build()
+
+        assert {row["text"] for row in rig.rows("1.0.0").values()} == {"back", *WORDS[::2]}
+
     def test_what_one_person_alone_sent_stands_on_one_side(self, rig: Rig) -> None:
         rig.fill(people=3)
 
