@@ -65,7 +65,7 @@ def verify_folder(folder: Path, *, expected_digest: str | None = None) -> Verifi
     found = dict(_read_files(folder, problems))
     listed, manifest = _read_manifest(folder, problems)
     problems += _compare(listed, found)
-    problems += _check_digest(manifest, listed, expected_digest)
+    problems += _check_digest(manifest, expected_digest)
     problems += _check_checksums(folder, found)
     version, digest = manifest.get("version"), manifest.get("digest")
     return Verification(
@@ -147,14 +147,12 @@ def _compare(listed: Mapping[str, FileEntry], found: Mapping[str, FileEntry]) ->
             yield FolderProblem(path, ProblemReason.CHANGED, "has other bytes than the manifest says")
 
 
-def _check_digest(
-    manifest: Mapping[str, Any], listed: Mapping[str, FileEntry], expected_digest: str | None
-) -> Iterator[FolderProblem]:
-    recomputed = digest_of(listed.values())
+def _check_digest(manifest: Mapping[str, Any], expected_digest: str | None) -> Iterator[FolderProblem]:
+    recomputed = digest_of(manifest)
     if manifest and manifest.get("digest") != recomputed:
-        yield FolderProblem(MANIFEST, ProblemReason.DIGEST, "its digest is not the digest over its files")
+        yield FolderProblem(MANIFEST, ProblemReason.DIGEST, "its digest is not the digest over what it states")
     if expected_digest is not None and not hmac.compare_digest(recomputed.encode(), expected_digest.lower().encode()):
-        yield FolderProblem(MANIFEST, ProblemReason.DIGEST, "the files are not those of the digest that was expected")
+        yield FolderProblem(MANIFEST, ProblemReason.DIGEST, "this is not the version of the digest that was expected")
 
 
 def _check_checksums(folder: Path, found: Mapping[str, FileEntry]) -> Iterator[FolderProblem]:

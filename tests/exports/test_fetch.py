@@ -29,11 +29,11 @@ class Untrusted:
             FileEntry(path, len(content), hashlib.sha256(content).hexdigest())
             for path, content in self.contents.items()
         ]
-        manifest = {"version": "1.0.0", "files": [vars_of(file) for file in listed], "digest": digest_of(listed)}
-        self.contents["manifest.json"] = json_bytes(manifest)
+        manifest = {"version": "1.0.0", "files": [vars_of(file) for file in listed]}
+        self.digest = digest_of(manifest)
+        self.contents["manifest.json"] = json_bytes(manifest | {"digest": self.digest})
         lines = [f"{hashlib.sha256(content).hexdigest()}  {path}\n" for path, content in sorted(self.contents.items())]
         self.contents["manifest.sha256"] = "".join(lines).encode()
-        self.digest = digest_of(listed)
 
     def describe(self, version: str) -> Mapping[str, Any]:
         files = [
