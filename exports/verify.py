@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import orjson
 
-from exports.files import FileEntry, hash_file
+from exports.files import FileEntry, hash_file, is_inside
 from exports.manifest import CHECKSUMS, MANIFEST, checksum_lines, digest_of
 from foundation.errors import UsageError
 
@@ -118,23 +118,15 @@ def _read_manifest(folder: Path, problems: list[FolderProblem]) -> tuple[dict[st
         files = [FileEntry(file["path"], file["bytes"], file["sha256"]) for file in manifest["files"]]
     except (OSError, ValueError, KeyError, TypeError):
         return unusable("cannot be read as a manifest")
-    listed = {}
+    listed: dict[str, FileEntry] = {}
     for file in files:
-        if not _is_safe(file.path) or file.path in listed:
+        if not is_inside(file.path) or file.path in (MANIFEST, CHECKSUMS) or file.path in listed:
             problems.append(
                 FolderProblem(MANIFEST, ProblemReason.UNSAFE_PATH, "lists a path twice or outside the folder")
             )
             continue
         listed[file.path] = file
     return listed, manifest
-
-
-def _is_safe(path: object) -> bool:
-    """A relative path, written in the one plain way, that stays inside and is neither of the manifests."""
-    if not isinstance(path, str) or path in ("", ".", MANIFEST, CHECKSUMS) or "\\" in path:
-        return False
-    pure = PurePosixPath(path)
-    return not pure.is_absolute() and ".." not in pure.parts and str(pure) == path
 
 
 def _compare(listed: Mapping[str, FileEntry], found: Mapping[str, FileEntry]) -> Iterator[FolderProblem]:
