@@ -26,7 +26,14 @@ from exports.manifest import CHECKSUMS, MANIFEST
 from exports.models import Version, VersionState
 from exports.plan import VersionPlan
 from exports.queries import find_equal
-from exports.rows import Candidates, count_signals, gather_candidates, items_on_sides, version_rows
+from exports.rows import (
+    Candidates,
+    count_signals,
+    gather_candidates,
+    items_left_out,
+    items_on_sides,
+    version_rows,
+)
 from exports.service import Decided, Made, Outcome
 from exports.snapshot import Frozen, freeze, frozen_view, inputs_hash, make_judges
 from exports.splits import SIDES, Split, Splitter
@@ -218,8 +225,11 @@ def _note_items(work: Work, version: Version, items: Iterator[tuple[str, str, in
 
 
 def _decide(work: Work, version: Version, drawn: _Drawn, suffix: str) -> Decided:
+    left_out = items_left_out(drawn.candidates.noted, drawn.split)
     with _holding(work) as session:
-        return service.decide_name(session, version, drawn.frozen, signals=drawn.signals, suffix=suffix)
+        return service.decide_name(
+            session, version, drawn.frozen, signals=drawn.signals, left_out=left_out, suffix=suffix
+        )
 
 
 @contextmanager

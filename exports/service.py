@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -169,14 +169,31 @@ def forget_items(session: Session, version: Version) -> None:
     )
 
 
-def decide_name(session: Session, version: Version, frozen: Frozen, *, signals: int, suffix: str = "") -> Decided:
+def decide_name(
+    session: Session,
+    version: Version,
+    frozen: Frozen,
+    *,
+    signals: int,
+    left_out: Iterator[uuid.UUID],
+    suffix: str = "",
+) -> Decided:
     """The name this build will have, from the newest version and what is different from it.
 
     Args:
+        left_out: items that the split could place on no side.
         suffix: `draft` or `refused`, for what is no release.
     """
     parent = newest_published(session, version.project_id)
-    change = compare(session, parent, version.no, columns=frozen.columns, rules=frozen.rules, signals=signals)
+    change = compare(
+        session,
+        parent,
+        version.no,
+        columns=frozen.columns,
+        rules=frozen.rules,
+        signals=signals,
+        left_out=left_out,
+    )
     number = next_number(parent.name if parent else None, change)
     if suffix:
         number = f"{number}-{suffix}.{count_names(session, version.project_id, f'{number}-{suffix}.') + 1}"

@@ -264,6 +264,19 @@ class TestNumbers:
         assert (withdrawn["state"], withdrawn["successor"]) == ("withdrawn", "1.0.1")
         assert len(rig.rows("1.0.1")) == len(WORDS) - 3
 
+    def test_rows_that_an_erasure_leaves_on_no_side_are_a_patch_too(self, rig: Rig) -> None:
+        """Once one of two senders has left, their common items go with all that the other one sent, on whatever side."""
+        common = [f"common {number}" for number in range(40)]
+        for person in ("person-1", "person-2"):
+            rig.send(common, subject=person)
+        rig.label({text: ["good", "good"] for text in common})
+        rig.build()
+        rig.erase("person-1")
+        rig.run_floors()
+
+        assert rig.build()["version"] == "1.0.1"
+        assert rig.read("1.0.1")["counts"]["left_out"]["frozen_on_another_side"] > 0
+
     def test_a_version_cut_while_the_erasure_is_on_its_way_succeeds_those_it_withdraws(self, rig: Rig) -> None:
         rig.fill()
         rig.build()
