@@ -8,13 +8,14 @@ from typing import Any
 import structlog
 from sqlmodel import col, select
 
+from collector.models import ErasureItem
 from collector.subjects.erasure import open_erasures
 from collector.tasks import ERASURE
 from exports.erasure import FLOOR, follow_erasure, remove_withdrawn_files, withdraw
-from exports.models import Version, VersionState, WithdrawnWhy
+from exports.models import VERSION_ITEMS, Version, VersionState, WithdrawnWhy
 from exports.service import BUILD, forget_build
 from exports.store import open_store
-from foundation.database import unit_of_work, utc_now
+from foundation.database import refresh_statistics, unit_of_work, utc_now
 from foundation.jobs import Job, JobState
 from foundation.queue import Runtime, Work, announce, job, periodic
 
@@ -38,6 +39,7 @@ def follow_erasures(runtime: Runtime) -> None:
         waiting = open_erasures(session, FLOOR)
     if not waiting:
         return
+    refresh_statistics(runtime.database, [VERSION_ITEMS.name, str(ErasureItem.__tablename__)])
     store = open_store(runtime.settings)
     for erasure in waiting:
         if follow_erasure(runtime.database, store, erasure, now=utc_now()):

@@ -391,6 +391,22 @@ class TestGates:
         assert gate["detail"].endswith("at least 1 is needed (1 items: no answer to mood)")
 
 
+class TestPlans:
+    def test_postgresql_knows_the_rows_that_a_build_is_about_to_read(self, rig: Rig) -> None:
+        """It expects none of a project that is newer than its statistics, and then looks at each row for each item."""
+        if not rig.database.is_postgresql:
+            pytest.skip("SQLite plans by its indexes alone")
+        rig.fill()
+
+        rig.build()
+
+        with rig.database.engine.connect() as connection:
+            known = "SELECT relname, reltuples FROM pg_class WHERE relname IN ('items', 'signals', 'answers', 'version_items')"
+            expected = {row[0]: row[1] for row in connection.exec_driver_sql(known)}
+        n = len(WORDS)
+        assert expected == {"items": n, "signals": n, "answers": 2 * n, "version_items": n}
+
+
 class TestElsewhere:
     def test_the_same_rows_in_another_home_give_the_same_digest(
         self, small_rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
