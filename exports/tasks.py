@@ -16,6 +16,7 @@ from exports.models import VERSION_ITEMS, Version, VersionState, WithdrawnWhy
 from exports.service import BUILD, forget_build
 from exports.store import open_store
 from foundation.database import refresh_statistics, unit_of_work, utc_now
+from foundation.errors import Unavailable
 from foundation.jobs import Job, JobState
 from foundation.queue import Runtime, Work, announce, job, periodic
 
@@ -28,7 +29,13 @@ def build(work: Work) -> dict[str, Any]:
     """Builds one version; heavy libraries are loaded here and not before."""
     from exports.build import build_version
 
-    return build_version(work)
+    try:
+        return build_version(work)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise Unavailable(
+            f"the files of the version cannot be written ({why}): see the disk, then build again"
+        ) from error
 
 
 @periodic("exports.follow_erasures", every_s=lambda settings: settings.sweep_every_s, on=ERASURE)

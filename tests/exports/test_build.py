@@ -391,6 +391,22 @@ class TestGates:
         assert gate["detail"].endswith("at least 1 is needed (1 items: no answer to mood)")
 
 
+class TestDisk:
+    def test_a_folder_that_takes_no_files_is_told_and_tried_again(self, small_rig: Rig) -> None:
+        small_rig.fill()
+        asked = small_rig.ask()
+        in_the_way = small_rig.home / "versions" / "slang"
+        in_the_way.parent.mkdir(exist_ok=True)
+        in_the_way.write_text("no folder")
+
+        queue.run_job(asked["job"])
+
+        job = small_rig.call("GET", f"/v1/jobs/{asked['job']}").json
+        assert (job["status"], "cannot be written (File exists)" in job["error"]) == ("queued", True)
+        in_the_way.unlink()
+        assert small_rig.work_on(asked["job"])["version"] == "1.0.0"
+
+
 class TestPlans:
     def test_postgresql_knows_the_rows_that_a_build_is_about_to_read(self, rig: Rig) -> None:
         """It expects none of a project that is newer than its statistics, and then looks at each row for each item."""
