@@ -15,7 +15,7 @@ from exports.erasure import FLOOR, follow_erasure, remove_withdrawn_files, withd
 from exports.models import VERSION_ITEMS, Version, VersionState, WithdrawnWhy
 from exports.service import BUILD, forget_build
 from exports.store import open_store
-from foundation.database import refresh_statistics, unit_of_work, utc_now
+from foundation.database import empty_journal, refresh_statistics, unit_of_work, utc_now
 from foundation.errors import Unavailable
 from foundation.jobs import Job, JobState
 from foundation.queue import Runtime, Work, announce, job, periodic
@@ -53,6 +53,8 @@ def follow_erasures(runtime: Runtime) -> None:
             announce(ERASURE)
         else:
             log.info("erasure_waits_for_build", erasure=str(erasure.id))
+    # This floor is the last: whatever was to go is gone from the tables.
+    empty_journal(runtime.database)
 
 
 @periodic("exports.expire_drafts", every_s=lambda _: 3600.0)

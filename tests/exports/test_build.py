@@ -391,6 +391,20 @@ class TestGates:
         assert gate["detail"].endswith("at least 1 is needed (1 items: no answer to mood)")
 
 
+class TestErased:
+    def test_no_file_of_the_installation_holds_what_was_erased(self, small_rig: Rig) -> None:
+        small_rig.send([f"a secret of anna {number}" for number in range(60)], subject="anna")
+        small_rig.fill()
+        small_rig.erase("anna")
+
+        small_rig.run_floors()
+
+        assert small_rig.erasure_status == "completed"
+        files = [file for file in small_rig.home.rglob("*") if file.is_file()]
+        assert small_rig.home / "winnow.sqlite3" in files
+        assert not [file for file in files if b"a secret of anna" in file.read_bytes()]
+
+
 class TestDisk:
     def test_a_folder_that_takes_no_files_is_told_and_tried_again(self, small_rig: Rig) -> None:
         small_rig.fill()
