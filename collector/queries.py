@@ -51,13 +51,17 @@ def file_of(session: Session, project_id: int, number: int) -> ProjectFile:
 
 
 def live_signal_passes() -> ColumnElement[bool]:
-    """A signal counts while its person's consent holds; without a person, while the project asks for no consent."""
+    """A signal counts while its person's consent holds; without a person, while the project asks for no consent.
+
+    What was received before an order to erase never counts again, though its person has agreed anew and it is not gone yet.
+    """
     return or_(
         and_(col(Signal.subject_id).is_(None), ~consent_is_required()),
         exists().where(
             col(Subject.project_id) == Signal.project_id,
             col(Subject.id) == Signal.subject_id,
             col(Subject.passes),
+            or_(col(Subject.erased_at).is_(None), col(Signal.received_at) > col(Subject.erased_at)),
         ),
     )
 

@@ -20,7 +20,7 @@ from exports.service import ask_build, log_download
 from exports.snapshot import section_in_effect
 from exports.store import open_store
 from foundation.cursors import page_after, read_cursor
-from foundation.errors import Fault, InvalidBody, NotFound
+from foundation.errors import Fault, InvalidBody, NotFound, PreconditionFailed
 from foundation.guards import MANAGERS, READERS
 from foundation.web import JSON, Call, Routes, json_answer, media_type_among, parse_as
 
@@ -88,10 +88,10 @@ def get_version(call: Call) -> ResponseReturnValue:
     allows=READERS,
     summary="One file of a version",
     answers={200: None, 206: None, 304: None},
-    problems=(410, 416, 503),
+    problems=(410, 412, 416, 503),
 )
 def get_file(call: Call) -> ResponseReturnValue:
-    """The manifest lists the paths. Range and If-None-Match are understood; the ETag is the file's SHA-256."""
+    """The manifest lists the paths. A single Range, If-Range and If-None-Match are understood; the ETag is the SHA-256."""
     version = _find(call)
     entry = next((file for file in file_entries(version) if file.path == call.path.path), None)
     if entry is None:
@@ -102,7 +102,11 @@ def get_file(call: Call) -> ResponseReturnValue:
     response.content_length = entry.bytes
     response.set_etag(entry.sha256)
     try:
-        response.make_conditional(request, accept_ranges=True, complete_length=entry.bytes)
+        _require_match(entry.sha256)
+        response.make_conditional(
+            request, accept_ranges=_wants_part(entry.sha256) and "bytes", complete_length=entry.bytes
+        )
+        response.accept_ranges = "bytes"
         _log(call, version, entry.path, response)
     except BaseException:
         file.close()
@@ -116,11 +120,13 @@ def get_file(call: Call) -> ResponseReturnValue:
     allows=READERS,
     summary="A version as one tar file",
     answers={200: None, 304: None},
-    problems=(410, 503),
+    problems=(410, 412, 503),
 )
 def get_archive(call: Call) -> ResponseReturnValue:
     """One folder `<project>-<version>` with every file; the same bytes each time."""
     version = _find(call)
+    etag = f"{version.digest}.tar"
+    _require_match(etag)
     files, folder = file_entries(version), f"{call.project}-{version.name}"
     store = open_store(call.settings)
     for file in files[:1]:
@@ -129,7 +135,7 @@ def get_archive(call: Call) -> ResponseReturnValue:
     response = Response(_unless_head(stream), content_type="application/x-tar", direct_passthrough=True)
     response.content_length = archive_length(folder, files)
     response.headers["Content-Disposition"] = f'attachment; filename="{folder}.tar"'
-    response.set_etag(f"{version.digest}.tar")
+    response.set_etag(etag)
     response.make_conditional(request)
     _log(call, version, ARCHIVE, response)
     return response
@@ -147,6 +153,21 @@ def _asked(call: Call) -> BuildAsked:
 def _find(call: Call) -> Version:
     with call.unit_of_work(read_only=True) as session:
         return require_files(find_version(session, call.project_no, call.path.version))
+
+
+def _require_match(etag: str) -> None:
+    if request.if_match and not request.if_match.contains(etag):
+        raise PreconditionFailed("If-Match names other bytes than those that stand here")
+
+
+def _wants_part(etag: str) -> bool:
+    """Whether one part is asked for, of these very bytes; any other wish is answered whole (RFC 9110, 13.2.2 and 14.2)."""
+    asked = request.range
+    if request.method != "GET" or asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+        return False
+    if request.if_none_match.contains_weak(etag):
+        return False
+    return request.headers.get("If-Range", f'"{etag}"') == f'"{etag}"'
 
 
 def _log(call: Call, version: Version, path: str, response: Response) -> None:

@@ -23,16 +23,24 @@ from exports.files import FileEntry, hash_file
 from exports.folder import write_version
 from exports.gates import GateResult, all_passed, evaluate_gates
 from exports.manifest import CHECKSUMS, MANIFEST
-from exports.models import Version, VersionState
+from exports.models import VERSION_ITEMS, Version, VersionState
 from exports.plan import VersionPlan
 from exports.queries import find_equal
-from exports.rows import Candidates, count_signals, gather_candidates, items_on_sides, version_rows
+from exports.rows import (
+    Candidates,
+    count_signals,
+    gather_candidates,
+    items_left_out,
+    items_on_sides,
+    version_rows,
+)
 from exports.service import Decided, Made, Outcome
 from exports.snapshot import Frozen, freeze, frozen_view, inputs_hash, make_judges
 from exports.splits import SIDES, Split, Splitter
+from exports.statements import READ
 from exports.store import VersionStore, open_store
 from foundation import jobs
-from foundation.database import unit_of_work, utc_now
+from foundation.database import refresh_statistics, unit_of_work, utc_now
 from foundation.errors import Unavailable
 from foundation.failpoints import failpoint
 from foundation.queue import Work
@@ -78,6 +86,7 @@ def _attempt(work: Work, store: VersionStore) -> Outcome | None:
     if version.state != VersionState.BUILDING or version.storage is None:
         return Outcome(version.name or "", version.state)
     place = version.storage
+    refresh_statistics(work.runtime.database, READ)
     try:
         outcome = _make(work, store, version, place)
     except jobs.LeaseLost:
@@ -215,11 +224,15 @@ def _note_items(work: Work, version: Version, items: Iterator[tuple[str, str, in
     while part := list(islice(items, service.ITEMS_AT_ONCE)):
         with _holding(work) as session:
             service.note_items(session, version, part)
+    refresh_statistics(work.runtime.database, [VERSION_ITEMS.name])
 
 
 def _decide(work: Work, version: Version, drawn: _Drawn, suffix: str) -> Decided:
+    left_out = items_left_out(drawn.candidates.noted, drawn.split)
     with _holding(work) as session:
-        return service.decide_name(session, version, drawn.frozen, signals=drawn.signals, suffix=suffix)
+        return service.decide_name(
+            session, version, drawn.frozen, signals=drawn.signals, left_out=left_out, suffix=suffix
+        )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from collector.models import Erasure, ErasureItem
 from collector.subjects.erasure import floor_is_done
 from exports.models import DOWNLOADS, SIDES, Version, VersionState, WithdrawnWhy
 from exports.queries import versions_holding
+from exports.service import succeed_withdrawn
 from exports.snapshot import count_erasures
 from exports.store import VersionStore
 from foundation.activity import record_activity
@@ -31,6 +32,8 @@ def follow_erasure(database: Database, store: VersionStore, erasure: Erasure, *,
             return False
         for version in versions_holding(session, erasure.project_id, erasure.id):
             withdraw(session, version, WithdrawnWhy.ERASURE, now=now)
+        # A version that was cut while the order was on its way does not hold the person, and is there already.
+        succeed_withdrawn(session, erasure.project_id)
     failpoint("erase.versions")
     remove_withdrawn_files(database, store, erasure.project_id)
     with unit_of_work(database) as session:

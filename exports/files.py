@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +19,14 @@ class FileEntry:
     path: str
     bytes: int
     sha256: str
+
+
+def is_inside(path: object) -> bool:
+    """Whether a path that somebody names is a relative one, written in the one plain way, that stays inside a folder."""
+    if not isinstance(path, str) or path in ("", ".") or "\\" in path or "\0" in path:
+        return False
+    pure = PurePosixPath(path)
+    return not pure.is_absolute() and ".." not in pure.parts and str(pure) == path
 
 
 class HashingFile:

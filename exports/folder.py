@@ -19,7 +19,7 @@ from exports.croissant import croissant_document
 from exports.errors import BuildRunning, NothingToWrite, RowsChanged, VersionExists
 from exports.files import FileEntry, sync_folder, write_file
 from exports.formats.parquet import ParquetLimits, ShardedWriter
-from exports.manifest import CHECKSUMS, MANIFEST, checksum_lines, digest_of, json_bytes, manifest_document
+from exports.manifest import CHECKSUMS, MANIFEST, checksum_lines, json_bytes, manifest_document
 from exports.plan import VersionPlan
 from exports.reading_ahead import read_ahead
 from exports.schema import SchemaMeasure
@@ -73,10 +73,11 @@ def write_version(
             "croissant.json": json_bytes(croissant_document(plan, shards)),
         }
         files += [write_file(folder, path, content) for path, content in documents.items()]
-        manifest = write_file(folder, MANIFEST, json_bytes(manifest_document(plan, contents, files)))
-        write_file(folder, CHECKSUMS, checksum_lines([*files, manifest]))
+        manifest = manifest_document(plan, contents, files)
+        listing = write_file(folder, MANIFEST, json_bytes(manifest))
+        write_file(folder, CHECKSUMS, checksum_lines([*files, listing]))
         sync_folder(folder / "data")
-    return WrittenVersion(destination, digest_of(files), tuple(sorted(files)), contents)
+    return WrittenVersion(destination, manifest["digest"], tuple(sorted(files)), contents)
 
 
 def sides_of(folder: Path) -> Iterator[tuple[Side, pa.RecordBatch]]:

@@ -1,13 +1,14 @@
 """manifest.json and manifest.sha256: what a version was made of, what it holds, and how to see that nothing changed.
 
-The digest is the SHA-256 of one line a file, `path TAB bytes TAB sha256 LF`, in the order of the paths' bytes, over
-every file but the two manifests. `manifest.sha256` is for `sha256sum -c` and covers all files but itself.
+The digest is the SHA-256 of manifest.json as it would be written without its digest. That names every other file with its
+SHA-256, so whoever knows the digest knows all bytes, and every figure and input that the manifest states.
+`manifest.sha256` is for `sha256sum -c` and covers all files but itself.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -20,19 +21,17 @@ from exports.plan import FrozenInputs, VersionPlan
 
 MANIFEST: Final = "manifest.json"
 CHECKSUMS: Final = "manifest.sha256"
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
-def digest_of(files: Iterable[FileEntry]) -> str:
+def digest_of(manifest: Mapping[str, Any]) -> str:
     """The version's digest: see the head of this module.
 
-    >>> digest_of([])[:16]
-    'e3b0c44298fc1c14'
+    >>> digest_of({"files": [], "digest": "of no account"}) == digest_of({"files": []})
+    True
     """
-    digest = hashlib.sha256()
-    for file in _by_path(files):
-        digest.update(f"{file.path}\t{file.bytes}\t{file.sha256}\n".encode())
-    return digest.hexdigest()
+    stated = {name: value for name, value in manifest.items() if name != "digest"}
+    return hashlib.sha256(json_bytes(stated)).hexdigest()
 
 
 def json_bytes(document: Any) -> bytes:
@@ -41,8 +40,7 @@ def json_bytes(document: Any) -> bytes:
 
 
 def manifest_document(plan: VersionPlan, contents: Contents, files: Iterable[FileEntry]) -> dict[str, Any]:
-    listed = _by_path(files)
-    return {
+    manifest = {
         "format": FORMAT,
         "project": plan.project,
         "version": plan.version,
@@ -54,9 +52,9 @@ def manifest_document(plan: VersionPlan, contents: Contents, files: Iterable[Fil
         "leakage": asdict(contents.leakage),
         "left_out": [{"item": left.item, "reason": str(left.reason)} for left in contents.left_out],
         "not_in_effect": list(plan.not_in_effect),
-        "files": [asdict(file) for file in listed],
-        "digest": digest_of(listed),
+        "files": [asdict(file) for file in _by_path(files)],
     }
+    return manifest | {"digest": digest_of(manifest)}
 
 
 def checksum_lines(files: Iterable[FileEntry]) -> bytes:

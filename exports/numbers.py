@@ -28,7 +28,8 @@ class Change:
         added: rows the parent has not.
         revised: rows of both whose answers are others now.
         gone: rows of the parent whose item no longer may be used: erased, consent withdrawn, past its time.
-        dropped: rows of the parent whose item might still be used and is left out.
+        dropped: rows of the parent whose item might still be used and is left out; not those that the split can place
+            on no side any more: what brought their groups together decides, be it rows added or a person who left.
         rules_differ: the rules that choose rows are others than the parent's; then `dropped` is by choice.
         held: rows of the parent that somebody took out.
         more_signals: the rows were observed more often than the parent's.

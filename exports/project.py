@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -120,7 +121,7 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
     {'labels': {'min_annotations': 3}, 'split': {'train': 1, 'validation': 0, 'test': 0}}
 
     Raises:
-        UsageError: a word has no `=`, an empty key, or a value that is not YAML.
+        UsageError: a word has no `=`, an empty key, or a value that is not YAML, or that JSON cannot say.
     """
     import yaml
 
@@ -132,7 +133,8 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
             raise UsageError("--set takes key=value, for example labels.min_annotations=2")
         try:
             value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            json.dumps(value, allow_nan=False)  # a server is asked in JSON, which has no dates and no .nan
+        except (yaml.YAMLError, TypeError, ValueError) as error:
             raise UsageError("the value after = in --set cannot be read: quote it as in YAML") from error
         for name in reversed(keys):
             value = {name: value}

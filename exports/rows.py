@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -110,6 +111,17 @@ def items_on_sides(noted: Path, split: Split) -> Iterator[tuple[str, str, int]]:
         for item, code, mark in zip(batch.column("item").to_pylist(), codes, marks, strict=True):
             if code < FIRST_REASON:
                 yield item, str(SIDES[code]), mark
+
+
+def items_left_out(noted: Path, split: Split) -> Iterator[uuid.UUID]:
+    """The candidates that stand on no side."""
+    import pyarrow as pa
+
+    position = 0
+    for batch in noted_batches(noted):
+        reasons = pa.array(split.codes[position : position + batch.num_rows] >= FIRST_REASON)
+        position += batch.num_rows
+        yield from map(uuid.UUID, batch.column("item").filter(reasons).to_pylist())
 
 
 def count_signals(noted: Path, split: Split) -> int:

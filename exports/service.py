@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import delete, func, insert, update
@@ -169,14 +169,31 @@ def forget_items(session: Session, version: Version) -> None:
     )
 
 
-def decide_name(session: Session, version: Version, frozen: Frozen, *, signals: int, suffix: str = "") -> Decided:
+def decide_name(
+    session: Session,
+    version: Version,
+    frozen: Frozen,
+    *,
+    signals: int,
+    left_out: Iterator[uuid.UUID],
+    suffix: str = "",
+) -> Decided:
     """The name this build will have, from the newest version and what is different from it.
 
     Args:
+        left_out: items that the split could place on no side.
         suffix: `draft` or `refused`, for what is no release.
     """
     parent = newest_published(session, version.project_id)
-    change = compare(session, parent, version.no, columns=frozen.columns, rules=frozen.rules, signals=signals)
+    change = compare(
+        session,
+        parent,
+        version.no,
+        columns=frozen.columns,
+        rules=frozen.rules,
+        signals=signals,
+        left_out=left_out,
+    )
     number = next_number(parent.name if parent else None, change)
     if suffix:
         number = f"{number}-{suffix}.{count_names(session, version.project_id, f'{number}-{suffix}.') + 1}"
@@ -207,12 +224,12 @@ def settle_build(
         row.storage = None
         forget_items(session, row)
     elif state is VersionState.PUBLISHED:
-        row.published_at = now
+        row.published_at = _after_newest(session, row.project_id, now)
     session.add(row)
     session.flush()
     if state is VersionState.PUBLISHED:
         _freeze_sides(session, row)
-        _succeed_withdrawn(session, row)
+        succeed_withdrawn(session, row.project_id)
     facts = {"build": str(row.build_id), "version": row.name, "digest": made.digest}
     record_activity(session, f"version_{state}", actor="system", project_id=row.project_id, now=now, **facts)
     return Outcome(made.decided.name, state.value, has_files=bool(made.files))
@@ -236,6 +253,23 @@ def forget_build(session: Session, version: Version) -> None:
     )
 
 
+def succeed_withdrawn(session: Session, project_id: int) -> None:
+    """The newest version follows those that were withdrawn and have no successor, unless it is withdrawn itself."""
+    newest = newest_published(session, project_id)
+    if newest is None or newest.state != VersionState.PUBLISHED:
+        return
+    session.connection().execute(
+        update(Version)
+        .where(
+            col(Version.project_id) == project_id,
+            col(Version.state) == VersionState.WITHDRAWN.value,
+            ~col(Version.draft),
+            col(Version.successor).is_(None),
+        )
+        .values(successor=newest.name)
+    )
+
+
 def log_download(session: Session, version: Version, path: str, *, key_id: uuid.UUID | None, now: datetime) -> None:
     """Notes who got what: an erasure must be able to say which copies there are."""
     session.add(
@@ -255,6 +289,14 @@ def _still_holds(session: Session, row: Version, decided: Decided) -> bool:
     return session.exec(taken).first() is None
 
 
+def _after_newest(session: Session, project_id: int, now: datetime) -> datetime:
+    """When a version is published: after the one before it, even where the clock was set back meanwhile."""
+    newest = newest_published(session, project_id)
+    if newest is None or newest.published_at is None:
+        return now
+    return max(now, newest.published_at + timedelta(microseconds=1))
+
+
 def _freeze_sides(session: Session, version: Version) -> None:
     """Items that no earlier version held keep the side they have here."""
     held = (
@@ -268,19 +310,6 @@ def _freeze_sides(session: Session, version: Version) -> None:
     columns = ["project_id", "item_id", "side", "first_version"]
     # Not a join with the table that is written: an empty one is planned as a scan, and grows under it.
     session.connection().execute(insert_new(SIDES).from_select(columns, held).on_conflict_do_nothing())
-
-
-def _succeed_withdrawn(session: Session, version: Version) -> None:
-    session.connection().execute(
-        update(Version)
-        .where(
-            col(Version.project_id) == version.project_id,
-            col(Version.state) == VersionState.WITHDRAWN.value,
-            ~col(Version.draft),
-            col(Version.successor).is_(None),
-        )
-        .values(successor=version.name)
-    )
 
 
 def _waiting_build(session: Session, project_id: int, overrides: Mapping[str, Any], *, draft: bool) -> Asked | None:

@@ -7,18 +7,29 @@ with the number of items.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Select, Text, and_, case, cast, func, select, type_coerce
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from collector.intake.event_time import TimeQuality
-from collector.models import Item, Signal
+from collector.models import Item, Signal, Subject
 from collector.queries import live_signal_passes, usable_items
 from exports.models import SIDES
 from labeling.models import ANNOTATIONS, ANSWERS, TASKS, Source, TaskState
 from labeling.queries import RANDOM, counts_at
+
+READ: Final = frozenset(
+    (
+        *(str(model.__tablename__) for model in (Item, Signal, Subject)),
+        ANNOTATIONS.name,
+        ANSWERS.name,
+        SIDES.name,
+        TASKS.name,
+    )
+)
+"""The tables that the statements here look into."""
 
 
 def candidate_rows(project_id: int, targets: Sequence[str], upto_seq: int) -> Select[Any]:

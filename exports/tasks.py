@@ -8,13 +8,15 @@ from typing import Any
 import structlog
 from sqlmodel import col, select
 
+from collector.models import ErasureItem
 from collector.subjects.erasure import open_erasures
 from collector.tasks import ERASURE
 from exports.erasure import FLOOR, follow_erasure, remove_withdrawn_files, withdraw
-from exports.models import Version, VersionState, WithdrawnWhy
+from exports.models import VERSION_ITEMS, Version, VersionState, WithdrawnWhy
 from exports.service import BUILD, forget_build
 from exports.store import open_store
-from foundation.database import unit_of_work, utc_now
+from foundation.database import empty_journal, refresh_statistics, unit_of_work, utc_now
+from foundation.errors import Unavailable
 from foundation.jobs import Job, JobState
 from foundation.queue import Runtime, Work, announce, job, periodic
 
@@ -27,7 +29,13 @@ def build(work: Work) -> dict[str, Any]:
     """Builds one version; heavy libraries are loaded here and not before."""
     from exports.build import build_version
 
-    return build_version(work)
+    try:
+        return build_version(work)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise Unavailable(
+            f"the files of the version cannot be written ({why}): see the disk, then build again"
+        ) from error
 
 
 @periodic("exports.follow_erasures", every_s=lambda settings: settings.sweep_every_s, on=ERASURE)
@@ -38,12 +46,15 @@ def follow_erasures(runtime: Runtime) -> None:
         waiting = open_erasures(session, FLOOR)
     if not waiting:
         return
+    refresh_statistics(runtime.database, [VERSION_ITEMS.name, str(ErasureItem.__tablename__)])
     store = open_store(runtime.settings)
     for erasure in waiting:
         if follow_erasure(runtime.database, store, erasure, now=utc_now()):
             announce(ERASURE)
         else:
             log.info("erasure_waits_for_build", erasure=str(erasure.id))
+    # This floor is the last: whatever was to go is gone from the tables.
+    empty_journal(runtime.database)
 
 
 @periodic("exports.expire_drafts", every_s=lambda _: 3600.0)

@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import orjson
 
-from exports.files import FileEntry, hash_file
+from exports.files import FileEntry, hash_file, is_inside
 from exports.manifest import CHECKSUMS, MANIFEST, checksum_lines, digest_of
 from foundation.errors import UsageError
 
@@ -65,7 +65,7 @@ def verify_folder(folder: Path, *, expected_digest: str | None = None) -> Verifi
     found = dict(_read_files(folder, problems))
     listed, manifest = _read_manifest(folder, problems)
     problems += _compare(listed, found)
-    problems += _check_digest(manifest, listed, expected_digest)
+    problems += _check_digest(manifest, expected_digest)
     problems += _check_checksums(folder, found)
     version, digest = manifest.get("version"), manifest.get("digest")
     return Verification(
@@ -118,23 +118,15 @@ def _read_manifest(folder: Path, problems: list[FolderProblem]) -> tuple[dict[st
         files = [FileEntry(file["path"], file["bytes"], file["sha256"]) for file in manifest["files"]]
     except (OSError, ValueError, KeyError, TypeError):
         return unusable("cannot be read as a manifest")
-    listed = {}
+    listed: dict[str, FileEntry] = {}
     for file in files:
-        if not _is_safe(file.path) or file.path in listed:
+        if not is_inside(file.path) or file.path in (MANIFEST, CHECKSUMS) or file.path in listed:
             problems.append(
                 FolderProblem(MANIFEST, ProblemReason.UNSAFE_PATH, "lists a path twice or outside the folder")
             )
             continue
         listed[file.path] = file
     return listed, manifest
-
-
-def _is_safe(path: object) -> bool:
-    """A relative path, written in the one plain way, that stays inside and is neither of the manifests."""
-    if not isinstance(path, str) or path in ("", ".", MANIFEST, CHECKSUMS) or "\\" in path:
-        return False
-    pure = PurePosixPath(path)
-    return not pure.is_absolute() and ".." not in pure.parts and str(pure) == path
 
 
 def _compare(listed: Mapping[str, FileEntry], found: Mapping[str, FileEntry]) -> Iterator[FolderProblem]:
@@ -147,14 +139,12 @@ def _compare(listed: Mapping[str, FileEntry], found: Mapping[str, FileEntry]) ->
             yield FolderProblem(path, ProblemReason.CHANGED, "has other bytes than the manifest says")
 
 
-def _check_digest(
-    manifest: Mapping[str, Any], listed: Mapping[str, FileEntry], expected_digest: str | None
-) -> Iterator[FolderProblem]:
-    recomputed = digest_of(listed.values())
+def _check_digest(manifest: Mapping[str, Any], expected_digest: str | None) -> Iterator[FolderProblem]:
+    recomputed = digest_of(manifest)
     if manifest and manifest.get("digest") != recomputed:
-        yield FolderProblem(MANIFEST, ProblemReason.DIGEST, "its digest is not the digest over its files")
+        yield FolderProblem(MANIFEST, ProblemReason.DIGEST, "its digest is not the digest over what it states")
     if expected_digest is not None and not hmac.compare_digest(recomputed.encode(), expected_digest.lower().encode()):
-        yield FolderProblem(MANIFEST, ProblemReason.DIGEST, "the files are not those of the digest that was expected")
+        yield FolderProblem(MANIFEST, ProblemReason.DIGEST, "this is not the version of the digest that was expected")
 
 
 def _check_checksums(folder: Path, found: Mapping[str, FileEntry]) -> Iterator[FolderProblem]:

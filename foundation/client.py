@@ -64,7 +64,7 @@ class Server:
             raise _problem_of(answer)
         try:
             return dict(answer.json())
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise Unavailable("the server at --url answered without JSON: is it a Winnow?") from error
 
     def read(self, path: str) -> Iterator[bytes]:

@@ -31,6 +31,7 @@ STATUS_OF: dict[type[DomainError], int] = {
 HTTP_DETAILS = {
     404: "nothing is served here: GET /openapi.json lists what is",
     405: "this path does not take that method: the Allow header lists those it takes",
+    416: "the file has no such part: Content-Range tells how many bytes it has",
     431: "the request's header fields are too large",
 }
 
@@ -81,8 +82,9 @@ def _http_problem(error: HTTPException) -> Response:
         return Response(status=code, headers=error.get_headers(request.environ))
     body = {"type": "about:blank", "title": error.name, "status": code, "detail": HTTP_DETAILS.get(code, error.name)}
     response = Response(orjson.dumps(body), status=code, content_type=MEDIA_TYPE)
-    if code == 405 and getattr(error, "valid_methods", None):
-        response.headers["Allow"] = ", ".join(error.valid_methods)  # type: ignore[attr-defined]
+    for name, value in error.get_headers(request.environ):
+        if name in ("Allow", "Content-Range"):
+            response.headers[name] = value
     return response
 
 

@@ -15,10 +15,11 @@ from typing import Any
 import structlog
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init
+from sqlalchemy import text
 from sqlmodel import Session
 
 from foundation import jobs
-from foundation.database import Database, after_commit, open_database, unit_of_work, utc_now
+from foundation.database import Database, after_commit, open_database, refresh_statistics, unit_of_work, utc_now
 from foundation.errors import DomainError, Unavailable
 from foundation.failpoints import failpoint
 from foundation.observability import configure_logging
@@ -31,6 +32,7 @@ WAKE_UP_LIFE_S = 60
 """A wake-up is forgotten after a while, since the sweep sends new ones: a busy worker's queue must not fill with them."""
 SWEEP = "foundation.sweep"
 JOBS_KEPT = timedelta(days=7)
+ROWS_THAT_COUNT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,19 @@ def forget_jobs(here: Runtime) -> None:
     """Ended jobs stay for a week: long enough for whoever asked to read how it went."""
     with unit_of_work(here.database) as session:
         jobs.forget_ended(session, before=utc_now() - JOBS_KEPT)
+
+
+@periodic("foundation.refresh_statistics", every_s=lambda _: 60.0)
+def refresh_planner(here: Runtime) -> None:
+    """Keeps PostgreSQL's plans fit for projects that have just grown."""
+    if not here.database.is_postgresql:
+        return
+    with unit_of_work(here.database, read_only=True) as session:
+        grown = session.connection().execute(
+            text("SELECT relname FROM pg_stat_user_tables WHERE n_mod_since_analyze > :rows"), {"rows": ROWS_THAT_COUNT}
+        )
+        tables = [row[0] for row in grown]
+    refresh_statistics(here.database, tables)
 
 
 def run_job(job_id: str) -> None:

@@ -36,12 +36,17 @@ BATCH = 1000
 
 
 def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *, actor: str, now: datetime) -> Erasure:
-    """Shuts the door and writes the order; asked again before the worker has begun, the same order."""
+    """Shuts the door and writes the order; asked again before the worker has begun, the same order.
+
+    Who has agreed anew in between gets another one: a version that is being built may hold what was sent since, and
+    notices only that there are more orders than when it began.
+    """
     insert_ignoring(session, Subject.__table__, [{"project_id": project_id, "id": subject_id, "passes": False}])  # type: ignore[attr-defined]
     subject = session.exec(
         select(Subject).where(col(Subject.project_id) == project_id, col(Subject.id) == subject_id).with_for_update()
     ).one()
-    running = session.exec(
+    has_come_back = subject.consent is not None
+    waiting = session.exec(
         select(Erasure).where(
             col(Erasure.project_id) == project_id,
             col(Erasure.subject_id) == subject_id,
@@ -57,10 +62,10 @@ def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *,
     ordered_at = max(now, newest) if newest else now
     subject.erased_at, subject.passes, subject.token_hash, subject.consent = ordered_at, False, None, None
     session.add(subject)
-    if running is not None:
-        running.requested_at = ordered_at
-        session.add(running)
-        return running
+    if waiting is not None and not has_come_back:
+        waiting.requested_at = ordered_at
+        session.add(waiting)
+        return waiting
     session.connection().execute(update(Project).where(col(Project.id) == project_id).values(has_erasures=True))
     erasure = Erasure(
         project_id=project_id,

@@ -87,9 +87,11 @@ class Rig:
         with unit_of_work(self.database) as session:
             return create_key(session, role, self.project_id, now=utc_now())[1]
 
-    def send(self, texts: Sequence[str], *, subject: str = "anna", minute: int = 0, **context: Any) -> list[str]:
-        """Sends texts as signals of one person who has consented; the items they make."""
-        consent = {"granted": True, "purposes": ["training"], "notice": "1", "given_at": _at(-60)}
+    def send(
+        self, texts: Sequence[str], *, subject: str = "anna", minute: int = 0, given: int = -60, **context: Any
+    ) -> list[str]:
+        """Sends texts as signals of one person who has consented, captured at a minute from three hours ago; their items."""
+        consent = {"granted": True, "purposes": ["training"], "notice": "1", "given_at": _at(given)}
         signals = [
             {
                 "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{subject}/{text}/{minute}")),

@@ -115,8 +115,8 @@ class TestGetVersions:
         assert small_rig.call("GET", f"{small_rig.at}/versions?cursor={cursor}").status_code == 422
 
     @pytest.mark.parametrize("name", ["2.0.0", "latest", "..", "%2e%2e", "1.0.0%00", "'"])
-    def test_a_version_that_is_not_there_is_not_found(self, small_rig: Rig, name: str) -> None:
-        assert small_rig.call("GET", f"{small_rig.at}/versions/{name}").status_code == 404
+    def test_a_version_that_is_not_there_is_not_found(self, rig: Rig, name: str) -> None:
+        assert rig.call("GET", f"{rig.at}/versions/{name}").status_code == 404
 
 
 class TestGetFile:
@@ -140,8 +140,46 @@ class TestGetFile:
     def test_a_part_that_is_not_there_is_416(self, built: Rig) -> None:
         answer = built.call("GET", f"{built.at}/versions/1.0.0/files/README.md", headers={"Range": "bytes=99999999-"})
 
+        size = len(built.fetch("1.0.0", "README.md"))
         assert answer.status_code == 416
         assert answer.content_type == "application/problem+json"
+        assert answer.headers["Content-Range"] == f"bytes */{size}"
+
+    @pytest.mark.parametrize("wanted", ["items=0-3", "bytes=0-1,4-5", "bytes=abc", "bytes=9-3", ""])
+    def test_a_range_that_is_not_one_part_in_bytes_is_answered_whole(self, built: Rig, wanted: str) -> None:
+        answer = built.call("GET", f"{built.at}/versions/1.0.0/files/README.md", headers={"Range": wanted})
+
+        assert (answer.status_code, answer.headers["Accept-Ranges"]) == (200, "bytes")
+        assert answer.data == built.fetch("1.0.0", "README.md")
+
+    @pytest.mark.parametrize(
+        ("condition", "status"),
+        [('"{}"', 206), ('W/"{}"', 200), ('"other"', 200), ("Wed, 21 Oct 2015 07:28:00 GMT", 200)],
+    )
+    def test_a_part_comes_only_of_the_very_bytes_that_if_range_names(
+        self, built: Rig, condition: str, status: int
+    ) -> None:
+        sha256 = hashlib.sha256(built.fetch("1.0.0", "README.md")).hexdigest()
+        headers = {"Range": "bytes=0-9", "If-Range": condition.format(sha256)}
+
+        answer = built.call("GET", f"{built.at}/versions/1.0.0/files/README.md", headers=headers)
+
+        assert answer.status_code == status
+
+    @pytest.mark.parametrize("path", ["files/README.md", "archive.tar"])
+    def test_if_match_of_other_bytes_is_412_and_no_download(self, built: Rig, path: str) -> None:
+        answer = built.call("GET", f"{built.at}/versions/1.0.0/{path}", headers={"If-Match": '"other"'})
+
+        assert (answer.status_code, answer.content_type) == (412, "application/problem+json")
+        assert _downloads(built) == []
+
+    def test_who_has_it_already_and_asks_for_a_part_is_told_so(self, built: Rig) -> None:
+        at = f"{built.at}/versions/1.0.0/files/schema.json"
+        etag = built.call("GET", at).headers["ETag"]
+
+        again = built.call("GET", at, headers={"If-None-Match": etag, "Range": "bytes=0-9"})
+
+        assert again.status_code == 304
 
     def test_who_has_it_already_is_told_so(self, built: Rig) -> None:
         at = f"{built.at}/versions/1.0.0/files/schema.json"
@@ -162,10 +200,12 @@ class TestGetFile:
         assert b"SQLite" not in answer.data
 
     def test_a_head_request_answers_the_size_and_logs_no_download(self, built: Rig) -> None:
-        answer = built.call("HEAD", f"{built.at}/versions/1.0.0/files/README.md")
+        size = next(file["bytes"] for file in built.read("1.0.0")["files"] if file["path"] == "README.md")
+
+        answer = built.call("HEAD", f"{built.at}/versions/1.0.0/files/README.md", headers={"Range": "bytes=0-3"})
 
         assert (answer.status_code, answer.data) == (200, b"")
-        assert int(answer.headers["Content-Length"]) > 0
+        assert int(answer.headers["Content-Length"]) == size
         assert _downloads(built) == []
 
     def test_every_download_is_logged_with_its_key(self, built: Rig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,16 @@ class TestRows:
         rig.build()
 
         assert {row["text"] for row in rig.rows("1.0.0").values()} == set(WORDS) - gone
+
+    def test_who_comes_back_after_an_erasure_brings_nothing_back_that_is_still_to_go(self, rig: Rig) -> None:
+        rig.fill(people=2)
+        rig.erase("person-1")
+        rig.send(["back"], subject="person-1", minute=181, given=181)
+        rig.label({"back": ["good", "good"]})
+
+        rig.build()
+
+        assert {row["text"] for row in rig.rows("1.0.0").values()} == {"back", *WORDS[::2]}
 
     def test_what_one_person_alone_sent_stands_on_one_side(self, rig: Rig) -> None:
         rig.fill(people=3)
@@ -253,6 +264,44 @@ class TestNumbers:
         assert (withdrawn["state"], withdrawn["successor"]) == ("withdrawn", "1.0.1")
         assert len(rig.rows("1.0.1")) == len(WORDS) - 3
 
+    def test_rows_that_an_erasure_leaves_on_no_side_are_a_patch_too(self, rig: Rig) -> None:
+        """Once one of two senders has left, their common items go with all that the other one sent, on whatever side."""
+        common = [f"common {number}" for number in range(40)]
+        for person in ("person-1", "person-2"):
+            rig.send(common, subject=person)
+        rig.label({text: ["good", "good"] for text in common})
+        rig.build()
+        rig.erase("person-1")
+        rig.run_floors()
+
+        assert rig.build()["version"] == "1.0.1"
+        assert rig.read("1.0.1")["counts"]["left_out"]["frozen_on_another_side"] > 0
+
+    def test_a_version_cut_while_the_erasure_is_on_its_way_succeeds_those_it_withdraws(self, rig: Rig) -> None:
+        rig.fill()
+        rig.build()
+        rig.erase("person-1")
+
+        assert rig.build()["version"] == "1.0.1"
+        rig.run_floors()
+
+        withdrawn = rig.read("1.0.0")
+        assert (withdrawn["state"], withdrawn["successor"]) == ("withdrawn", "1.0.1")
+        assert rig.read("latest")["version"] == "1.0.1"
+
+    def test_a_clock_that_was_set_back_keeps_the_order_of_versions(self, rig: Rig) -> None:
+        rig.fill()
+        rig.build()
+        with unit_of_work(rig.database) as session:
+            find_version(session, rig.project_id, "1.0.0").published_at = utc_now() + timedelta(hours=1)
+
+        for number, word in enumerate(("one more", "and another"), start=1):
+            rig.send([word])
+            rig.label({word: ["bad"]})
+            assert rig.build()["version"] == f"1.{number}.0"
+
+        assert rig.read("latest")["version"] == "1.2.0"
+
 
 class TestSides:
     def test_an_item_keeps_its_side_whatever_the_shares_are_later(self, rig: Rig) -> None:
@@ -340,6 +389,52 @@ class TestGates:
         (gate,) = small_rig.read(result["version"])["gates"]
         assert result["state"] == "refused"
         assert gate["detail"].endswith("at least 1 is needed (1 items: no answer to mood)")
+
+
+class TestErased:
+    def test_no_file_of_the_installation_holds_what_was_erased(self, small_rig: Rig) -> None:
+        small_rig.send([f"a secret of anna {number}" for number in range(60)], subject="anna")
+        small_rig.fill()
+        small_rig.erase("anna")
+
+        small_rig.run_floors()
+
+        assert small_rig.erasure_status == "completed"
+        files = [file for file in small_rig.home.rglob("*") if file.is_file()]
+        assert small_rig.home / "winnow.sqlite3" in files
+        assert not [file for file in files if b"a secret of anna" in file.read_bytes()]
+
+
+class TestDisk:
+    def test_a_folder_that_takes_no_files_is_told_and_tried_again(self, small_rig: Rig) -> None:
+        small_rig.fill()
+        asked = small_rig.ask()
+        in_the_way = small_rig.home / "versions" / "slang"
+        in_the_way.parent.mkdir(exist_ok=True)
+        in_the_way.write_text("no folder")
+
+        queue.run_job(asked["job"])
+
+        job = small_rig.call("GET", f"/v1/jobs/{asked['job']}").json
+        assert (job["status"], "cannot be written (File exists)" in job["error"]) == ("queued", True)
+        in_the_way.unlink()
+        assert small_rig.work_on(asked["job"])["version"] == "1.0.0"
+
+
+class TestPlans:
+    def test_postgresql_knows_the_rows_that_a_build_is_about_to_read(self, rig: Rig) -> None:
+        """It expects none of a project that is newer than its statistics, and then looks at each row for each item."""
+        if not rig.database.is_postgresql:
+            pytest.skip("SQLite plans by its indexes alone")
+        rig.fill()
+
+        rig.build()
+
+        with rig.database.engine.connect() as connection:
+            known = "SELECT relname, reltuples FROM pg_class WHERE relname IN ('items', 'signals', 'answers', 'version_items')"
+            expected = {row[0]: row[1] for row in connection.exec_driver_sql(known)}
+        n = len(WORDS)
+        assert expected == {"items": n, "signals": n, "answers": 2 * n, "version_items": n}
 
 
 class TestElsewhere:

@@ -29,11 +29,11 @@ class Untrusted:
             FileEntry(path, len(content), hashlib.sha256(content).hexdigest())
             for path, content in self.contents.items()
         ]
-        manifest = {"version": "1.0.0", "files": [vars_of(file) for file in listed], "digest": digest_of(listed)}
-        self.contents["manifest.json"] = json_bytes(manifest)
+        manifest = {"version": "1.0.0", "files": [vars_of(file) for file in listed]}
+        self.digest = digest_of(manifest)
+        self.contents["manifest.json"] = json_bytes(manifest | {"digest": self.digest})
         lines = [f"{hashlib.sha256(content).hexdigest()}  {path}\n" for path, content in sorted(self.contents.items())]
         self.contents["manifest.sha256"] = "".join(lines).encode()
-        self.digest = digest_of(listed)
 
     def describe(self, version: str) -> Mapping[str, Any]:
         files = [
@@ -43,7 +43,7 @@ class Untrusted:
         return {"version": "1.0.0", "state": "published", "digest": self.digest, "files": files} | self.changes
 
     def read(self, version: str, path: str) -> Iterator[bytes]:
-        yield self.served.get(path, self.contents[path])
+        yield self.served[path] if path in self.served else self.contents[path]
 
 
 def vars_of(file: FileEntry) -> dict[str, Any]:
@@ -58,13 +58,34 @@ def test_an_honest_source_gives_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["../outside", "/tmp/outside", "data/../../outside", "a//b", "./a", "..", ".", "a\\..\\b", ""]
+    "path", ["../outside", "/tmp/outside", "data/../../outside", "a//b", "./a", "..", ".", "a\\..\\b", "", "a\0b"]
 )
 def test_a_path_that_leaves_the_folder_is_refused_before_anything_is_written(tmp_path: Path, path: str) -> None:
     with pytest.raises(Conflict, match="outside"):
         download_version(Untrusted({path: b"evil"}), "slang", "latest", tmp_path / "sets")
 
     assert list(tmp_path.rglob("*")) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"files": [{}]}, {"files": "abc"}, {"files": [{"path": "a", "bytes": "many", "sha256": "0"}]}, {"files": 5}],
+)
+def test_an_answer_that_describes_no_version_is_told_so(tmp_path: Path, changes: dict[str, Any]) -> None:
+    with pytest.raises(Conflict, match="describes no version"):
+        download_version(Untrusted(changes=changes), "slang", "latest", tmp_path)
+
+
+@pytest.mark.parametrize("others", [["a", "a/b"], ["a" * 300], ["\ud800"]])
+def test_names_that_no_folder_can_hold_leave_nothing_behind(tmp_path: Path, others: list[str]) -> None:
+    sha256 = hashlib.sha256(b"").hexdigest()
+    files = [{"path": path, "bytes": 0, "sha256": sha256} for path in others]
+    source = Untrusted(changes={"files": files}, served=dict.fromkeys(others, b""))
+
+    with pytest.raises(Conflict, match="cannot be written"):
+        download_version(source, "slang", "latest", tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["../1.0.0", "/etc", "", ".", "a/b"])

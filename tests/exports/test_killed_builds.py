@@ -145,6 +145,23 @@ class TestErasedMeanwhile:
         assert {row["text"] for row in rig.rows("1.0.0").values()} == set(WORDS) - set(WORDS[1::4])
         assert len(_kept_folders(rig)) == 1
 
+    def test_who_comes_back_and_leaves_again_before_the_first_order_was_carried_out_is_not_in_it(
+        self, rig: Rig
+    ) -> None:
+        rig.fill()
+        rig.erase("person-1")
+        rig.send(["back"], subject="person-1", minute=181, given=181)
+        rig.label({"back": ["good", "good"]})
+        asked = rig.ask()
+
+        with _stopped_worker(asked["job"], "build.after_files"):
+            rig.erase("person-1")
+            rig.run_floors()
+        rig.run_floors()
+
+        assert rig.erasure_status == "completed"
+        assert {row["text"] for row in rig.rows("1.0.0").values()} == set(WORDS) - set(WORDS[1::4])
+
     def test_an_erasure_does_not_wait_for_a_build_that_died_for_good(self, small_rig: Rig) -> None:
         small_rig.fill()
         asked = small_rig.ask()

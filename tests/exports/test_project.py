@@ -141,7 +141,9 @@ class TestOverrides:
             "weights": "none",
         }
 
-    @pytest.mark.parametrize("word", ["weights", "=none", "a..b=1", "targets=[", ".=1"])
+    @pytest.mark.parametrize(
+        "word", ["weights", "=none", "a..b=1", "targets=[", ".=1", "a=2020-01-01", "a=.nan", "a=&b [*b]"]
+    )
     def test_a_word_that_is_no_setting_is_a_mistake_of_usage(self, word):
         with pytest.raises(UsageError):
             parse_settings([word])

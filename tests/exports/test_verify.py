@@ -63,10 +63,11 @@ class TestWhole:
 
         assert verify_folder(tmp_path / "latest").ok
 
-    def test_the_digest_is_over_the_files(self, folder):
+    def test_the_digest_is_over_all_that_the_manifest_states(self, folder):
         manifest = orjson.loads((folder / MANIFEST).read_bytes())
+        stated = {name: value for name, value in manifest.items() if name != "digest"}
 
-        assert manifest["digest"] == digest_of(FileEntry(**file) for file in manifest["files"])
+        assert manifest["digest"] == hashlib.sha256(json_bytes(stated)).hexdigest()
         assert {file["path"] for file in manifest["files"]} == {
             str(path.relative_to(folder)) for path in files_of(folder)
         } - {MANIFEST, CHECKSUMS}
@@ -190,19 +191,22 @@ class TestForgedManifest:
 
         assert ProblemReason.ADDED in {problem.reason for problem in verify_folder(folder).problems}
 
-    def test_a_forgery_that_fits_in_itself_fails_against_the_digest_of_the_server(self, folder):
+    @pytest.mark.parametrize("path", ["quality.json", MANIFEST])
+    def test_a_forgery_that_fits_in_itself_fails_against_the_digest_of_the_server(self, folder, path):
         true_digest = verify_folder(folder).digest
-        flip(folder / "quality.json", 3)
+        if path != MANIFEST:
+            flip(folder / path, 3)
         entries = []
-        for path in files_of(folder):
-            if path.name not in (MANIFEST, CHECKSUMS):
-                content = path.read_bytes()
-                name = str(path.relative_to(folder))
+        for file in files_of(folder):
+            if file.name not in (MANIFEST, CHECKSUMS):
+                content = file.read_bytes()
+                name = str(file.relative_to(folder))
                 entries.append(FileEntry(name, len(content), hashlib.sha256(content).hexdigest()))
 
         def change(manifest):
             manifest["files"] = [{"path": e.path, "bytes": e.bytes, "sha256": e.sha256} for e in entries]
-            manifest["digest"] = digest_of(entries)
+            manifest["gates"] = []
+            manifest["digest"] = digest_of(manifest)
 
         self.forge(folder, change)
         content = (folder / MANIFEST).read_bytes()

@@ -6,11 +6,13 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import update
 from sqlmodel import Session
 
+from foundation import queue
 from foundation.database import Database, clock_ms, unit_of_work, utc_now
 from foundation.errors import NotFound
 from foundation.jobs import (
@@ -201,3 +203,21 @@ class TestForgetting:
             assert forget_ended(session, before=utc_now() + timedelta(hours=1)) == 1
 
         assert read(database, waiting).state == JobState.QUEUED
+
+
+class TestRefreshPlanner:
+    def test_tables_that_have_grown_are_looked_at_again(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if not database.is_postgresql:
+            pytest.skip("SQLite plans by its indexes alone")
+        monkeypatch.setattr(queue, "ROWS_THAT_COUNT", 0)
+        with unit_of_work(database) as session:
+            enqueue(session, "tests.grow", project_id=None, now=utc_now())
+            session.connection().exec_driver_sql("SELECT pg_stat_force_next_flush()")
+
+        queue.refresh_planner(SimpleNamespace(database=database))  # type: ignore[arg-type]
+
+        with database.engine.connect() as connection:
+            known = connection.exec_driver_sql("SELECT reltuples FROM pg_class WHERE relname = 'jobs'").scalar_one()
+        assert known == 1
