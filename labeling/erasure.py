@@ -94,7 +94,7 @@ def _remove_part(desk: Desk, items: Sequence[uuid.UUID]) -> None:
     for ls_project in sorted({project for _, project, _ in doomed}):
         named = {number: ext_id for ext_id, project, number in doomed if project == ls_project}
         try:
-            there = desk.gateway.tasks_with_ids(ls_project, named)
+            there = desk.gateway.find_tasks(ls_project, named)
             # A number may belong to another task by now: only what carries our name is ours to delete.
             mine = [task.id for task in there if task.ext_id == named[task.id]]
             desk.still_ours()

@@ -322,8 +322,8 @@ def _holds(task: FakeTask, one: dict[str, Any]) -> bool:
             return bool(held >= value)
         case "less_or_equal":
             return bool(held <= value)
-        case "in":
-            return bool(value["min"] <= held <= value["max"])
+        case "in_list":
+            return held in value
     raise ValueError(one["operator"])
 
 

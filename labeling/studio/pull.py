@@ -199,8 +199,7 @@ def _settle_page(session: Session, desk: Desk, studio: StudioProject, page: Page
         ]
     )
     report_drift(session, desk.project_id, [finding for one in settled for finding in one.findings], now=now)
-    unreadable = [Finding(DriftKind.TASK_UNREADABLE, task.ext_id, task.id) for task in page.unreadable]
-    report_new_drift(session, desk.project_id, unreadable, now=now)
+    report_new_drift(session, desk.project_id, _unreadable(session, desk.project_id, ls_project, page), now=now)
     settle_states(session, desk.project_id, [own.item for _, own in mine])
     _want_more(session, desk.project_id, mine)
     return Pulled(
@@ -209,6 +208,22 @@ def _settle_page(session: Session, desk: Desk, studio: StudioProject, page: Page
         vanished=sum(one.n_vanished for one in settled),
         unreadable=len(page.unreadable),
     )
+
+
+def _unreadable(session: Session, project_id: int, ls_project: int, page: Page) -> list[Finding]:
+    numbers = [task.id for task in page.unreadable]
+    if not numbers:
+        return []
+    rows = session.connection().execute(
+        select(TASKS.c.ls_task, TASKS.c.ext_id).where(
+            TASKS.c.project_id == project_id,
+            TASKS.c.ls_project == ls_project,
+            TASKS.c.ls_task.in_(numbers),
+            TASKS.c.state.in_(KNOWN_THERE),
+        )
+    )
+    name_of = {row.ls_task: row.ext_id for row in rows}
+    return [Finding(DriftKind.TASK_UNREADABLE, name_of.get(number), number) for number in numbers]
 
 
 def _want_more(session: Session, project_id: int, mine: Sequence[tuple[StudioTask, OurTask]]) -> None:

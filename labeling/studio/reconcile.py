@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from foundation.database import unit_of_work
 from labeling.drift import Finding, report_drift, report_lasting, report_new_drift
-from labeling.errors import MassDeletion
+from labeling.errors import MassDeletion, StudioUnreadable
 from labeling.models import STUDIO_PROJECTS, TASKS, DriftKind, StudioProject, StudioState, TaskState
 from labeling.progress import KNOWN_THERE, people_per_item
 from labeling.queries import list_unanswerable
@@ -141,7 +141,7 @@ def _tidy_strangers(desk: Desk, ls_project: int, expected: Sequence[Expected], l
     number_of = {one.ext_id: one.ls_task for one in expected}
     strangers = [task for task in listed.values() if number_of.get(task.ext_id) != task.id]  # type: ignore[arg-type]
     doubles = {task.id for task in strangers if task.ext_id in number_of and number_of[task.ext_id] in listed}
-    empty = [task.id for task in desk.gateway.tasks_with_ids(ls_project, doubles) if not task.annotations]
+    empty = _without_annotations(desk, ls_project, doubles)
     if empty:
         desk.still_ours()
         desk.gateway.delete_tasks(ls_project, empty)
@@ -153,6 +153,14 @@ def _tidy_strangers(desk: Desk, ls_project: int, expected: Sequence[Expected], l
         with unit_of_work(desk.database) as session:
             report_new_drift(session, desk.project_id, findings, now=desk.clock())
     return len(strangers) - len(empty)
+
+
+def _without_annotations(desk: Desk, ls_project: int, tasks: set[int]) -> list[int]:
+    """Those that nobody has worked on; none where one of them cannot be read, as it may hold somebody's work."""
+    try:
+        return [task.id for task in desk.gateway.read_tasks(ls_project, tasks) if not task.annotations]
+    except StudioUnreadable:
+        return []
 
 
 def _count_expected(session: Session, project_id: int, ls_project: int) -> int:

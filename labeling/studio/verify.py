@@ -65,7 +65,7 @@ def verify_project(desk: Desk) -> list[Difference]:
         seen.update(task.id for task in (*page.tasks, *page.unreadable))
         found += [_strange(task) for task in page.tasks if not _is_ours(task, expected)]
         found += [
-            Difference("task_unreadable", "Label Studio cannot show its annotations", task.ext_id, task.id)
+            Difference("task_unreadable", "Label Studio cannot show its annotations", _name_of(task, expected), task.id)
             for task in page.unreadable
         ]
         found += _compare_page(desk, studio.ls_project, [task for task in page.tasks if _is_ours(task, expected)])
@@ -117,6 +117,10 @@ def _compare_settings(desk: Desk, studio: StudioProject, state: StudioProjectSta
 
 def _is_ours(task: StudioTask, expected: Mapping[int, Expected]) -> bool:
     return task.id in expected and expected[task.id].ext_id == task.ext_id
+
+
+def _name_of(task: StudioTask, expected: Mapping[int, Expected]) -> uuid.UUID | None:
+    return expected[task.id].ext_id if task.id in expected else None
 
 
 def _strange(task: StudioTask) -> Difference:

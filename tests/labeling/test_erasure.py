@@ -96,6 +96,17 @@ class TestFollow:
         left = [task.data["text"] for task in fake_studio.tasks.values()]
         assert sorted(left) == ["text 2", "text 3", "text 4"]
 
+    def test_an_annotation_that_label_studio_cannot_show_keeps_no_task_there(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        workshop.sync()
+        doomed = workshop.tasks()[1]
+        workshop.person("eve").spoil(doomed.ls_task or 0)
+
+        follow(workshop, leave(workshop, [doomed.item_id]))
+
+        assert doomed.ls_task not in fake_studio.tasks
+
     def test_a_number_that_another_task_has_by_now_is_left_alone(
         self, workshop: Workshop, fake_studio: FakeLabelStudio
     ) -> None:

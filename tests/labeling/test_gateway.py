@@ -112,6 +112,20 @@ class TestWhatBreaks:
         assert seen == ["studio.test"]
 
 
+class TestAddresses:
+    def test_many_ids_far_apart_are_asked_for_by_name_in_addresses_that_servers_take(self) -> None:
+        asked: list[httpx.Request] = []
+
+        def respond(request: httpx.Request) -> httpx.Response:
+            asked.append(request)
+            return httpx.Response(200, json={"tasks": []})
+
+        door(respond).find_tasks(1, [n * 10_000_000 for n in range(1, 501)])
+
+        assert len(asked) == 3
+        assert max(len(str(request.url)) for request in asked) < 4_000
+
+
 class TestRepeating:
     @pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
     def test_a_read_is_tried_three_times(self, status: int) -> None:

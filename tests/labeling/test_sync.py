@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -292,11 +293,7 @@ class TestPull:
     def test_a_task_that_cannot_be_read_stops_nobody_else(self, workshop: Workshop) -> None:
         workshop.sync()
         numbers = workshop.task_numbers()
-        workshop.person("eve").client.post(
-            f"/api/tasks/{numbers[2]}/annotations/",
-            content=b'{"result": [{"value": {"choices": ["\\ud800"]}}]}',
-            headers={"Content-Type": "application/json"},
-        )
+        workshop.person("eve").spoil(numbers[2])
         for number in (numbers[0], numbers[4]):
             workshop.person("ann").answer(number)
 
@@ -306,6 +303,45 @@ class TestPull:
         assert len(workshop.counted()) == 2
         assert workshop.drift() == {"task_unreadable": 1}
         assert [found.kind for found in workshop.verify()] == ["task_unreadable"]
+
+    def test_however_many_tasks_cannot_be_read_the_others_are(self, open_workshop: Open) -> None:
+        workshop = open_workshop(n_items=70)
+        workshop.sync()
+        numbers = workshop.task_numbers()
+        for number in numbers[:60]:
+            workshop.person("eve").spoil(number)
+        workshop.person("ann").answer(numbers[65])
+
+        figures = workshop.sync()
+
+        assert (figures["unreadable_tasks"], figures["counted"]) == (60, 1)
+        assert workshop.sync()["pushed"] == 0
+
+    def test_a_task_that_cannot_be_read_hides_none_that_changed_at_the_same_moment(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        workshop.sync()
+        numbers = workshop.task_numbers()
+        workshop.person("eve").spoil(numbers[1])
+        for number in (numbers[0], numbers[2]):
+            workshop.person("ann").answer(number)
+        for task in fake_studio.tasks.values():
+            task.updated_at = datetime(2026, 1, 2, tzinfo=UTC)
+
+        figures = workshop.sync()
+
+        assert (figures["unreadable_tasks"], figures["counted"]) == (1, 2)
+
+    def test_a_task_whose_content_cannot_be_read_is_made_anew(self, workshop: Workshop) -> None:
+        workshop.sync()
+        numbers = workshop.task_numbers()
+        workshop.person("eve").spoil_content(numbers[1])
+        workshop.person("ann").answer(numbers[0])
+
+        figures = workshop.sync()
+
+        assert (figures["counted"], figures["recreated_tasks"]) == (1, 1)
+        assert workshop.drift() == {"task_unreadable": 1, "task_vanished": 1, "task_foreign": 1}
 
     def test_thousands_of_tasks_changed_at_one_moment_are_all_read(self, open_workshop: Open) -> None:
         workshop = open_workshop(n_items=1100, backlog=2000, overlap=1)
