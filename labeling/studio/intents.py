@@ -20,7 +20,7 @@ from labeling.project import LabelingSection
 from labeling.queries import current_labeling
 from labeling.selection import Pick
 from labeling.studio.desk import Desk
-from labeling.studio.project import number_of, open_project
+from labeling.studio.project import number_of, open_project, refresh_config
 from labeling.studio.rows import NewTask, StudioTask
 
 IMPORT_AT_ONCE = 500
@@ -85,6 +85,8 @@ def resolve_intents(desk: Desk) -> int:
     if not waiting:
         return 0
     studio = open_project(desk)
+    # What is missing is imported as the newest configuration shows it: an older one may want other fields.
+    refresh_config(desk, studio)
     by_batch: dict[uuid.UUID, list[Intent]] = {}
     for intent in waiting:
         by_batch.setdefault(intent.batch, []).append(intent)
