@@ -14,7 +14,7 @@ from labeling.errors import StudioGone
 from labeling.models import STUDIO_PROJECTS, TASKS, StudioProject, StudioState, TaskState
 from labeling.queries import current_labeling
 from labeling.questions.configuration import LabelingConfiguration
-from labeling.studio.desk import Desk
+from labeling.studio.desk import Desk, fresh_token
 from labeling.studio.gateway import PROJECT_GONE
 from labeling.studio.intents import resolve_intents
 from labeling.studio.pages import changed_pages
@@ -100,7 +100,15 @@ def _begin_anew(desk: Desk, ls_project: int) -> None:
         session.connection().execute(
             update(STUDIO_PROJECTS)
             .where(STUDIO_PROJECTS.c.project_id == desk.project_id)
-            .values(state=StudioState.INTENT.value, ls_project=None, cursor=None, reconciled_at=None, n_foreign=0)
+            .values(
+                # The old token was there for everybody to read: a project that has it may be anybody's.
+                token=fresh_token(),
+                state=StudioState.INTENT.value,
+                ls_project=None,
+                cursor=None,
+                reconciled_at=None,
+                n_foreign=0,
+            )
         )
 
 

@@ -554,6 +554,19 @@ class TestTasksThatVanish:
         assert len(workshop.listed()) == 5
         assert workshop.values() == ["bad"]
 
+    def test_a_project_with_the_old_ones_token_is_not_taken_for_ours(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        workshop.sync()
+        copied = fake_studio.projects[workshop.ls_project]["description"]
+        eve = workshop.person("eve").client
+        eve.delete(f"/api/projects/{workshop.ls_project}/")
+        trap = {"title": "Trap", "description": copied, "label_config": "<View/>"}
+        number = eve.post("/api/projects/", json=trap).json()["id"]
+
+        assert workshop.rebuild() == []
+        assert workshop.ls_project != number
+
     def test_an_empty_double_is_removed(self, workshop: Workshop) -> None:
         workshop.sync()
         ours = workshop.tasks()[0]
