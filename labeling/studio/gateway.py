@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 BARE = "id,updated_at"
 LIGHT = "id,data,updated_at"
-WHOLE = "id,data,updated_at,updated_by,annotations,result,completed_by,was_cancelled,created_at,lead_time"
+WHOLE = (
+    "id,data,updated_at,updated_by,overlap,is_labeled,"
+    "annotations,result,completed_by,was_cancelled,created_at,lead_time"
+)
 """`include` cuts the annotations' own members, too: what stands in them has to be named here."""
 LIGHT_ROWS = 2_000
 PROJECT_ROWS = 500
@@ -103,6 +106,10 @@ class LabelStudio:
 
     def change_config(self, project: int, config: str) -> None:
         self._wire.write("PATCH", f"/api/projects/{project}/", body={"label_config": config})
+
+    def change_overlap(self, project: int, overlap: int) -> None:
+        """Puts back what somebody changed: every task gets this overlap, also one that had been given another."""
+        self._wire.write("PATCH", f"/api/projects/{project}/", body={"maximum_annotations": overlap})
 
     def import_tasks(self, project: int, tasks: Sequence[NewTask]) -> list[int]:
         """Imports tasks; their ids, in the same order. Nothing is imported when one of them is refused."""

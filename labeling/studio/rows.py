@@ -40,6 +40,8 @@ class StudioTask:
     updated_at: datetime
     updated_by: int | None
     annotations: tuple[StudioAnnotation, ...] = ()
+    overlap: int = 0
+    """How many annotators it is handed to; 0 where nobody is given it any more, or where it was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def read_task(row: Any) -> StudioTask:
             updated_at=read_time(row["updated_at"]),
             updated_by=_updated_by(row.get("updated_by")),
             annotations=tuple(_annotation(one) for one in listed),
+            overlap=0 if row.get("is_labeled") else _whole(row.get("overlap") or 0),
         )
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise StudioUnreadable("Label Studio answered a task in a form that is not known") from error

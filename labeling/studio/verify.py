@@ -24,6 +24,8 @@ from labeling.studio.reconcile import Expected, expected_tasks, mark_gone, recon
 from labeling.studio.rows import StudioProjectState, StudioTask
 from labeling.studio.settling import KnownAnnotation, Place, is_same
 
+OVERLAP_DIFFERS = "somebody changed how many annotators a task gets there: run a sync"
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -60,6 +62,7 @@ def verify_project(desk: Desk) -> list[Difference]:
     found += _compare_settings(desk, studio, state)
     with unit_of_work(desk.database, read_only=True) as session:
         expected = {one.ls_task: one for one in expected_tasks(session, desk.project_id, studio.ls_project)}
+    explained = state.overlap if state.overlap != studio.overlap else None
     seen: set[int] = set()
     for page in changed_pages(desk.gateway, studio.ls_project, None):
         seen.update(task.id for task in (*page.tasks, *page.unreadable))
@@ -68,7 +71,8 @@ def verify_project(desk: Desk) -> list[Difference]:
             Difference("task_unreadable", "Label Studio cannot show its annotations", _name_of(task, expected), task.id)
             for task in page.unreadable
         ]
-        found += _compare_page(desk, studio.ls_project, [task for task in page.tasks if _is_ours(task, expected)])
+        ours = [task for task in page.tasks if _is_ours(task, expected)]
+        found += _compare_page(desk, studio.ls_project, ours, explained=explained)
     found += [
         Difference("task_missing", "it is not in Label Studio", one.ext_id, one.ls_task)
         for one in expected.values()
@@ -120,7 +124,7 @@ def _compare_settings(desk: Desk, studio: StudioProject, state: StudioProjectSta
             "config_differs", "the labeling configuration there is another one: run a sync", ls_id=state.id
         )
     if state.overlap != studio.overlap:
-        yield Difference("overlap_differs", "somebody changed how many annotators a task gets there", ls_id=state.id)
+        yield Difference("overlap_differs", OVERLAP_DIFFERS, ls_id=state.id)
 
 
 def _is_ours(task: StudioTask, expected: Mapping[int, Expected]) -> bool:
@@ -135,7 +139,10 @@ def _strange(task: StudioTask) -> Difference:
     return Difference("task_unknown", "Winnow did not make this task, or another one under its number", None, task.id)
 
 
-def _compare_page(desk: Desk, ls_project: int, tasks: Sequence[StudioTask]) -> list[Difference]:
+def _compare_page(
+    desk: Desk, ls_project: int, tasks: Sequence[StudioTask], *, explained: int | None
+) -> list[Difference]:
+    """`explained`: the overlap that all tasks have because the project's was changed, which is one difference."""
     numbers = number_users(desk, tasks)
     with unit_of_work(desk.database, read_only=True) as session:
         _, section = current_labeling(session, desk.project_id)
@@ -144,7 +151,10 @@ def _compare_page(desk: Desk, ls_project: int, tasks: Sequence[StudioTask]) -> l
     found: list[Difference] = []
     for task in tasks:
         if task.ext_id in ours:
-            place = _place(task, ours[task.ext_id].item, ls_project, section.configuration, numbers)
+            own = ours[task.ext_id]
+            if task.overlap not in {0, explained, own.asked} and own.asked:
+                found.append(Difference("overlap_differs", OVERLAP_DIFFERS, own.ext_id, task.id))
+            place = _place(task, own.item, ls_project, section.configuration, numbers)
             found += _compare_task(task, place, known.get(place.ext_id, {}))
     return found
 

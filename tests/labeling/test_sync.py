@@ -109,8 +109,9 @@ class TestPush:
         assert [found.kind for found in workshop.verify()] == ["config_differs", "overlap_differs"]
         workshop.sync()
 
-        assert next(iter(fake_studio.projects.values()))["label_config"] == config
-        assert workshop.drift() == {"config_changed": 1}
+        (project,) = fake_studio.projects.values()
+        assert (project["label_config"], project["maximum_annotations"]) == (config, 2)
+        assert workshop.drift() == {"config_changed": 2}
 
     def test_without_a_configuration_there_is_nothing_to_do(self, workshop: Workshop) -> None:
         workshop.revise(config="")
@@ -193,6 +194,46 @@ class TestOverlap:
         workshop.sync()
 
         assert workshop.person("bob").next_task(workshop.ls_project) == workshop.task_numbers()[0]
+
+    def test_an_overlap_changed_by_hand_is_reported_and_put_back(
+        self, open_workshop: Open, fake_studio: FakeLabelStudio
+    ) -> None:
+        workshop = open_workshop(n_items=4)
+        workshop.sync()
+        eve, numbers = workshop.person("eve").client, workshop.task_numbers()
+        eve.patch(f"/api/projects/{workshop.ls_project}/", json={"maximum_annotations": 1})
+        found = [one.kind for one in workshop.verify()]
+
+        workshop.sync()
+
+        assert set(found) == {"overlap_differs"}
+        assert [fake_studio.tasks[number].overlap for number in numbers] == [2, 2, 2, 2]
+        assert workshop.drift() == {"config_changed": 1}
+        assert workshop.verify() == []
+
+    @pytest.mark.parametrize("change", [{"overlap": 1}, {"overlap": 12}, {"is_labeled": True}])
+    def test_a_task_that_somebody_took_from_the_queue_comes_back(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio, change: dict[str, object]
+    ) -> None:
+        workshop.sync()
+        number = workshop.task_numbers()[0]
+        workshop.person("eve").client.patch(f"/api/tasks/{number}/", json=change)
+
+        workshop.sync()
+
+        assert (fake_studio.tasks[number].overlap, fake_studio.tasks[number].is_labeled) == (2, False)
+        assert workshop.verify() == []
+
+    def test_one_person_who_answers_often_keeps_nobody_else_away(self, open_workshop: Open) -> None:
+        workshop = open_workshop(n_items=1)
+        workshop.sync()
+        (number,) = workshop.task_numbers()
+        for _ in range(30):
+            workshop.person("eve").answer(number)
+
+        workshop.sync()
+
+        assert workshop.person("ann").next_task(workshop.ls_project) == number
 
 
 class TestPull:
