@@ -16,12 +16,13 @@ from labeling.selection import count_open_tasks, pick_items
 from labeling.studio.desk import Desk
 from labeling.studio.intents import Intent, import_intents, write_intents
 from labeling.studio.project import open_project, refresh_config
+from labeling.studio.removal import remove_unusable
 
 ASKS_AT_ONCE = 20
 
 
 def push(desk: Desk) -> int:
-    """Fills the backlog; the number of tasks that are in Label Studio because of it.
+    """Takes out what may not be used any more and fills the backlog; the number of tasks that are in Label Studio because of it.
 
     Raises:
         NothingToLabel: the project has no labeling configuration. StudioUnavailable, StudioRefused: nothing is lost;
@@ -29,6 +30,7 @@ def push(desk: Desk) -> int:
     """
     studio = open_project(desk)
     refresh_config(desk, studio)
+    remove_unusable(desk)
     n_pushed = sum(import_intents(desk, studio, batch) for batch in _write_intents(desk, studio))
     ask_for_annotators(desk)
     return n_pushed

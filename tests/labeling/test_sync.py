@@ -10,12 +10,17 @@ import pytest
 from foundation.database import unit_of_work
 from labeling.errors import MassDeletion, NothingToLabel, StudioGone
 from labeling.queries import annotator_statistics, count_labeling, list_unanswerable, newest_seq, selection_of_items
-from labeling.service import import_annotations
+from labeling.service import consensus_of_project, import_annotations
 from labeling.studio.sync import Way
 from tests.fakes import FakeLabelStudio
 from tests.labeling.workshop import NOW, Workshop, add_items, mood, stars
 
 Open = Callable[..., Workshop]
+
+
+def _agreed(workshop: Workshop) -> list[str]:
+    with unit_of_work(workshop.database, read_only=True) as session:
+        return [one.item for one in consensus_of_project(session, workshop.project_id, "mood")]
 
 
 class TestPush:
@@ -65,6 +70,24 @@ class TestPush:
         workshop.withdraw(workshop.items[:2])
 
         assert workshop.sync()["pushed"] == 3
+
+    def test_tasks_of_items_that_may_not_be_used_any_more_go_and_come_back_with_them(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        workshop.sync()
+        for number in workshop.task_numbers():
+            workshop.person("ann").answer(number)
+        workshop.sync()
+        workshop.withdraw(workshop.items[:2])
+
+        workshop.sync()
+
+        assert sorted(task.data["text"] for task in fake_studio.tasks.values()) == ["text 2", "text 3", "text 4"]
+        assert (workshop.drift(), workshop.verify()) == ({}, [])
+        assert len(_agreed(workshop)) == 3
+        workshop.withdraw(workshop.items[:2], hold=False)
+        assert workshop.sync()["pushed"] == 2
+        assert len(_agreed(workshop)) == 5
 
     def test_a_changed_configuration_reaches_label_studio(
         self, workshop: Workshop, fake_studio: FakeLabelStudio

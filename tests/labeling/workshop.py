@@ -171,12 +171,12 @@ class Workshop:
             session.add(project)
             session.add(_revision(self.project_id, project.revision, body))
 
-    def withdraw(self, items: Iterable[uuid.UUID]) -> None:
-        """Takes items from use."""
+    def withdraw(self, items: Iterable[uuid.UUID], *, hold: bool = True) -> None:
+        """Takes items from use, or gives them back."""
         with unit_of_work(self.database) as session:
             for item in items:
                 row = session.get_one(Item, (self.project_id, item))
-                row.hold = True
+                row.hold = hold
                 session.add(row)
 
 
