@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
-from sqlmodel import Session, col
+from sqlmodel import Session
 
-from collector.models import Item, Signal
-from collector.queries import live_signal_passes, usable_items
 from foundation.database import unit_of_work
 from foundation.failpoints import failpoint
 from foundation.identifiers import random_uuid
 from labeling.models import TASKS, Purpose, StudioProject, TaskState
-from labeling.project import LabelingSection
 from labeling.queries import current_labeling
 from labeling.selection import Pick
+from labeling.studio.contents import contents_of
 from labeling.studio.desk import Desk
 from labeling.studio.project import number_of, open_project, refresh_config
 from labeling.studio.rows import NewTask, StudioTask
@@ -59,7 +57,7 @@ def import_intents(desk: Desk, studio: StudioProject, intents: Sequence[Intent])
     """Imports noted tasks and stores their ids there; the number imported. Consent is asked once more."""
     with unit_of_work(desk.database, read_only=True) as session:
         _, section = current_labeling(session, desk.project_id)
-        contents = _contents(session, desk.project_id, [intent.item for intent in intents], section)
+        contents = contents_of(session, desk.project_id, [intent.item for intent in intents], section)
     refused = [intent for intent in intents if intent.item not in contents]
     allowed = [intent for intent in intents if intent.item in contents]
     if refused:
@@ -110,45 +108,6 @@ def _resolve_batch(desk: Desk, studio: StudioProject, batch: uuid.UUID, intents:
     _note_live(desk, studio, there)
     missing = [intent for intent in intents if intent.ext_id not in there]
     return len(there) + (import_intents(desk, studio, missing) if missing else 0)
-
-
-def _contents(
-    session: Session, project_id: int, items: Sequence[uuid.UUID], section: LabelingSection
-) -> dict[uuid.UUID, dict[str, Any]]:
-    """What annotators are to see of each item that may be used: the fields the configuration shows, and nothing else."""
-    fields = section.configuration.fields
-    rows = session.connection().execute(
-        select(col(Item.id), col(Item.content)).where(
-            col(Item.project_id) == project_id,
-            col(Item.id).in_(items),
-            col(Item.id).in_(usable_items(project_id)),
-        )
-    )
-    contents: dict[uuid.UUID, Mapping[str, Any]] = {row[0]: row[1] for row in rows}
-    lacking = [item for item, content in contents.items() if not all(field in content for field in fields)]
-    extras = _extras(session, project_id, lacking)
-    return {
-        item: {field: _shown(field, content, extras.get(item, {})) for field in fields}
-        for item, content in contents.items()
-    }
-
-
-def _extras(session: Session, project_id: int, items: Sequence[uuid.UUID]) -> dict[uuid.UUID, Mapping[str, Any]]:
-    """The other fields of each item's earliest live signal: what is shown beside what makes the item."""
-    if not items:
-        return {}
-    rows = session.connection().execute(
-        select(col(Signal.item_id), col(Signal.extra))
-        .where(col(Signal.project_id) == project_id, col(Signal.item_id).in_(items), live_signal_passes())
-        .order_by(col(Signal.received_at).desc(), col(Signal.id).desc())
-    )
-    return {row[0]: row[1] for row in rows}
-
-
-def _shown(field: str, content: Mapping[str, Any], extra: Mapping[str, Any]) -> Any:
-    """A value, or nothing to see: Label Studio refuses a whole import when one task lacks a field."""
-    value = content.get(field, extra.get(field))
-    return "" if value is None else value
 
 
 def _intents(session: Session, project_id: int) -> list[Intent]:

@@ -28,6 +28,7 @@ from labeling.models import (
 )
 from labeling.progress import KNOWN_THERE, people_per_item, settle_states
 from labeling.queries import current_labeling
+from labeling.studio.contents import changed_by_hand
 from labeling.studio.desk import Desk
 from labeling.studio.gateway import PROJECT_GONE
 from labeling.studio.pages import Page, changed_pages
@@ -54,12 +55,15 @@ class Pulled:
     counted: int = 0
     vanished: int = 0
     unreadable: int = 0
+    changed: int = 0
+    """Tasks that show something else than was sent."""
 
     def add(self, other: Pulled) -> None:
         self.seen += other.seen
         self.counted += other.counted
         self.vanished += other.vanished
         self.unreadable += other.unreadable
+        self.changed += other.changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,9 @@ def _settle_page(session: Session, desk: Desk, studio: StudioProject, page: Page
     mine = [
         (task, ours[task.ext_id]) for task in page.tasks if task.ext_id in ours and ours[task.ext_id].ls_task == task.id
     ]
+    # Who answered what somebody else had put there said nothing about the item: such a task is made anew.
+    changed = changed_by_hand(session, desk.project_id, ((task, own.item) for task, own in mine), section)
+    mine = [(task, own) for task, own in mine if task.id not in changed]
     places = [Place(own.ext_id, own.item, ls_project, section.configuration, numbers) for _, own in mine]
     known = known_annotations(session, desk.project_id, [own.ext_id for _, own in mine])
     ledger = Ledger(session, desk.project_id, now)
@@ -208,6 +215,7 @@ def _settle_page(session: Session, desk: Desk, studio: StudioProject, page: Page
         counted=sum(1 for one in settled for row in one.rows if row.answers),
         vanished=sum(one.n_vanished for one in settled),
         unreadable=len(page.unreadable),
+        changed=len(changed),
     )
 
 

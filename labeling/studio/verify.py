@@ -14,6 +14,7 @@ from labeling.errors import StudioGone
 from labeling.models import STUDIO_PROJECTS, TASKS, StudioProject, StudioState, TaskState
 from labeling.queries import current_labeling
 from labeling.questions.configuration import LabelingConfiguration
+from labeling.studio.contents import changed_by_hand
 from labeling.studio.desk import Desk, fresh_token
 from labeling.studio.gateway import PROJECT_GONE
 from labeling.studio.intents import resolve_intents
@@ -148,10 +149,14 @@ def _compare_page(
         _, section = current_labeling(session, desk.project_id)
         ours = our_tasks(session, desk.project_id, ls_project, [task.ext_id for task in tasks if task.ext_id])
         known = known_annotations(session, desk.project_id, list(ours))
+        mine = ((task, ours[task.ext_id].item) for task in tasks if task.ext_id in ours)
+        changed = changed_by_hand(session, desk.project_id, mine, section)
     found: list[Difference] = []
     for task in tasks:
         if task.ext_id in ours:
             own = ours[task.ext_id]
+            if task.id in changed:
+                found.append(Difference("task_changed", "somebody changed what it shows", own.ext_id, task.id))
             if task.overlap not in {0, explained, own.asked} and own.asked:
                 found.append(Difference("overlap_differs", OVERLAP_DIFFERS, own.ext_id, task.id))
             place = _place(task, own.item, ls_project, section.configuration, numbers)

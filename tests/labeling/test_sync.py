@@ -468,6 +468,27 @@ class TestNotTrusted:
 
         assert [(one.annotator, one.value) for one in workshop.counted()] == [(1, "good")]
 
+    def test_answers_about_a_content_changed_by_hand_do_not_count_and_the_task_is_made_anew(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        workshop.sync()
+        numbers = workshop.task_numbers()
+        workshop.person("ann").answer(numbers[1], mood("good"))
+        workshop.sync()
+        shown = fake_studio.tasks[numbers[1]].data
+        changed = {"data": {**shown, "text": "something else"}}
+        workshop.person("eve").client.patch(f"/api/tasks/{numbers[1]}/", json=changed)
+        workshop.person("bob").answer(numbers[1], mood("bad"))
+        assert "task_changed" in [one.kind for one in workshop.verify()]
+
+        figures = workshop.sync()
+
+        assert (figures["counted"], figures["recreated_tasks"]) == (0, 1)
+        assert sorted(task.data["text"] for task in fake_studio.tasks.values()) == [f"text {n}" for n in range(5)]
+        assert workshop.values() == ["good"]
+        assert workshop.drift() == {"task_changed": 1}
+        assert workshop.verify() == []
+
     def test_what_the_author_deletes_stops_counting(self, workshop: Workshop) -> None:
         workshop.sync()
         ann = workshop.person("ann")
