@@ -23,11 +23,7 @@ def contents_of(
     """What annotators are to see of each item that may be used: the fields the configuration shows, and nothing else."""
     fields = section.configuration.fields
     rows = session.connection().execute(
-        select(col(Item.id), col(Item.content)).where(
-            col(Item.project_id) == project_id,
-            col(Item.id).in_(items),
-            col(Item.id).in_(usable_items(project_id)),
-        )
+        usable_items(project_id).add_columns(col(Item.content)).where(col(Item.id).in_(items))
     )
     contents: dict[uuid.UUID, Mapping[str, Any]] = {row[0]: row[1] for row in rows}
     lacking = [item for item, content in contents.items() if not all(field in content for field in fields)]

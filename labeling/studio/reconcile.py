@@ -125,7 +125,7 @@ def _compare(desk: Desk, studio: StudioProject, ls_project: int, *, brake: bool)
             .where(STUDIO_PROJECTS.c.project_id == desk.project_id)
             .values(reconciled_at=desk.clock(), n_foreign=n_foreign)
         )
-    return Reconciled(len(vanished), sum(import_intents(desk, studio, batch) for batch in batches))
+    return Reconciled(len(vanished), import_intents(desk, studio, batches))
 
 
 def _list_tasks(
