@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Sequence
 
 from sqlalchemy import select, update
-from sqlmodel import Session
+from sqlmodel import Session, col
 
+from collector.models import Item
 from collector.queries import usable_items
 from foundation.database import unit_of_work
 from foundation.failpoints import failpoint
@@ -25,13 +26,14 @@ def remove_unusable(desk: Desk) -> int:
 
     What was answered stays here, and counts again when the item may be used again.
     """
+    may_be_used = usable_items(desk.project_id).where(col(Item.id) == TASKS.c.item_id).exists()
     with unit_of_work(desk.database, read_only=True) as session:
         rows = session.connection().execute(
             select(TASKS.c.item_id)
             .where(
                 TASKS.c.project_id == desk.project_id,
                 TASKS.c.state.in_([*KNOWN_THERE, TaskState.DELETING.value]),
-                TASKS.c.item_id.not_in(usable_items(desk.project_id)),
+                ~may_be_used,
             )
             .distinct()
         )
