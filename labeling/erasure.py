@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sqlalchemy import and_, delete, func, select
 from sqlmodel import Session, col
@@ -13,6 +14,7 @@ from collector.queries import read_revision
 from collector.subjects.erasure import floor_is_done
 from foundation.database import after_commit, unit_of_work, utc_now
 from foundation.queue import announce
+from labeling.errors import StudioGone
 from labeling.models import ANNOTATIONS, ANSWERS, TASKS, TaskState
 from labeling.progress import KNOWN_THERE
 from labeling.queries import labeling_of
@@ -49,7 +51,9 @@ def remove_tasks(desk: Desk, erasure: Erasure) -> None:
 
     An item that others had sent as well gets another task at the next push, which shows what they sent. Imports that never came to an end are looked up first: a task that is there and not known could not be removed.
     """
-    resolve_intents(desk)
+    # Where the whole project is gone, so is whatever was on its way into it.
+    with suppress(StudioGone):
+        resolve_intents(desk)
     with unit_of_work(desk.database, read_only=True) as session:
         items = [*removed_items(session, erasure), *_shared_items(session, erasure)]
     remove_tasks_of(desk, items)

@@ -158,6 +158,26 @@ class TestFollow:
         assert sorted(task.round for task in workshop.tasks() if task.item_id == item) == [1, 2]
 
 
+class TestProjectGone:
+    def test_an_import_that_was_cut_off_keeps_no_erasure_waiting(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        def refuse(request: httpx.Request) -> httpx.Response | None:
+            return httpx.Response(502) if request.url.path.endswith("/import") else None
+
+        fake_studio.interfere = refuse
+        with pytest.raises(StudioUnavailable):
+            workshop.sync()
+        fake_studio.interfere = None
+        workshop.admin.delete(f"/api/projects/{workshop.ls_project}/")
+        erasure = leave(workshop, workshop.items[:1])
+
+        follow(workshop, erasure)
+
+        with unit_of_work(workshop.database, read_only=True) as session:
+            assert erasure.id not in [one.id for one in open_erasures(session, "labeling")]
+
+
 class TestSharedItems:
     def test_a_task_shows_nothing_more_of_what_the_person_sent_beside_the_item(
         self, workshop: Workshop, fake_studio: FakeLabelStudio
