@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -11,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from foundation.database import insert_ignoring
-from foundation.errors import Conflict, NotFound
+from foundation.errors import Conflict, Fault, InvalidBody, NotFound
 from foundation.identifiers import derive_key, keyed_hash
 from foundation.settings import Settings
 from labeling.counters import ANNOTATOR, take_numbers
@@ -19,6 +20,14 @@ from labeling.models import Annotator, AnnotatorRole, AnnotatorState
 
 MAX_NAME_CHARS = 320
 """As long as the longest e-mail address (RFC 5321: 64 + 1 + 255)."""
+
+
+_RESERVED_ALIAS = re.compile("(annotator-)?[0-9]+")
+
+
+def alias_of(no: int) -> str:
+    """What an annotator is called until a lead finds another name."""
+    return f"annotator-{no}"
 
 
 def annotator_key(settings: Settings) -> bytes:
@@ -80,9 +89,13 @@ def change_annotator(session: Session, project_id: int, named: str, changes: Map
     """Changes alias, role or state.
 
     Raises:
-        NotFound: there is no such annotator. Conflict: another one has this alias.
+        NotFound: there is no such annotator. Conflict: another one has this alias. InvalidBody: it names somebody else.
     """
     annotator = find_annotator(session, project_id, named)
+    alias = changes.get("alias", annotator.alias)
+    if _RESERVED_ALIAS.fullmatch(alias) and alias != alias_of(annotator.no):
+        detail = "a number, alone or behind annotator-, is another annotator's name by itself"
+        raise InvalidBody("This alias cannot be given.", faults=[Fault("/alias", "wrong_value", detail)])
     for name, value in changes.items():
         setattr(annotator, name, value)
     try:
@@ -123,7 +136,7 @@ def _numbers_of_hashes(session: Session, project_id: int, hashes: list[bytes], *
         {
             "project_id": project_id,
             "no": first + place,
-            "alias": f"annotator-{first + place}",
+            "alias": alias_of(first + place),
             "hmac": hashed,
             "ls_user": None,
             "role": AnnotatorRole.ANNOTATOR.value,

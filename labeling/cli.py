@@ -21,6 +21,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _METHODS = click.Choice(["majority", "mean", "median"])
 _LEVELS = click.Choice(["nominal", "ordinal", "interval", "ratio"])
 _ITEMS_A_WRITE = 10_000
+_MOST_TOLD = 20
 
 
 @commands.command("consensus")
@@ -172,8 +173,10 @@ def import_command(project: str, file: Path, as_json: bool) -> None:
             print_json(told.as_json())
         else:
             print_table(project, [told.counts])
-            for line, fault in told.refused:
+            for line, fault in told.refused[:_MOST_TOLD]:
                 say(f"annotation {line}: {fault.pointer or '/'}: {fault.detail}")
+            if len(told.refused) > _MOST_TOLD:
+                say(f"and {len(told.refused) - _MOST_TOLD} more: --json lists all")
         if told.counts["rejected"]:
             raise SystemExit(DID_NOT_HOLD)
 

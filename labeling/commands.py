@@ -13,23 +13,22 @@ from sqlmodel import Session
 
 from collector.queries import find_project
 from foundation.database import Database, unit_of_work, utc_now
-from foundation.errors import Fault, UsageError
+from foundation.errors import Fault, Unparseable, UsageError
 from foundation.opening import opened_installation
 from foundation.queue import enqueue_and_wake, wait_until_done
 from labeling.annotators import annotator_key
 from labeling.errors import JobFailed
 from labeling.queries import annotator_statistics
-from labeling.reading import read_list, read_ndjson
+from labeling.reading import BOM, read_list, read_ndjson
 from labeling.service import LINES_AT_ONCE, LineResult, LineStatus, import_annotations
 from labeling.webhook import SECRET_HEADER, secret_of
 
 JOB_WITHIN_S = 3600.0
-MOST_REFUSED = 20
 
 
 @dataclass(slots=True)
 class Imported:
-    """What became of a file's annotations; `refused`: the first of them, by their place counted from 0."""
+    """What became of a file's annotations; `refused`: what was wrong, by the annotation's place counted from 0."""
 
     counts: Counter[str] = field(default_factory=Counter)
     refused: list[tuple[int, Fault]] = field(default_factory=list)
@@ -37,8 +36,7 @@ class Imported:
     def add(self, results: Sequence[LineResult], start: int) -> None:
         for at, result in enumerate(results, start=start):
             self.counts[result.status.value] += 1
-            if result.faults and len(self.refused) < MOST_REFUSED:
-                self.refused.append((at, result.faults[0]))
+            self.refused += [(at, fault) for fault in result.faults]
 
     def as_json(self) -> dict[str, Any]:
         errors = [
@@ -52,10 +50,9 @@ def import_file(project: str, file: Path) -> Imported:
     """Stores a file's annotations, as the call does.
 
     Raises:
-        UsageError: there is no such project. Unparseable, InvalidBody: the file is no JSON, or no list.
+        UsageError: there is no such project. Unparseable: nothing of the file is JSON.
     """
-    raw = file.read_bytes()
-    lines = read_list(raw) if raw.lstrip()[:1] == b"[" else read_ndjson(raw)
+    lines = _lines_of(file.read_bytes().removeprefix(BOM))
     imported = Imported()
     with opened_installation() as (settings, database):
         project_id = _number_of(database, project)
@@ -65,6 +62,16 @@ def import_file(project: str, file: Path) -> Imported:
                 results = import_annotations(session, project_id, part, key=annotator_key(settings), now=utc_now())
             imported.add(results, start)
     return imported
+
+
+def _lines_of(raw: bytes) -> Sequence[object]:
+    if raw.lstrip()[:1] == b"[":
+        return read_list(raw)
+    # A file is there as a whole: its last line is a line as any other.
+    lines = read_ndjson(raw + b"\n")
+    if all(isinstance(line, Fault) for line in lines):
+        raise Unparseable("no line of it is JSON in UTF-8: one annotation a line is wanted, or one JSON list of them")
+    return lines
 
 
 def run_job(project: str, kind: str, arguments: dict[str, Any]) -> dict[str, Any]:

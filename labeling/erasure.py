@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import and_, delete, func, select
 from sqlmodel import Session, col
 
-from collector.models import Erasure, ErasureItem
+from collector.models import Erasure, ErasureItem, Item
+from collector.queries import read_revision
 from collector.subjects.erasure import floor_is_done
 from foundation.database import after_commit, unit_of_work, utc_now
-from foundation.failpoints import failpoint
 from foundation.queue import announce
 from labeling.errors import StudioGone
 from labeling.models import ANNOTATIONS, ANSWERS, TASKS, TaskState
 from labeling.progress import KNOWN_THERE
+from labeling.queries import labeling_of
 from labeling.studio.desk import Desk
 from labeling.studio.intents import resolve_intents
-from labeling.studio.reconcile import mark_gone
+from labeling.studio.removal import remove_tasks_of, tasks_of
 
 FLOOR = "labeling"
 ITEMS_AT_ONCE = 500
@@ -40,19 +42,21 @@ def removed_items(session: Session, erasure: Erasure) -> list[uuid.UUID]:
 def needs_studio(session: Session, erasure: Erasure) -> bool:
     """Whether something of it may stand in Label Studio: then it cannot be done without."""
     items = removed_items(session, erasure)
-    return any(_tasks_of(session, erasure.project_id, part, MAYBE_THERE) for part in _parts(items))
+    items += _shared_items(session, erasure)
+    return any(tasks_of(session, erasure.project_id, part, MAYBE_THERE) for part in _parts(items))
 
 
 def remove_tasks(desk: Desk, erasure: Erasure) -> None:
     """Takes the items' tasks out of Label Studio; repeated, it goes on where it was.
 
-    Imports that never came to an end are looked up first: a task that is there and not known could not be removed.
+    An item that others had sent as well gets another task at the next push, which shows what they sent. Imports that never came to an end are looked up first: a task that is there and not known could not be removed.
     """
-    resolve_intents(desk)
+    # Where the whole project is gone, so is whatever was on its way into it.
+    with suppress(StudioGone):
+        resolve_intents(desk)
     with unit_of_work(desk.database, read_only=True) as session:
-        items = removed_items(session, erasure)
-    for part in _parts(items):
-        _remove_part(desk, part)
+        items = [*removed_items(session, erasure), *_shared_items(session, erasure)]
+    remove_tasks_of(desk, items)
 
 
 def erase_annotations(session: Session, erasure: Erasure) -> None:
@@ -81,41 +85,25 @@ def erase_annotations(session: Session, erasure: Erasure) -> None:
     after_commit(session, announce, "erasure")
 
 
-def _remove_part(desk: Desk, items: Sequence[uuid.UUID]) -> None:
-    """Marks the tasks, deletes those that still carry our name, and notes that they are gone."""
-    with unit_of_work(desk.database) as session:
-        session.connection().execute(
-            update(TASKS)
-            .where(TASKS.c.project_id == desk.project_id, TASKS.c.item_id.in_(items), TASKS.c.state.in_(KNOWN_THERE))
-            .values(state=TaskState.DELETING.value)
-        )
-        doomed = _tasks_of(session, desk.project_id, items, (TaskState.DELETING.value,))
-    failpoint("erase.before_studio")
-    for ls_project in sorted({project for _, project, _ in doomed}):
-        named = {number: ext_id for ext_id, project, number in doomed if project == ls_project}
-        try:
-            there = desk.gateway.tasks_with_ids(ls_project, named)
-            # A number may belong to another task by now: only what carries our name is ours to delete.
-            mine = [task.id for task in there if task.ext_id == named[task.id]]
-            desk.still_ours()
-            if mine:
-                desk.gateway.delete_tasks(ls_project, mine)
-        except StudioGone:
-            continue
-    failpoint("erase.after_studio")
-    with unit_of_work(desk.database) as session:
-        mark_gone(session, desk.project_id, [ext_id for ext_id, _, _ in doomed])
-
-
-def _tasks_of(
-    session: Session, project_id: int, items: Sequence[uuid.UUID], states: Sequence[str]
-) -> list[tuple[uuid.UUID, int, int]]:
+def _shared_items(session: Session, erasure: Erasure) -> list[uuid.UUID]:
+    """Items that others had sent, too, whose tasks may show more of this person's signal than what makes the item."""
     rows = session.connection().execute(
-        select(TASKS.c.ext_id, TASKS.c.ls_project, TASKS.c.ls_task).where(
-            TASKS.c.project_id == project_id, TASKS.c.item_id.in_(items), TASKS.c.state.in_(states)
+        select(col(ErasureItem.item_id), col(Item.content), TASKS.c.revision)
+        .join(TASKS, and_(TASKS.c.project_id == ErasureItem.project_id, TASKS.c.item_id == ErasureItem.item_id))
+        .join(Item, and_(col(Item.project_id) == ErasureItem.project_id, col(Item.id) == ErasureItem.item_id))
+        .where(
+            col(ErasureItem.project_id) == erasure.project_id,
+            col(ErasureItem.erasure_id) == erasure.id,
+            ~col(ErasureItem.removed),
+            TASKS.c.state.in_(MAYBE_THERE),
         )
     )
-    return [(ext_id, ls_project or 0, ls_task or 0) for ext_id, ls_project, ls_task in rows]
+    tasks = rows.all()
+    fields_of = {
+        number: labeling_of(read_revision(session, erasure.project_id, number).body).configuration.fields
+        for number in {revision for _, _, revision in tasks}
+    }
+    return sorted({item for item, content, revision in tasks if not content.keys() >= set(fields_of[revision])})
 
 
 def _parts(items: Sequence[uuid.UUID]) -> list[Sequence[uuid.UUID]]:

@@ -212,6 +212,7 @@ class DriftKind(StrEnum):
     """What Label Studio did behind our back; docs say what each means and what to do."""
 
     TASK_VANISHED = "task_vanished"
+    TASK_CHANGED = "task_changed"
     TASK_FOREIGN = "task_foreign"
     TASK_DOUBLED = "task_doubled"
     TASK_UNREADABLE = "task_unreadable"

@@ -8,9 +8,8 @@ import uuid
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
-from collector.models import Item
 from collector.queries import read_project, usable_items
 from labeling.counters import PICK, take_numbers
 from labeling.models import ANSWERS, TASKS, Purpose, TaskState
@@ -65,12 +64,11 @@ def _items_in_want(session: Session, project_id: int, overlap: int) -> list[uuid
     taken = select(TASKS.c.item_id).where(
         TASKS.c.project_id == project_id, TASKS.c.purpose == Purpose.LABEL.value, TASKS.c.state.in_(TAKEN)
     )
-    counted = annotators_per_item(project_id).subquery()
-    enough = select(counted.c.item_id).where(counted.c.n >= overlap)
-    rows = session.connection().execute(
-        usable_items(project_id).where(col(Item.id).not_in(taken), col(Item.id).not_in(enough))
-    )
-    return [row[0] for row in rows]
+    enough = annotators_per_item(project_id).having(func.count(func.distinct(ANSWERS.c.annotator_no)) >= overlap)
+    # Left out here and not in the query: PostgreSQL goes through a list that does not fit its memory once a row.
+    left_out = {row[0] for query in (taken, enough) for row in session.connection().execute(query)}
+    rows = session.connection().execute(usable_items(project_id))
+    return [row[0] for row in rows if row[0] not in left_out]
 
 
 def _count_answers(session: Session, project_id: int, items: list[uuid.UUID]) -> dict[uuid.UUID, int]:

@@ -166,6 +166,10 @@ class FakeLabelStudio:
             if "label_config" in body and self._orphans(number, body["label_config"]):
                 return 400, {"validation_errors": {"label_config": ["1 with from_name=s"]}}
             self.projects[number] |= body
+            if "maximum_annotations" in body:
+                for task in (one for one in self.tasks.values() if one.project == number):
+                    task.overlap = body["maximum_annotations"]
+                    task.is_labeled = self._is_full(task)
         return 200, self._shown_project(number)
 
     def _orphans(self, number: int, config: str) -> bool:
@@ -226,6 +230,8 @@ class FakeLabelStudio:
             "data": task.data,
             "updated_at": _stamp(task.updated_at),
             "updated_by": [{"user_id": task.updated_by}] if task.updated_by else [],
+            "overlap": task.overlap,
+            "is_labeled": task.is_labeled,
         }
         if query.get("fields") == "all":
             shown["annotations"] = [_cut(_shown_annotation(one), include) for one in self._of(task.id)]
@@ -251,8 +257,11 @@ class FakeLabelStudio:
         one = self._store(number, body.get("completed_by", user), user, body["result"], body)
         task = self.tasks[number]
         self._touch(number, user)
-        task.is_labeled = sum(1 for given in self._of(number) if not given.was_cancelled) >= task.overlap
+        task.is_labeled = self._is_full(task)
         return 201, _shown_annotation(one)
+
+    def _is_full(self, task: FakeTask) -> bool:
+        return sum(1 for given in self._of(task.id) if not given.was_cancelled) >= task.overlap
 
     def _store(
         self, task: int, author: int | None, writer: int | None, result: Any, more: dict[str, Any]
@@ -322,8 +331,8 @@ def _holds(task: FakeTask, one: dict[str, Any]) -> bool:
             return bool(held >= value)
         case "less_or_equal":
             return bool(held <= value)
-        case "in":
-            return bool(value["min"] <= held <= value["max"])
+        case "in_list":
+            return held in value
     raise ValueError(one["operator"])
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, update
 from sqlmodel import Session
 
 from foundation.database import Database, clock_ms, insert_ignoring, unit_of_work, utc_now
@@ -91,9 +91,7 @@ def sit_down(
 
 
 def _prepare(session: Session, project_id: int, *, now: datetime) -> None:
-    row = StudioProject(
-        project_id=project_id, token=secrets.token_hex(16), state=StudioState.INTENT.value, created_at=now
-    )
+    row = StudioProject(project_id=project_id, token=fresh_token(), state=StudioState.INTENT.value, created_at=now)
     insert_ignoring(session, STUDIO_PROJECTS, [row.model_dump()])
 
 
@@ -138,9 +136,6 @@ def _write_lease(session: Session, desk: Desk, *, until_ms: int) -> bool:
     return kept.rowcount == 1
 
 
-def holds_a_studio(session: Session, project_id: int) -> bool:
-    """Whether the project may have anything in Label Studio."""
-    found = session.connection().execute(
-        select(STUDIO_PROJECTS.c.revision).where(STUDIO_PROJECTS.c.project_id == project_id)
-    )
-    return found.first() is not None
+def fresh_token() -> str:
+    """What a new project in Label Studio is found again by."""
+    return secrets.token_hex(16)

@@ -28,12 +28,19 @@ from labeling.studio.wire import Wire
 if TYPE_CHECKING:
     import httpx
 
+BARE = "id,updated_at"
 LIGHT = "id,data,updated_at"
-WHOLE = "id,data,updated_at,updated_by,annotations,result,completed_by,was_cancelled,created_at,lead_time"
+WHOLE = (
+    "id,data,updated_at,updated_by,overlap,is_labeled,"
+    "annotations,result,completed_by,was_cancelled,created_at,lead_time"
+)
 """`include` cuts the annotations' own members, too: what stands in them has to be named here."""
 LIGHT_ROWS = 2_000
 PROJECT_ROWS = 500
 IDS_AT_ONCE = 500
+IDS_IN_ADDRESS = 200
+"""A filter stands in the address, and servers refuse one of more than 4 KB."""
+SHRINK = 5
 LONGEST_TITLE = 50
 SHORTEST_TITLE = 3
 
@@ -100,6 +107,10 @@ class LabelStudio:
     def change_config(self, project: int, config: str) -> None:
         self._wire.write("PATCH", f"/api/projects/{project}/", body={"label_config": config})
 
+    def change_overlap(self, project: int, overlap: int) -> None:
+        """Puts back what somebody changed: every task gets this overlap, also one that had been given another."""
+        self._wire.write("PATCH", f"/api/projects/{project}/", body={"maximum_annotations": overlap})
+
     def import_tasks(self, project: int, tasks: Sequence[NewTask]) -> list[int]:
         """Imports tasks; their ids, in the same order. Nothing is imported when one of them is refused."""
         body = [task.body() for task in tasks]
@@ -115,51 +126,52 @@ class LabelStudio:
         """Every task without its annotations, by id: rows do not slip from page to page while others delete."""
         return self._by_id(project, [])
 
-    def changed_tasks(
-        self, project: int, since: datetime | None, *, limit: int, without: Collection[int] = ()
-    ) -> list[StudioTask]:
+    def changed_tasks(self, project: int, since: datetime | None, *, limit: int) -> list[StudioTask]:
         """Tasks with their annotations that changed at `since` or later, the oldest change first.
 
         Raises:
             StudioUnreadable: one of them cannot be read: ask for fewer.
         """
-        return read_tasks(self._changed(project, since, limit=limit, without=without, include=WHOLE, fields="all"))
+        return read_tasks(self._changed(project, since, limit=limit, include=WHOLE, fields="all"))
 
-    def changed_tasks_lightly(
-        self, project: int, since: datetime | None, *, limit: int, without: Collection[int] = ()
-    ) -> list[StudioTask]:
-        """As `changed_tasks`, without the annotations: what is left when they cannot be read."""
-        return read_tasks(self._changed(project, since, limit=limit, without=without, include=LIGHT))
+    def changed_tasks_barely(self, project: int, since: datetime | None, *, limit: int) -> list[StudioTask]:
+        """As `changed_tasks`, numbers and times alone: what is left when neither annotations nor content can be read."""
+        return read_tasks(self._changed(project, since, limit=limit, include=BARE))
 
     def tasks_changed_at(self, project: int, moment: datetime, *, after: int, limit: int) -> list[StudioTask]:
-        """Tasks with their annotations that changed at this very moment and have a higher id than `after`, by id."""
-        at = write_time(moment)
-        filters = [
-            _filter("updated_at", "greater_or_equal", "Datetime", at),
-            _filter("updated_at", "less_or_equal", "Datetime", at),
-            _filter("id", "greater", "Number", after),
-        ]
-        query = _query(filters, "tasks:id")
+        """Tasks with their annotations that changed at this very moment and have a higher id than `after`, by id.
+
+        Raises:
+            StudioUnreadable: one of them cannot be read: ask for fewer.
+        """
+        query = _query([*_at(moment), _filter("id", "greater", "Number", after)], "tasks:id")
         return read_tasks(self._list(project, query, include=WHOLE, fields="all", page_size=limit))
 
-    def tasks_with_ids(self, project: int, ids: Collection[int]) -> list[StudioTask]:
-        """Those of the tasks that are there, with their annotations."""
+    def task_changed_at_barely(self, project: int, moment: datetime, *, after: int) -> StudioTask | None:
+        """The first of `tasks_changed_at`, number and time alone."""
+        query = _query([*_at(moment), _filter("id", "greater", "Number", after)], "tasks:id")
+        return next(iter(read_tasks(self._list(project, query, include=BARE, page_size=1))), None)
+
+    def find_tasks(self, project: int, ids: Collection[int]) -> list[StudioTask]:
+        """Those of the tasks that are there, without their annotations."""
+        return [task for part in _parts(ids, IDS_IN_ADDRESS) for task in self._by_id(project, [_among(part)])]
+
+    def read_tasks(self, project: int, ids: Collection[int]) -> list[StudioTask]:
+        """Those of the tasks that are there, with their annotations.
+
+        Raises:
+            StudioUnreadable: one of them cannot be read.
+        """
         found: list[StudioTask] = []
-        wanted = sorted(ids)
-        for start in range(0, len(wanted), IDS_AT_ONCE):
-            part = set(wanted[start : start + IDS_AT_ONCE])
-            span = _filter("id", "in", "Number", {"min": min(part), "max": max(part)})
-            query = _query([span], "tasks:id")
-            size = max(part) - min(part) + 1
-            listed = read_tasks(self._list(project, query, include=WHOLE, fields="all", page_size=size))
-            found += [task for task in listed if task.id in part]
+        for part in _parts(ids, IDS_IN_ADDRESS):
+            query = _query([_among(part)], "tasks:id")
+            found += read_tasks(self._list(project, query, include=WHOLE, fields="all", page_size=len(part)))
         return found
 
     def delete_tasks(self, project: int, ids: Collection[int]) -> None:
         """Deletes tasks with their annotations; those that are gone already do no harm."""
-        wanted = sorted(ids)
-        for start in range(0, len(wanted), IDS_AT_ONCE):
-            selected = {"all": False, "included": wanted[start : start + IDS_AT_ONCE]}
+        for part in _parts(ids, IDS_AT_ONCE):
+            selected = {"all": False, "included": part}
             self._wire.write(
                 "POST", "/api/dm/actions", body={"selectedItems": selected}, id="delete_tasks", project=project
             )
@@ -178,30 +190,25 @@ class LabelStudio:
         return {row["id"]: str(row.get("email") or "") for row in rows if isinstance(row, dict) and "id" in row}
 
     def _by_id(self, project: int, filters: Sequence[dict[str, Any]]) -> Iterator[StudioTask]:
-        after = 0
+        """A task whose content cannot be read comes without our name, as one that is not ours."""
+        after, size = 0, LIGHT_ROWS
         while True:
             query = _query([*filters, _filter("id", "greater", "Number", after)], "tasks:id")
-            tasks = read_tasks(self._list(project, query, include=LIGHT, page_size=LIGHT_ROWS))
+            try:
+                tasks = read_tasks(self._list(project, query, include=LIGHT, page_size=size))
+            except StudioUnreadable:
+                if size > 1:
+                    size = max(1, size // SHRINK)
+                    continue
+                tasks = read_tasks(self._list(project, query, include=BARE, page_size=size))
             yield from tasks
-            if len(tasks) < LIGHT_ROWS:
+            if len(tasks) < size:
                 return
-            after = max(task.id for task in tasks)
+            after, size = max(task.id for task in tasks), min(LIGHT_ROWS, size * SHRINK)
 
-    def _changed(
-        self,
-        project: int,
-        since: datetime | None,
-        *,
-        limit: int,
-        without: Collection[int],
-        include: str,
-        **more: str,
-    ) -> Any:
-        filters = [_filter("id", "not_equal", "Number", one) for one in sorted(without)]
-        if since is not None:
-            filters.append(_filter("updated_at", "greater_or_equal", "Datetime", write_time(since)))
-        query = _query(filters, "tasks:updated_at")
-        return self._list(project, query, include=include, page_size=limit, **more)
+    def _changed(self, project: int, since: datetime | None, *, limit: int, **parts: str) -> Any:
+        filters = [_filter("updated_at", "greater_or_equal", "Datetime", write_time(since))] if since else []
+        return self._list(project, _query(filters, "tasks:updated_at"), page_size=limit, **parts)
 
     def _list(self, project: int, query: str, **parts: str | int) -> Any:
         """A list of tasks; a page past the end is 404 and so is a project that is gone, so the latter is looked for."""
@@ -231,6 +238,21 @@ def open_label_studio(settings: Settings) -> LabelStudio:
             "set WINNOW_LABEL_STUDIO_URL and WINNOW_LABEL_STUDIO_TOKEN, or start everything with `flask up`"
         )
     return LabelStudio(settings.label_studio_url, token, timeout_s=settings.label_studio_timeout_s)
+
+
+def _at(moment: datetime) -> list[dict[str, Any]]:
+    at = write_time(moment)
+    edges = ("greater_or_equal", "less_or_equal")
+    return [_filter("updated_at", edge, "Datetime", at) for edge in edges]
+
+
+def _among(ids: Sequence[int]) -> dict[str, Any]:
+    return _filter("id", "in_list", "List", list(ids))
+
+
+def _parts(ids: Collection[int], size: int) -> list[list[int]]:
+    wanted = sorted(ids)
+    return [wanted[start : start + size] for start in range(0, len(wanted), size)]
 
 
 def _filter(column: str, operator: str, kind: str, value: Any) -> dict[str, Any]:

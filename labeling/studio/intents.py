@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
-from sqlmodel import Session, col
+from sqlmodel import Session
 
-from collector.models import Item, Signal
-from collector.queries import live_signal_passes, usable_items
 from foundation.database import unit_of_work
 from foundation.failpoints import failpoint
 from foundation.identifiers import random_uuid
 from labeling.models import TASKS, Purpose, StudioProject, TaskState
-from labeling.project import LabelingSection
 from labeling.queries import current_labeling
 from labeling.selection import Pick
+from labeling.studio.contents import contents_of
 from labeling.studio.desk import Desk
-from labeling.studio.project import number_of, open_project
+from labeling.studio.project import number_of, open_project, refresh_config
 from labeling.studio.rows import NewTask, StudioTask
 
-IMPORT_AT_ONCE = 500
+IMPORT_AT_ONCE = 1_000
+ITEMS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,9 @@ class Intent:
     ext_id: uuid.UUID
     item: uuid.UUID
     batch: uuid.UUID
+
+
+_OnItsWay: TypeAlias = tuple[list[NewTask], "Future[list[int]]"]
 
 
 def write_intents(
@@ -55,23 +58,24 @@ def write_intents(
     return list(by_batch.values())
 
 
-def import_intents(desk: Desk, studio: StudioProject, intents: Sequence[Intent]) -> int:
-    """Imports noted tasks and stores their ids there; the number imported. Consent is asked once more."""
-    with unit_of_work(desk.database, read_only=True) as session:
-        _, section = current_labeling(session, desk.project_id)
-        contents = _contents(session, desk.project_id, [intent.item for intent in intents], section)
-    refused = [intent for intent in intents if intent.item not in contents]
-    allowed = [intent for intent in intents if intent.item in contents]
-    if refused:
-        _drop_intents(desk, refused)
-    if not allowed:
-        return 0
-    tasks = [NewTask(intent.ext_id, intent.batch, contents[intent.item]) for intent in allowed]
-    desk.still_ours()
-    ids = desk.gateway.import_tasks(number_of(studio), tasks)
-    failpoint("push.after_import")
-    _note_live(desk, studio, {intent.ext_id: ls_task for intent, ls_task in zip(allowed, ids, strict=True)})
-    return len(allowed)
+def import_intents(desk: Desk, studio: StudioProject, batches: Iterable[Sequence[Intent]]) -> int:
+    """Imports noted tasks and stores their ids there; the number imported. Consent is asked once more.
+
+    While one batch is on its way, the one before is noted here and the next one is read.
+    """
+    n_imported = 0
+    on_its_way: _OnItsWay | None = None
+    with ThreadPoolExecutor(max_workers=1) as carrier:
+        for batch in batches:
+            tasks = _tasks_to_send(desk, batch)
+            arrived = _arrived(on_its_way)
+            desk.still_ours()
+            on_its_way = (tasks, carrier.submit(desk.gateway.import_tasks, number_of(studio), tasks)) if tasks else None
+            _note_live(desk, studio, arrived)
+            n_imported += len(arrived)
+        arrived = _arrived(on_its_way)
+    _note_live(desk, studio, arrived)
+    return n_imported + len(arrived)
 
 
 def resolve_intents(desk: Desk) -> int:
@@ -85,10 +89,35 @@ def resolve_intents(desk: Desk) -> int:
     if not waiting:
         return 0
     studio = open_project(desk)
+    # What is missing is imported as the newest configuration shows it: an older one may want other fields.
+    refresh_config(desk, studio)
     by_batch: dict[uuid.UUID, list[Intent]] = {}
     for intent in waiting:
         by_batch.setdefault(intent.batch, []).append(intent)
     return sum(_resolve_batch(desk, studio, batch, intents) for batch, intents in by_batch.items())
+
+
+def _tasks_to_send(desk: Desk, intents: Sequence[Intent]) -> list[NewTask]:
+    """The tasks of items that may still be used; the intents of the others are taken back."""
+    with unit_of_work(desk.database, read_only=True) as session:
+        _, section = current_labeling(session, desk.project_id)
+        contents = contents_of(session, desk.project_id, [intent.item for intent in intents], section)
+    refused = [intent for intent in intents if intent.item not in contents]
+    if refused:
+        _drop_intents(desk, refused)
+    return [
+        NewTask(intent.ext_id, intent.batch, contents[intent.item]) for intent in intents if intent.item in contents
+    ]
+
+
+def _arrived(on_its_way: _OnItsWay | None) -> dict[uuid.UUID, int]:
+    """Label Studio's numbers of the tasks that were sent, by our names; waits until it has answered."""
+    if on_its_way is None:
+        return {}
+    tasks, sent = on_its_way
+    ids = sent.result()
+    failpoint("push.after_import")
+    return {task.ext_id: ls_task for task, ls_task in zip(tasks, ids, strict=True)}
 
 
 def _resolve_batch(desk: Desk, studio: StudioProject, batch: uuid.UUID, intents: Sequence[Intent]) -> int:
@@ -107,46 +136,7 @@ def _resolve_batch(desk: Desk, studio: StudioProject, batch: uuid.UUID, intents:
         desk.gateway.delete_tasks(number_of(studio), [task.id for task in doubles])
     _note_live(desk, studio, there)
     missing = [intent for intent in intents if intent.ext_id not in there]
-    return len(there) + (import_intents(desk, studio, missing) if missing else 0)
-
-
-def _contents(
-    session: Session, project_id: int, items: Sequence[uuid.UUID], section: LabelingSection
-) -> dict[uuid.UUID, dict[str, Any]]:
-    """What annotators are to see of each item that may be used: the fields the configuration shows, and nothing else."""
-    fields = section.configuration.fields
-    rows = session.connection().execute(
-        select(col(Item.id), col(Item.content)).where(
-            col(Item.project_id) == project_id,
-            col(Item.id).in_(items),
-            col(Item.id).in_(usable_items(project_id)),
-        )
-    )
-    contents: dict[uuid.UUID, Mapping[str, Any]] = {row[0]: row[1] for row in rows}
-    lacking = [item for item, content in contents.items() if not all(field in content for field in fields)]
-    extras = _extras(session, project_id, lacking)
-    return {
-        item: {field: _shown(field, content, extras.get(item, {})) for field in fields}
-        for item, content in contents.items()
-    }
-
-
-def _extras(session: Session, project_id: int, items: Sequence[uuid.UUID]) -> dict[uuid.UUID, Mapping[str, Any]]:
-    """The other fields of each item's earliest live signal: what is shown beside what makes the item."""
-    if not items:
-        return {}
-    rows = session.connection().execute(
-        select(col(Signal.item_id), col(Signal.extra))
-        .where(col(Signal.project_id) == project_id, col(Signal.item_id).in_(items), live_signal_passes())
-        .order_by(col(Signal.received_at).desc(), col(Signal.id).desc())
-    )
-    return {row[0]: row[1] for row in rows}
-
-
-def _shown(field: str, content: Mapping[str, Any], extra: Mapping[str, Any]) -> Any:
-    """A value, or nothing to see: Label Studio refuses a whole import when one task lacks a field."""
-    value = content.get(field, extra.get(field))
-    return "" if value is None else value
+    return len(there) + (import_intents(desk, studio, [missing]) if missing else 0)
 
 
 def _intents(session: Session, project_id: int) -> list[Intent]:
@@ -183,13 +173,13 @@ def _intent_row(
 
 def _last_rounds(session: Session, project_id: int, items: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
     found: dict[uuid.UUID, int] = {}
-    for start in range(0, len(items), IMPORT_AT_ONCE):
+    for start in range(0, len(items), ITEMS_AT_ONCE):
         rows = session.connection().execute(
             select(TASKS.c.item_id, func.max(TASKS.c.round))
             .where(
                 TASKS.c.project_id == project_id,
                 TASKS.c.purpose == Purpose.LABEL.value,
-                TASKS.c.item_id.in_(items[start : start + IMPORT_AT_ONCE]),
+                TASKS.c.item_id.in_(items[start : start + ITEMS_AT_ONCE]),
             )
             .group_by(TASKS.c.item_id)
         )

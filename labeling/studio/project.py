@@ -11,10 +11,12 @@ from foundation.database import unit_of_work
 from foundation.failpoints import failpoint
 from labeling.drift import Finding, report_lasting
 from labeling.errors import NothingToLabel, StudioGone, StudioRefused
-from labeling.models import STUDIO_PROJECTS, DriftKind, StudioProject, StudioState
+from labeling.models import STUDIO_PROJECTS, TASKS, DriftKind, StudioProject, StudioState
+from labeling.progress import KNOWN_THERE
 from labeling.queries import current_labeling
 from labeling.studio.desk import Desk
 from labeling.studio.gateway import PROJECT_GONE
+from labeling.studio.rows import StudioProjectState
 
 
 def open_project(desk: Desk) -> StudioProject:
@@ -63,7 +65,7 @@ def refuse_without_config(desk: Desk) -> None:
 
 
 def refresh_config(desk: Desk, studio: StudioProject) -> None:
-    """Brings the newest configuration to Label Studio, also where somebody changed it there by hand.
+    """Brings the newest configuration to Label Studio, also where somebody changed it, or the overlap, there by hand.
 
     What it refuses is reported, and work goes on under the old one.
     """
@@ -72,6 +74,8 @@ def refresh_config(desk: Desk, studio: StudioProject) -> None:
     state = desk.gateway.read_project(number_of(studio))
     if state is None:
         raise StudioGone(PROJECT_GONE)
+    if state.overlap != studio.overlap:
+        _restore_overlap(desk, studio, state)
     if state.config.strip() != section.config.strip():
         if studio.revision == revision:
             _report(desk, Finding(DriftKind.CONFIG_CHANGED, facts={"revision": revision}))
@@ -85,6 +89,23 @@ def refresh_config(desk: Desk, studio: StudioProject) -> None:
             return
     if studio.revision != revision:
         _set(desk, revision=revision)
+
+
+def _restore_overlap(desk: Desk, studio: StudioProject, state: StudioProjectState) -> None:
+    """Each task has the project's overlap then: what other ones were told has to be told again."""
+    _report(desk, Finding(DriftKind.CONFIG_CHANGED, facts={"overlap": state.overlap}))
+    desk.still_ours()
+    desk.gateway.change_overlap(state.id, studio.overlap)
+    with unit_of_work(desk.database) as session:
+        session.connection().execute(
+            update(TASKS)
+            .where(
+                TASKS.c.project_id == desk.project_id,
+                TASKS.c.ls_project == state.id,
+                TASKS.c.state.in_(KNOWN_THERE),
+            )
+            .values(asked=studio.overlap)
+        )
 
 
 def _report(desk: Desk, finding: Finding) -> None:

@@ -28,6 +28,7 @@ from labeling.models import (
 )
 from labeling.progress import KNOWN_THERE, people_per_item, settle_states
 from labeling.queries import current_labeling
+from labeling.studio.contents import changed_by_hand
 from labeling.studio.desk import Desk
 from labeling.studio.gateway import PROJECT_GONE
 from labeling.studio.pages import Page, changed_pages
@@ -43,7 +44,7 @@ MASS_DELETION = (
     "Studio's backup, or accept it with `flask labeling verify P --rebuild`"
 )
 MOST_EXTRA = 10
-"""How many more annotators than its overlap a task may be given to, when answers there do not count."""
+"""How many more people than its overlap a task may be given to, when answers there do not count."""
 
 
 @dataclass(slots=True)
@@ -54,12 +55,15 @@ class Pulled:
     counted: int = 0
     vanished: int = 0
     unreadable: int = 0
+    changed: int = 0
+    """Tasks that show something else than was sent."""
 
     def add(self, other: Pulled) -> None:
         self.seen += other.seen
         self.counted += other.counted
         self.vanished += other.vanished
         self.unreadable += other.unreadable
+        self.changed += other.changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class OurTask:
     ls_task: int
     overlap: int
     asked: int
+    wanted: int
 
 
 def pull(desk: Desk, *, from_the_start: bool = False, brake: bool = True) -> Pulled:
@@ -131,7 +136,7 @@ def our_tasks(
 ) -> dict[uuid.UUID, OurTask]:
     """Those of these tasks that are ours and should be there."""
     rows = session.connection().execute(
-        select(TASKS.c.ext_id, TASKS.c.item_id, TASKS.c.ls_task, TASKS.c.overlap, TASKS.c.asked).where(
+        select(TASKS.c.ext_id, TASKS.c.item_id, TASKS.c.ls_task, TASKS.c.overlap, TASKS.c.asked, TASKS.c.wanted).where(
             TASKS.c.project_id == project_id,
             TASKS.c.ls_project == ls_project,
             TASKS.c.ext_id.in_(ext_ids),
@@ -182,6 +187,9 @@ def _settle_page(session: Session, desk: Desk, studio: StudioProject, page: Page
     mine = [
         (task, ours[task.ext_id]) for task in page.tasks if task.ext_id in ours and ours[task.ext_id].ls_task == task.id
     ]
+    # Who answered what somebody else had put there said nothing about the item: such a task is made anew.
+    changed = changed_by_hand(session, desk.project_id, ((task, own.item) for task, own in mine), section)
+    mine = [(task, own) for task, own in mine if task.id not in changed]
     places = [Place(own.ext_id, own.item, ls_project, section.configuration, numbers) for _, own in mine]
     known = known_annotations(session, desk.project_id, [own.ext_id for _, own in mine])
     ledger = Ledger(session, desk.project_id, now)
@@ -199,35 +207,61 @@ def _settle_page(session: Session, desk: Desk, studio: StudioProject, page: Page
         ]
     )
     report_drift(session, desk.project_id, [finding for one in settled for finding in one.findings], now=now)
-    unreadable = [Finding(DriftKind.TASK_UNREADABLE, task.ext_id, task.id) for task in page.unreadable]
-    report_new_drift(session, desk.project_id, unreadable, now=now)
+    report_new_drift(session, desk.project_id, _unreadable(session, desk.project_id, ls_project, page), now=now)
     settle_states(session, desk.project_id, [own.item for _, own in mine])
-    _want_more(session, desk.project_id, mine)
+    _ask_again(session, desk.project_id, mine)
     return Pulled(
         seen=sum(len(one.rows) for one in settled),
         counted=sum(1 for one in settled for row in one.rows if row.answers),
         vanished=sum(one.n_vanished for one in settled),
         unreadable=len(page.unreadable),
+        changed=len(changed),
     )
 
 
-def _want_more(session: Session, project_id: int, mine: Sequence[tuple[StudioTask, OurTask]]) -> None:
-    """Where Label Studio has all the annotations it asked for and not all of them count, somebody else is asked."""
+def _unreadable(session: Session, project_id: int, ls_project: int, page: Page) -> list[Finding]:
+    numbers = [task.id for task in page.unreadable]
+    if not numbers:
+        return []
+    rows = session.connection().execute(
+        select(TASKS.c.ls_task, TASKS.c.ext_id).where(
+            TASKS.c.project_id == project_id,
+            TASKS.c.ls_project == ls_project,
+            TASKS.c.ls_task.in_(numbers),
+            TASKS.c.state.in_(KNOWN_THERE),
+        )
+    )
+    name_of = {row.ls_task: row.ext_id for row in rows}
+    return [Finding(DriftKind.TASK_UNREADABLE, name_of.get(number), number) for number in numbers]
+
+
+def _ask_again(session: Session, project_id: int, mine: Sequence[tuple[StudioTask, OurTask]]) -> None:
+    """Notes what Label Studio has to be told: anybody may have changed there who gets a task, and it miscounts itself.
+
+    Where it has all the annotations it asked for and not all of them count, somebody else is asked.
+    """
     people = people_per_item(session, project_id, [own.item for _, own in mine])
-    raised = []
+    changed = []
     for task, own in mine:
-        given = sum(1 for one in task.annotations if not one.cancelled)
-        lacking = own.overlap - people.get(own.item, 0)
-        wanted = min(given + lacking, own.overlap + MOST_EXTRA)
-        if lacking > 0 and given >= own.asked and wanted > own.asked:
-            raised.append({"task": own.ext_id, "more": wanted})
-    if raised:
+        wanted = max(own.wanted, _needed(task, own, own.overlap - people.get(own.item, 0)))
+        if (task.overlap, wanted) != (own.asked, own.wanted):
+            changed.append({"task": own.ext_id, "has": task.overlap, "needs": wanted})
+    if changed:
         session.connection().execute(
             update(TASKS)
             .where(TASKS.c.project_id == project_id, TASKS.c.ext_id == bindparam("task"))
-            .values(wanted=bindparam("more")),
-            raised,
+            .values(asked=bindparam("has"), wanted=bindparam("needs")),
+            changed,
         )
+
+
+def _needed(task: StudioTask, own: OurTask, lacking: int) -> int:
+    """The overlap at which somebody else is given the task; 0 where nobody has to be."""
+    given = [one for one in task.annotations if not one.cancelled]
+    n_people = len({one.author for one in given})
+    if lacking <= 0 or len(given) < own.wanted or n_people >= own.overlap + MOST_EXTRA:
+        return 0
+    return len(given) + lacking
 
 
 def _numbers(session: Session, project_id: int) -> dict[int, int]:

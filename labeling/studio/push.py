@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -14,14 +14,15 @@ from labeling.models import TASKS, StudioProject, TaskState
 from labeling.queries import current_labeling
 from labeling.selection import count_open_tasks, pick_items
 from labeling.studio.desk import Desk
-from labeling.studio.intents import Intent, import_intents, write_intents
+from labeling.studio.intents import IMPORT_AT_ONCE, Intent, import_intents, write_intents
 from labeling.studio.project import open_project, refresh_config
+from labeling.studio.removal import remove_unusable
 
 ASKS_AT_ONCE = 20
 
 
 def push(desk: Desk) -> int:
-    """Fills the backlog; the number of tasks that are in Label Studio because of it.
+    """Takes out what may not be used any more and fills the backlog; the number of tasks that are in Label Studio because of it.
 
     Raises:
         NothingToLabel: the project has no labeling configuration. StudioUnavailable, StudioRefused: nothing is lost;
@@ -29,7 +30,8 @@ def push(desk: Desk) -> int:
     """
     studio = open_project(desk)
     refresh_config(desk, studio)
-    n_pushed = sum(import_intents(desk, studio, batch) for batch in _write_intents(desk, studio))
+    remove_unusable(desk)
+    n_pushed = import_intents(desk, studio, _write_intents(desk, studio))
     ask_for_annotators(desk)
     return n_pushed
 
@@ -59,15 +61,20 @@ def ask_for_annotators(desk: Desk) -> int:
     return len(tasks)
 
 
-def _write_intents(desk: Desk, studio: StudioProject) -> list[list[Intent]]:
+def _write_intents(desk: Desk, studio: StudioProject) -> Iterator[list[Intent]]:
+    """Picks what to label next and notes it, batch by batch, each before it is sent."""
     desk.still_ours()
     with unit_of_work(desk.database) as session:
         revision, section = current_labeling(session, desk.project_id)
         room = section.choose.backlog - count_open_tasks(session, desk.project_id)
         picks = pick_items(session, desk.project_id, how_many=room, overlap=section.overlap)
-        batches = write_intents(session, desk, studio, picks, revision=revision, overlap=section.overlap)
-    failpoint("push.after_intents")
-    return batches
+    for start in range(0, len(picks), IMPORT_AT_ONCE):
+        part = picks[start : start + IMPORT_AT_ONCE]
+        desk.still_ours()
+        with unit_of_work(desk.database) as session:
+            batches = write_intents(session, desk, studio, part, revision=revision, overlap=section.overlap)
+        failpoint("push.after_intents")
+        yield from batches
 
 
 def _note_asked(desk: Desk, told: Sequence[dict[str, Any]]) -> None:

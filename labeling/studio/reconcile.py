@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Row, func, select, update
@@ -14,19 +15,20 @@ from sqlmodel import Session
 
 from foundation.database import unit_of_work
 from labeling.drift import Finding, report_drift, report_lasting, report_new_drift
-from labeling.errors import MassDeletion
+from labeling.errors import MassDeletion, StudioUnreadable
 from labeling.models import STUDIO_PROJECTS, TASKS, DriftKind, StudioProject, StudioState, TaskState
 from labeling.progress import KNOWN_THERE, people_per_item
-from labeling.queries import list_unanswerable
+from labeling.queries import current_labeling, list_unanswerable
 from labeling.selection import Pick
+from labeling.studio.contents import changed_by_hand
 from labeling.studio.desk import Desk
 from labeling.studio.intents import import_intents, write_intents
 from labeling.studio.pull import MASS_DELETION, is_mass_deletion
-from labeling.studio.rows import StudioTask
 
 LIST_EVERY = timedelta(hours=1)
 IDS_AT_ONCE = 500
 MOST_FINDINGS = 1_000
+NOBODY = uuid.UUID(int=0)
 
 
 @dataclass(slots=True)
@@ -87,9 +89,10 @@ def mark_gone(session: Session, project_id: int, ext_ids: Sequence[uuid.UUID]) -
 def _compare(desk: Desk, studio: StudioProject, ls_project: int, *, brake: bool) -> Reconciled:
     with unit_of_work(desk.database, read_only=True) as session:
         expected = expected_tasks(session, desk.project_id, ls_project)
-    listed = {task.id: task for task in desk.gateway.list_tasks(ls_project)}
-    missing = [one for one in expected if one.ls_task not in listed or listed[one.ls_task].ext_id != one.ext_id]
+    listed, edited = _list_tasks(desk, ls_project, expected)
+    missing = [one for one in expected if listed.get(one.ls_task) != one.ext_id]
     vanished = [one for one in missing if not one.is_deleting]
+    changed = [one for one in expected if one.ls_task in edited and not one.is_deleting]
     if brake and is_mass_deletion(len(vanished), len(expected)):
         finding = Finding(DriftKind.MASS_DELETION, facts={"tasks": len(vanished), "of": len(expected)})
         with unit_of_work(desk.database) as session:
@@ -97,19 +100,23 @@ def _compare(desk: Desk, studio: StudioProject, ls_project: int, *, brake: bool)
         raise MassDeletion(MASS_DELETION, vanished=len(vanished), known=len(expected))
     n_foreign = _tidy_strangers(desk, ls_project, expected, listed)
     desk.still_ours()
+    if changed:
+        desk.gateway.delete_tasks(ls_project, [one.ls_task for one in changed])
+    again = [*vanished, *changed]
     with unit_of_work(desk.database) as session:
-        mark_gone(session, desk.project_id, [one.ext_id for one in missing])
+        mark_gone(session, desk.project_id, [one.ext_id for one in (*missing, *changed)])
         findings = [Finding(DriftKind.TASK_VANISHED, one.ext_id, one.ls_task) for one in vanished]
+        findings += [Finding(DriftKind.TASK_CHANGED, one.ext_id, one.ls_task) for one in changed]
         report_drift(session, desk.project_id, findings, now=desk.clock())
         batches = [
             batch
-            for overlap in sorted({one.overlap for one in vanished})
+            for overlap in sorted({one.overlap for one in again})
             for batch in write_intents(
                 session,
                 desk,
                 studio,
-                _picks_anew(session, desk.project_id, [one for one in vanished if one.overlap == overlap]),
-                revision=max(one.revision for one in vanished),
+                _picks_anew(session, desk.project_id, [one for one in again if one.overlap == overlap]),
+                revision=max(one.revision for one in again),
                 overlap=overlap,
             )
         ]
@@ -118,7 +125,25 @@ def _compare(desk: Desk, studio: StudioProject, ls_project: int, *, brake: bool)
             .where(STUDIO_PROJECTS.c.project_id == desk.project_id)
             .values(reconciled_at=desk.clock(), n_foreign=n_foreign)
         )
-    return Reconciled(len(vanished), sum(import_intents(desk, studio, batch) for batch in batches))
+    return Reconciled(len(vanished), import_intents(desk, studio, batches))
+
+
+def _list_tasks(
+    desk: Desk, ls_project: int, expected: Sequence[Expected]
+) -> tuple[dict[int, uuid.UUID | None], set[int]]:
+    """Our name of each task that is there, by its number, and the numbers of those that show something else by now."""
+    item_of = {one.ext_id: one.item for one in expected}
+    listed: dict[int, uuid.UUID | None] = {}
+    edited: set[int] = set()
+    tasks = desk.gateway.list_tasks(ls_project)
+    while part := list(islice(tasks, IDS_AT_ONCE)):
+        listed |= {task.id: task.ext_id for task in part}
+        ours = [(task, item_of[task.ext_id]) for task in part if task.ext_id in item_of]
+        with unit_of_work(desk.database, read_only=True) as session:
+            _, section = current_labeling(session, desk.project_id)
+            edited |= changed_by_hand(session, desk.project_id, ours, section)
+    number_of = {one.ls_task: one.ext_id for one in expected}
+    return listed, {number for number in edited if number_of.get(number) == listed[number]}
 
 
 def _picks_anew(session: Session, project_id: int, vanished: Sequence[Expected]) -> list[Pick]:
@@ -136,23 +161,33 @@ def _picks_anew(session: Session, project_id: int, vanished: Sequence[Expected])
     return picks
 
 
-def _tidy_strangers(desk: Desk, ls_project: int, expected: Sequence[Expected], listed: dict[int, StudioTask]) -> int:
+def _tidy_strangers(
+    desk: Desk, ls_project: int, expected: Sequence[Expected], listed: Mapping[int, uuid.UUID | None]
+) -> int:
     """Reports tasks that we did not make, and removes doubles of ours that nobody has worked on; how many stay."""
     number_of = {one.ext_id: one.ls_task for one in expected}
-    strangers = [task for task in listed.values() if number_of.get(task.ext_id) != task.id]  # type: ignore[arg-type]
-    doubles = {task.id for task in strangers if task.ext_id in number_of and number_of[task.ext_id] in listed}
-    empty = [task.id for task in desk.gateway.tasks_with_ids(ls_project, doubles) if not task.annotations]
+    strangers = [number for number, name in listed.items() if name is None or number_of.get(name) != number]
+    doubles = {number for number in strangers if number_of.get(listed[number] or NOBODY) in listed}
+    empty = _without_annotations(desk, ls_project, doubles)
     if empty:
         desk.still_ours()
         desk.gateway.delete_tasks(ls_project, empty)
     findings = [
-        Finding(DriftKind.TASK_DOUBLED if task.id in doubles else DriftKind.TASK_FOREIGN, None, task.id)
-        for task in strangers[:MOST_FINDINGS]
+        Finding(DriftKind.TASK_DOUBLED if number in doubles else DriftKind.TASK_FOREIGN, None, number)
+        for number in strangers[:MOST_FINDINGS]
     ]
     if findings:
         with unit_of_work(desk.database) as session:
             report_new_drift(session, desk.project_id, findings, now=desk.clock())
     return len(strangers) - len(empty)
+
+
+def _without_annotations(desk: Desk, ls_project: int, tasks: set[int]) -> list[int]:
+    """Those that nobody has worked on; none where one of them cannot be read, as it may hold somebody's work."""
+    try:
+        return [task.id for task in desk.gateway.read_tasks(ls_project, tasks) if not task.annotations]
+    except StudioUnreadable:
+        return []
 
 
 def _count_expected(session: Session, project_id: int, ls_project: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,6 +40,10 @@ class StudioTask:
     updated_at: datetime
     updated_by: int | None
     annotations: tuple[StudioAnnotation, ...] = ()
+    overlap: int = 0
+    """How many annotators it is handed to; 0 where nobody is given it any more, or where it was not asked for."""
+    content: Mapping[str, Any] = field(default_factory=dict)
+    """What annotators see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,8 @@ def read_task(row: Any) -> StudioTask:
             updated_at=read_time(row["updated_at"]),
             updated_by=_updated_by(row.get("updated_by")),
             annotations=tuple(_annotation(one) for one in listed),
+            content=row["data"] if isinstance(row.get("data"), dict) else {},
+            overlap=0 if row.get("is_labeled") else _whole(row.get("overlap") or 0),
         )
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise StudioUnreadable("Label Studio answered a task in a form that is not known") from error

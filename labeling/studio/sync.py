@@ -31,7 +31,7 @@ def sync_project(desk: Desk, *, only: Way | None = None) -> dict[str, Any]:
     figures: dict[str, Any] = {"resolved": resolve_intents(desk)}
     if only is not Way.PUSH:
         pulled = pull(desk)
-        compared = reconcile(desk)
+        compared = reconcile(desk, listing=pulled.changed > 0)
         figures |= {
             "annotations": pulled.seen,
             "counted": pulled.counted,

@@ -14,7 +14,8 @@ from labeling.errors import StudioGone
 from labeling.models import STUDIO_PROJECTS, TASKS, StudioProject, StudioState, TaskState
 from labeling.queries import current_labeling
 from labeling.questions.configuration import LabelingConfiguration
-from labeling.studio.desk import Desk
+from labeling.studio.contents import changed_by_hand
+from labeling.studio.desk import Desk, fresh_token
 from labeling.studio.gateway import PROJECT_GONE
 from labeling.studio.intents import resolve_intents
 from labeling.studio.pages import changed_pages
@@ -23,6 +24,8 @@ from labeling.studio.push import push
 from labeling.studio.reconcile import Expected, expected_tasks, mark_gone, reconcile
 from labeling.studio.rows import StudioProjectState, StudioTask
 from labeling.studio.settling import KnownAnnotation, Place, is_same
+
+OVERLAP_DIFFERS = "somebody changed how many annotators a task gets there: run a sync"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +63,17 @@ def verify_project(desk: Desk) -> list[Difference]:
     found += _compare_settings(desk, studio, state)
     with unit_of_work(desk.database, read_only=True) as session:
         expected = {one.ls_task: one for one in expected_tasks(session, desk.project_id, studio.ls_project)}
+    explained = state.overlap if state.overlap != studio.overlap else None
     seen: set[int] = set()
     for page in changed_pages(desk.gateway, studio.ls_project, None):
         seen.update(task.id for task in (*page.tasks, *page.unreadable))
         found += [_strange(task) for task in page.tasks if not _is_ours(task, expected)]
         found += [
-            Difference("task_unreadable", "Label Studio cannot show its annotations", task.ext_id, task.id)
+            Difference("task_unreadable", "Label Studio cannot show its annotations", _name_of(task, expected), task.id)
             for task in page.unreadable
         ]
-        found += _compare_page(desk, studio.ls_project, [task for task in page.tasks if _is_ours(task, expected)])
+        ours = [task for task in page.tasks if _is_ours(task, expected)]
+        found += _compare_page(desk, studio.ls_project, ours, explained=explained)
     found += [
         Difference("task_missing", "it is not in Label Studio", one.ext_id, one.ls_task)
         for one in expected.values()
@@ -100,7 +105,15 @@ def _begin_anew(desk: Desk, ls_project: int) -> None:
         session.connection().execute(
             update(STUDIO_PROJECTS)
             .where(STUDIO_PROJECTS.c.project_id == desk.project_id)
-            .values(state=StudioState.INTENT.value, ls_project=None, cursor=None, reconciled_at=None, n_foreign=0)
+            .values(
+                # The old token was there for everybody to read: a project that has it may be anybody's.
+                token=fresh_token(),
+                state=StudioState.INTENT.value,
+                ls_project=None,
+                cursor=None,
+                reconciled_at=None,
+                n_foreign=0,
+            )
         )
 
 
@@ -112,27 +125,41 @@ def _compare_settings(desk: Desk, studio: StudioProject, state: StudioProjectSta
             "config_differs", "the labeling configuration there is another one: run a sync", ls_id=state.id
         )
     if state.overlap != studio.overlap:
-        yield Difference("overlap_differs", "somebody changed how many annotators a task gets there", ls_id=state.id)
+        yield Difference("overlap_differs", OVERLAP_DIFFERS, ls_id=state.id)
 
 
 def _is_ours(task: StudioTask, expected: Mapping[int, Expected]) -> bool:
     return task.id in expected and expected[task.id].ext_id == task.ext_id
 
 
+def _name_of(task: StudioTask, expected: Mapping[int, Expected]) -> uuid.UUID | None:
+    return expected[task.id].ext_id if task.id in expected else None
+
+
 def _strange(task: StudioTask) -> Difference:
     return Difference("task_unknown", "Winnow did not make this task, or another one under its number", None, task.id)
 
 
-def _compare_page(desk: Desk, ls_project: int, tasks: Sequence[StudioTask]) -> list[Difference]:
+def _compare_page(
+    desk: Desk, ls_project: int, tasks: Sequence[StudioTask], *, explained: int | None
+) -> list[Difference]:
+    """`explained`: the overlap that all tasks have because the project's was changed, which is one difference."""
     numbers = number_users(desk, tasks)
     with unit_of_work(desk.database, read_only=True) as session:
         _, section = current_labeling(session, desk.project_id)
         ours = our_tasks(session, desk.project_id, ls_project, [task.ext_id for task in tasks if task.ext_id])
         known = known_annotations(session, desk.project_id, list(ours))
+        mine = ((task, ours[task.ext_id].item) for task in tasks if task.ext_id in ours)
+        changed = changed_by_hand(session, desk.project_id, mine, section)
     found: list[Difference] = []
     for task in tasks:
         if task.ext_id in ours:
-            place = _place(task, ours[task.ext_id].item, ls_project, section.configuration, numbers)
+            own = ours[task.ext_id]
+            if task.id in changed:
+                found.append(Difference("task_changed", "somebody changed what it shows", own.ext_id, task.id))
+            if task.overlap not in {0, explained, own.asked} and own.asked:
+                found.append(Difference("overlap_differs", OVERLAP_DIFFERS, own.ext_id, task.id))
+            place = _place(task, own.item, ls_project, section.configuration, numbers)
             found += _compare_task(task, place, known.get(place.ext_id, {}))
     return found
 

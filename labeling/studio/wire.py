@@ -23,6 +23,7 @@ LONGEST_DETAIL = 300
 ACCESS_TOKEN_S = 240.0
 """Label Studio's access tokens last 300 s."""
 TRY_LATER = frozenset({408, 425, 429, 502, 503, 504})
+TOLD = ("label_config", "title", "maximum_annotations")
 REFUSED_TOKEN = "Label Studio does not take our token: set WINNOW_LABEL_STUDIO_TOKEN to one that is valid"  # noqa: S105
 
 
@@ -159,14 +160,16 @@ def _mended(body: bytes) -> Any:
 
 
 def _reason(body: bytes) -> str:
-    """Label Studio's own words about a refusal: about configurations and forms, never about content."""
+    """Label Studio's own words about a refusal. Those about tasks repeat what stands in them: they are left out."""
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
         return "it does not say why"
     if not isinstance(found, dict):
         return "it does not say why"
-    reasons = found.get("validation_errors") or found.get("detail")
+    errors = found.get("validation_errors")
+    told = {name: errors[name] for name in TOLD if name in errors} if isinstance(errors, dict) else {}
+    reasons = told or found.get("detail")
     return orjson.dumps(reasons).decode()[:LONGEST_DETAIL] if reasons else "it does not say why"
 
 

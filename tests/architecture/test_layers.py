@@ -29,10 +29,10 @@ COMMANDS_OF_FOUNDATION = {"foundation/cli.py", "foundation/keys_cli.py", "founda
 VERBS_THAT_COMMIT = {
     "collector/intake/batch.py": "reads in one transaction and writes in another, and scrubs between the two",
     "labeling/commands.py": "what a command does in steps, each kept when a later one fails",
-    "labeling/erasure.py": "deletes in Label Studio between two commits",
+    "labeling/erasure.py": "looks up what it removes before Label Studio is asked",
     **{
         f"labeling/studio/{name}.py": "Label Studio's answers stand between two commits"
-        for name in ("desk", "intents", "project", "pull", "push", "reconcile", "verify")
+        for name in ("desk", "intents", "project", "pull", "push", "reconcile", "removal", "verify")
     },
     "exports/build.py": "writes files between two commits",
     "exports/erasure.py": "removes files between two commits",

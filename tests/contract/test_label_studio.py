@@ -21,7 +21,6 @@ from tests.fakes import FakeLabelStudio
 from tests.labeling.workshop import CONFIG, Person, Studio, Workshop, make_workshop, mood, stars
 
 TITLE = "Contract"
-SURROGATE = b'{"result": [{"from_name": "mood", "value": {"choices": ["\\ud800"]}}]}'
 
 
 @pytest.fixture(scope="module", params=["memory", pytest.param("real", marks=pytest.mark.slow)])
@@ -137,7 +136,8 @@ class TestTasks:
         gateway.delete_tasks(project, ids[:2])
 
         assert [task.id for task in gateway.list_tasks(project)] == ids[2:]
-        assert [task.id for task in gateway.tasks_with_ids(project, ids)] == ids[2:]
+        assert [task.id for task in gateway.find_tasks(project, ids)] == ids[2:]
+        assert [task.id for task in gateway.read_tasks(project, ids)] == ids[2:]
 
     def test_numbers_of_deleted_tasks_are_used_again(
         self, gateway: LabelStudio, project: int, imported: tuple[list[NewTask], list[int]]
@@ -184,10 +184,6 @@ class TestAnnotations:
         assert [task.id for task in every] == [*ids[1:], ids[0]]
         since = gateway.changed_tasks(project, every[2].updated_at, limit=10)
         assert [task.id for task in since] == [ids[3], ids[0]]
-        assert [task.id for task in gateway.changed_tasks(project, None, limit=10, without=[ids[1]])] == [
-            *ids[2:],
-            ids[0],
-        ]
         at_once = gateway.tasks_changed_at(project, every[2].updated_at, after=0, limit=10)
         assert [task.id for task in at_once] == [ids[3]]
 
@@ -244,14 +240,30 @@ class TestAnnotations:
         people: dict[str, Person],
     ) -> None:
         _, ids = imported
-        people["eve"].client.post(
-            f"/api/tasks/{ids[1]}/annotations/", content=SURROGATE, headers={"Content-Type": "application/json"}
-        )
+        people["eve"].spoil(ids[1])
 
         with pytest.raises(StudioUnreadable):
             gateway.changed_tasks(project, None, limit=10)
-        assert len(gateway.changed_tasks_lightly(project, None, limit=10)) == 4
-        assert len(gateway.changed_tasks(project, None, limit=10, without=[ids[1]])) == 3
+        with pytest.raises(StudioUnreadable):
+            gateway.read_tasks(project, ids)
+        assert len(gateway.changed_tasks_barely(project, None, limit=10)) == 4
+        assert len(gateway.read_tasks(project, [ids[0], *ids[2:]])) == 3
+        assert [task.id for task in gateway.find_tasks(project, ids)] == ids
+
+    def test_content_with_a_lone_surrogate_is_listed_without_our_name(
+        self,
+        gateway: LabelStudio,
+        project: int,
+        imported: tuple[list[NewTask], list[int]],
+        people: dict[str, Person],
+    ) -> None:
+        tasks, ids = imported
+        people["eve"].spoil_content(ids[1])
+
+        names = {task.id: task.ext_id for task in gateway.list_tasks(project)}
+
+        assert names == {ids[0]: tasks[0].ext_id, ids[1]: None, ids[2]: tasks[2].ext_id, ids[3]: tasks[3].ext_id}
+        assert len(gateway.changed_tasks_barely(project, None, limit=10)) == 4
 
     def test_a_changed_configuration_that_lacks_a_control_with_answers_is_refused(
         self,
@@ -339,9 +351,7 @@ class TestSync:
         eve.delete(given[3])
         for _ in range(3):
             eve.client.post(f"/api/tasks/{numbers[4]}/annotations/", json={"result": [mood("meh"), mood("good")]})
-        eve.client.post(
-            f"/api/tasks/{numbers[5]}/annotations/", content=SURROGATE, headers={"Content-Type": "application/json"}
-        )
+        eve.spoil(numbers[5])
         eve.client.delete(f"/api/tasks/{numbers[6]}/")
         ann.edit(given[7], mood("bad"))
         workshop.sync()

@@ -113,7 +113,7 @@ class TestPull:
 
 
 class TestErasure:
-    @pytest.mark.parametrize("place", ["push.after_import", "erase.before_studio", "erase.after_studio"])
+    @pytest.mark.parametrize("place", ["push.after_import", "removal.before_studio", "removal.after_studio"])
     def test_a_kill_anywhere_ends_with_nothing_of_the_person_left(self, installation: Installation, place: str) -> None:
         workshop = installation.workshop
         if place == "push.after_import":

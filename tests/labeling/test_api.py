@@ -220,6 +220,20 @@ class TestAnnotators:
         assert answer.status_code == 422
         assert answer.json["errors"][0]["pointer"] == f"/{next(iter(body))}"  # type: ignore[index]
 
+    @pytest.mark.parametrize("alias", ["annotator-2", "2"])
+    def test_nobody_is_called_as_another_one_is_by_number(
+        self, app_client: FlaskClient, labelled: Held, items: list[uuid.UUID], alias: str
+    ) -> None:
+        annotate(app_client, labelled, label(items[0], "a"))
+        url = f"{labelled.url}/annotators/1"
+
+        refused = app_client.put(url, json={"alias": alias}, headers=key(labelled))
+        own = app_client.put(url, json={"alias": "annotator-1"}, headers=key(labelled))
+
+        assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/alias")  # type: ignore[index]
+        assert own.status_code == 200
+        assert annotate(app_client, labelled, label(items[0], "b")).status_code == 200
+
     def test_one_that_is_not_there_is_missing(self, app_client: FlaskClient, labelled: Held) -> None:
         for name in ("7", "nobody", "9" * 30):
             assert app_client.get(f"{labelled.url}/annotators/{name}", headers=key(labelled)).status_code == 404

@@ -72,13 +72,34 @@ class TestImport:
         assert (done.exit_code, done.stdout) == (2, "")
 
     def test_a_file_that_is_no_json_is_told_in_a_line(self, runner: CliRunner, name: str, tmp_path: Path) -> None:
-        file = tmp_path / "labels.txt"
-        file.write_text("item,annotator")
+        file = tmp_path / "labels.csv"
+        file.write_text("item,annotator\nx,anna\n")
 
         done = runner.invoke(commands, ["import", name, str(file)])
 
-        assert done.exit_code == 1
-        assert "cut off" in done.stderr or "not JSON" in done.stderr
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert "no line of it is JSON" in done.stderr
+
+    def test_a_list_that_begins_with_a_byte_order_mark_is_read(
+        self, runner: CliRunner, name: str, workshop: Workshop, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "labels.json"
+        file.write_text(f"[{line(workshop, 'good')}]", encoding="utf-8-sig")
+
+        assert runner.invoke(commands, ["import", name, str(file), "--json"]).exit_code == 0
+        assert workshop.values() == ["good"]
+
+    def test_a_last_line_that_is_no_json_spoils_no_other_and_all_that_was_refused_is_told(
+        self, runner: CliRunner, name: str, workshop: Workshop, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "labels.ndjson"
+        file.write_text("\n".join([line(workshop, "good"), *[line(workshop, "meh")] * 25, "{cut"]))
+
+        done = runner.invoke(commands, ["import", name, str(file), "--json"])
+
+        told = json.loads(done.stdout)
+        assert (done.exit_code, told["accepted"], told["rejected"]) == (1, 1, 26)
+        assert [error["index"] for error in told["errors"]] == list(range(1, 27))
 
 
 class TestOthers:

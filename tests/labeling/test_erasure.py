@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import httpx
 import pytest
-from sqlmodel import col, delete
+from sqlmodel import col, delete, select
 
 from collector.models import Erasure, ErasureItem, Item, Signal
 from collector.subjects.erasure import describe_erasure, floor_is_done, open_erasures, read_erasure
@@ -17,7 +18,7 @@ from labeling.errors import StudioUnavailable
 from labeling.studio.desk import sit_down
 from labeling.tasks import follow_erasures
 from tests.fakes import FakeLabelStudio
-from tests.labeling.workshop import NOW, Workshop, mood
+from tests.labeling.workshop import CONFIG, NOW, Workshop, mood
 
 
 def leave(workshop: Workshop, gone: list[uuid.UUID], stay: list[uuid.UUID] | None = None) -> Erasure:
@@ -51,6 +52,18 @@ def follow(workshop: Workshop, erasure: Erasure) -> None:
 def shown(workshop: Workshop, erasure: Erasure) -> dict[str, object]:
     with unit_of_work(workshop.database, read_only=True) as session:
         return describe_erasure(session, read_erasure(session, workshop.project_id, erasure.id))
+
+
+def signal_of(workshop: Workshop, item: uuid.UUID, place: str, *, hours: int = 0) -> uuid.UUID:
+    """One more signal of an item, with a field beside what makes it."""
+    number = uuid.uuid4()
+    at = NOW - timedelta(days=1) + timedelta(hours=hours)
+    with unit_of_work(workshop.database) as session:
+        some = session.exec(select(Signal).where(col(Signal.item_id) == item)).first()
+        assert some is not None
+        more = {"id": number, "source_hmac": number.bytes, "received_at": at, "extra": {"place": place}}
+        session.add(Signal(**{**some.model_dump(), **more}))
+    return number
 
 
 class TestFollow:
@@ -96,6 +109,17 @@ class TestFollow:
         left = [task.data["text"] for task in fake_studio.tasks.values()]
         assert sorted(left) == ["text 2", "text 3", "text 4"]
 
+    def test_an_annotation_that_label_studio_cannot_show_keeps_no_task_there(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        workshop.sync()
+        doomed = workshop.tasks()[1]
+        workshop.person("eve").spoil(doomed.ls_task or 0)
+
+        follow(workshop, leave(workshop, [doomed.item_id]))
+
+        assert doomed.ls_task not in fake_studio.tasks
+
     def test_a_number_that_another_task_has_by_now_is_left_alone(
         self, workshop: Workshop, fake_studio: FakeLabelStudio
     ) -> None:
@@ -132,6 +156,58 @@ class TestFollow:
 
         assert workshop.sync()["pushed"] == 1
         assert sorted(task.round for task in workshop.tasks() if task.item_id == item) == [1, 2]
+
+
+class TestProjectGone:
+    def test_an_import_that_was_cut_off_keeps_no_erasure_waiting(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        def refuse(request: httpx.Request) -> httpx.Response | None:
+            return httpx.Response(502) if request.url.path.endswith("/import") else None
+
+        fake_studio.interfere = refuse
+        with pytest.raises(StudioUnavailable):
+            workshop.sync()
+        fake_studio.interfere = None
+        workshop.admin.delete(f"/api/projects/{workshop.ls_project}/")
+        erasure = leave(workshop, workshop.items[:1])
+
+        follow(workshop, erasure)
+
+        with unit_of_work(workshop.database, read_only=True) as session:
+            assert erasure.id not in [one.id for one in open_erasures(session, "labeling")]
+
+
+class TestSharedItems:
+    def test_a_task_shows_nothing_more_of_what_the_person_sent_beside_the_item(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        workshop.revise(config=CONFIG.replace("<Choices", '<Text name="p" value="$place"/><Choices', 1))
+        item = workshop.items[0]
+        own = signal_of(workshop, item, "hers")
+        signal_of(workshop, item, "his", hours=1)
+        workshop.sync()
+        number = next(task.ls_task for task in workshop.tasks() if task.item_id == item)
+        assert fake_studio.tasks[number or 0].data["place"] == "hers"
+        workshop.person("ann").answer(number or 0, mood("bad"))
+        workshop.sync()
+
+        with unit_of_work(workshop.database) as session:
+            session.delete(session.get_one(Signal, (workshop.project_id, own)))
+        follow(workshop, leave(workshop, [], stay=[item]))
+
+        assert "hers" not in str(fake_studio.tasks)
+        workshop.sync()
+        shown = {task.data["place"] for task in fake_studio.tasks.values()}
+        assert (shown, workshop.values()) == ({"", "his"}, ["bad"])
+
+    def test_one_that_shows_the_item_alone_stays(self, workshop: Workshop) -> None:
+        workshop.sync()
+        before = workshop.listed()
+
+        follow(workshop, leave(workshop, [], stay=workshop.items[:1]))
+
+        assert workshop.listed() == before
 
 
 class TestWaiting:

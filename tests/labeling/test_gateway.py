@@ -13,7 +13,7 @@ from labeling.studio import wire
 from labeling.studio.gateway import LabelStudio
 from labeling.studio.rows import NewTask
 from tests.fakes import FakeLabelStudio
-from tests.labeling.workshop import Workshop
+from tests.labeling.workshop import CONFIG, Workshop
 
 Respond = Callable[[httpx.Request], httpx.Response]
 TOKEN = "f" * 40
@@ -110,6 +110,20 @@ class TestWhatBreaks:
         with door(respond) as studio, pytest.raises(StudioRefused):
             studio.list_users()
         assert seen == ["studio.test"]
+
+
+class TestAddresses:
+    def test_many_ids_far_apart_are_asked_for_by_name_in_addresses_that_servers_take(self) -> None:
+        asked: list[httpx.Request] = []
+
+        def respond(request: httpx.Request) -> httpx.Response:
+            asked.append(request)
+            return httpx.Response(200, json={"tasks": []})
+
+        door(respond).find_tasks(1, [n * 10_000_000 for n in range(1, 501)])
+
+        assert len(asked) == 3
+        assert max(len(str(request.url)) for request in asked) < 4_000
 
 
 class TestRepeating:
@@ -213,6 +227,39 @@ class TestSyncWhenItBreaks:
 
         assert len(workshop.listed()) == 4
         assert workshop.verify() == []
+
+    def test_an_import_that_never_arrived_is_made_as_the_newest_configuration_wants_it(
+        self, open_workshop: Callable[..., Workshop], fake_studio: FakeLabelStudio
+    ) -> None:
+        workshop = open_workshop(content=lambda n: {"text": f"text {n}", "note": f"note {n}"})
+
+        def refuse(request: httpx.Request) -> httpx.Response | None:
+            return httpx.Response(502) if request.url.path.endswith("/import") else None
+
+        fake_studio.interfere = refuse
+        with pytest.raises(StudioUnavailable):
+            workshop.sync()
+        fake_studio.interfere = None
+        workshop.revise(config=CONFIG.replace("$text", "$note"))
+
+        workshop.sync()
+
+        assert {task.data["note"] for task in fake_studio.tasks.values()} == {f"note {n}" for n in range(5)}
+
+    def test_what_a_task_shows_is_repeated_in_no_refusal(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        told = {"non_field_errors": ["Error at item 0: \"x\" key is expected :: {'data': {'text': 'text 0'}}"]}
+
+        def refuse(request: httpx.Request) -> httpx.Response | None:
+            refusal = {"detail": "Validation error", "validation_errors": told}
+            return httpx.Response(400, json=refusal) if request.url.path.endswith("/import") else None
+
+        fake_studio.interfere = refuse
+        with pytest.raises(StudioRefused, match="Validation error") as refused:
+            workshop.sync()
+
+        assert "text 0" not in str(refused.value)
 
     def test_an_import_that_label_studio_made_twice_is_made_single_again(
         self, workshop: Workshop, fake_studio: FakeLabelStudio

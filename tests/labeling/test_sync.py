@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
 from foundation.database import unit_of_work
 from labeling.errors import MassDeletion, NothingToLabel, StudioGone
 from labeling.queries import annotator_statistics, count_labeling, list_unanswerable, newest_seq, selection_of_items
-from labeling.service import import_annotations
+from labeling.service import consensus_of_project, import_annotations
 from labeling.studio.sync import Way
 from tests.fakes import FakeLabelStudio
 from tests.labeling.workshop import NOW, Workshop, add_items, mood, stars
 
 Open = Callable[..., Workshop]
+
+
+def _agreed(workshop: Workshop) -> list[str]:
+    with unit_of_work(workshop.database, read_only=True) as session:
+        return [one.item for one in consensus_of_project(session, workshop.project_id, "mood")]
 
 
 class TestPush:
@@ -65,6 +71,24 @@ class TestPush:
 
         assert workshop.sync()["pushed"] == 3
 
+    def test_tasks_of_items_that_may_not_be_used_any_more_go_and_come_back_with_them(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        workshop.sync()
+        for number in workshop.task_numbers():
+            workshop.person("ann").answer(number)
+        workshop.sync()
+        workshop.withdraw(workshop.items[:2])
+
+        workshop.sync()
+
+        assert sorted(task.data["text"] for task in fake_studio.tasks.values()) == ["text 2", "text 3", "text 4"]
+        assert (workshop.drift(), workshop.verify()) == ({}, [])
+        assert len(_agreed(workshop)) == 3
+        workshop.withdraw(workshop.items[:2], hold=False)
+        assert workshop.sync()["pushed"] == 2
+        assert len(_agreed(workshop)) == 5
+
     def test_a_changed_configuration_reaches_label_studio(
         self, workshop: Workshop, fake_studio: FakeLabelStudio
     ) -> None:
@@ -108,8 +132,9 @@ class TestPush:
         assert [found.kind for found in workshop.verify()] == ["config_differs", "overlap_differs"]
         workshop.sync()
 
-        assert next(iter(fake_studio.projects.values()))["label_config"] == config
-        assert workshop.drift() == {"config_changed": 1}
+        (project,) = fake_studio.projects.values()
+        assert (project["label_config"], project["maximum_annotations"]) == (config, 2)
+        assert workshop.drift() == {"config_changed": 2}
 
     def test_without_a_configuration_there_is_nothing_to_do(self, workshop: Workshop) -> None:
         workshop.revise(config="")
@@ -192,6 +217,46 @@ class TestOverlap:
         workshop.sync()
 
         assert workshop.person("bob").next_task(workshop.ls_project) == workshop.task_numbers()[0]
+
+    def test_an_overlap_changed_by_hand_is_reported_and_put_back(
+        self, open_workshop: Open, fake_studio: FakeLabelStudio
+    ) -> None:
+        workshop = open_workshop(n_items=4)
+        workshop.sync()
+        eve, numbers = workshop.person("eve").client, workshop.task_numbers()
+        eve.patch(f"/api/projects/{workshop.ls_project}/", json={"maximum_annotations": 1})
+        found = [one.kind for one in workshop.verify()]
+
+        workshop.sync()
+
+        assert set(found) == {"overlap_differs"}
+        assert [fake_studio.tasks[number].overlap for number in numbers] == [2, 2, 2, 2]
+        assert workshop.drift() == {"config_changed": 1}
+        assert workshop.verify() == []
+
+    @pytest.mark.parametrize("change", [{"overlap": 1}, {"overlap": 12}, {"is_labeled": True}])
+    def test_a_task_that_somebody_took_from_the_queue_comes_back(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio, change: dict[str, object]
+    ) -> None:
+        workshop.sync()
+        number = workshop.task_numbers()[0]
+        workshop.person("eve").client.patch(f"/api/tasks/{number}/", json=change)
+
+        workshop.sync()
+
+        assert (fake_studio.tasks[number].overlap, fake_studio.tasks[number].is_labeled) == (2, False)
+        assert workshop.verify() == []
+
+    def test_one_person_who_answers_often_keeps_nobody_else_away(self, open_workshop: Open) -> None:
+        workshop = open_workshop(n_items=1)
+        workshop.sync()
+        (number,) = workshop.task_numbers()
+        for _ in range(30):
+            workshop.person("eve").answer(number)
+
+        workshop.sync()
+
+        assert workshop.person("ann").next_task(workshop.ls_project) == number
 
 
 class TestPull:
@@ -292,11 +357,7 @@ class TestPull:
     def test_a_task_that_cannot_be_read_stops_nobody_else(self, workshop: Workshop) -> None:
         workshop.sync()
         numbers = workshop.task_numbers()
-        workshop.person("eve").client.post(
-            f"/api/tasks/{numbers[2]}/annotations/",
-            content=b'{"result": [{"value": {"choices": ["\\ud800"]}}]}',
-            headers={"Content-Type": "application/json"},
-        )
+        workshop.person("eve").spoil(numbers[2])
         for number in (numbers[0], numbers[4]):
             workshop.person("ann").answer(number)
 
@@ -306,6 +367,45 @@ class TestPull:
         assert len(workshop.counted()) == 2
         assert workshop.drift() == {"task_unreadable": 1}
         assert [found.kind for found in workshop.verify()] == ["task_unreadable"]
+
+    def test_however_many_tasks_cannot_be_read_the_others_are(self, open_workshop: Open) -> None:
+        workshop = open_workshop(n_items=70)
+        workshop.sync()
+        numbers = workshop.task_numbers()
+        for number in numbers[:60]:
+            workshop.person("eve").spoil(number)
+        workshop.person("ann").answer(numbers[65])
+
+        figures = workshop.sync()
+
+        assert (figures["unreadable_tasks"], figures["counted"]) == (60, 1)
+        assert workshop.sync()["pushed"] == 0
+
+    def test_a_task_that_cannot_be_read_hides_none_that_changed_at_the_same_moment(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        workshop.sync()
+        numbers = workshop.task_numbers()
+        workshop.person("eve").spoil(numbers[1])
+        for number in (numbers[0], numbers[2]):
+            workshop.person("ann").answer(number)
+        for task in fake_studio.tasks.values():
+            task.updated_at = datetime(2026, 1, 2, tzinfo=UTC)
+
+        figures = workshop.sync()
+
+        assert (figures["unreadable_tasks"], figures["counted"]) == (1, 2)
+
+    def test_a_task_whose_content_cannot_be_read_is_made_anew(self, workshop: Workshop) -> None:
+        workshop.sync()
+        numbers = workshop.task_numbers()
+        workshop.person("eve").spoil_content(numbers[1])
+        workshop.person("ann").answer(numbers[0])
+
+        figures = workshop.sync()
+
+        assert (figures["counted"], figures["recreated_tasks"]) == (1, 1)
+        assert workshop.drift() == {"task_unreadable": 1, "task_vanished": 1, "task_foreign": 1}
 
     def test_thousands_of_tasks_changed_at_one_moment_are_all_read(self, open_workshop: Open) -> None:
         workshop = open_workshop(n_items=1100, backlog=2000, overlap=1)
@@ -367,6 +467,27 @@ class TestNotTrusted:
         workshop.sync()
 
         assert [(one.annotator, one.value) for one in workshop.counted()] == [(1, "good")]
+
+    def test_answers_about_a_content_changed_by_hand_do_not_count_and_the_task_is_made_anew(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        workshop.sync()
+        numbers = workshop.task_numbers()
+        workshop.person("ann").answer(numbers[1], mood("good"))
+        workshop.sync()
+        shown = fake_studio.tasks[numbers[1]].data
+        changed = {"data": {**shown, "text": "something else"}}
+        workshop.person("eve").client.patch(f"/api/tasks/{numbers[1]}/", json=changed)
+        workshop.person("bob").answer(numbers[1], mood("bad"))
+        assert "task_changed" in [one.kind for one in workshop.verify()]
+
+        figures = workshop.sync()
+
+        assert (figures["counted"], figures["recreated_tasks"]) == (0, 1)
+        assert sorted(task.data["text"] for task in fake_studio.tasks.values()) == [f"text {n}" for n in range(5)]
+        assert workshop.values() == ["good"]
+        assert workshop.drift() == {"task_changed": 1}
+        assert workshop.verify() == []
 
     def test_what_the_author_deletes_stops_counting(self, workshop: Workshop) -> None:
         workshop.sync()
@@ -517,6 +638,19 @@ class TestTasksThatVanish:
         assert workshop.rebuild() == []
         assert len(workshop.listed()) == 5
         assert workshop.values() == ["bad"]
+
+    def test_a_project_with_the_old_ones_token_is_not_taken_for_ours(
+        self, workshop: Workshop, fake_studio: FakeLabelStudio
+    ) -> None:
+        workshop.sync()
+        copied = fake_studio.projects[workshop.ls_project]["description"]
+        eve = workshop.person("eve").client
+        eve.delete(f"/api/projects/{workshop.ls_project}/")
+        trap = {"title": "Trap", "description": copied, "label_config": "<View/>"}
+        number = eve.post("/api/projects/", json=trap).json()["id"]
+
+        assert workshop.rebuild() == []
+        assert workshop.ls_project != number
 
     def test_an_empty_double_is_removed(self, workshop: Workshop) -> None:
         workshop.sync()

@@ -69,6 +69,17 @@ class Person:
     def delete(self, annotation: int) -> None:
         assert self.client.delete(f"/api/annotations/{annotation}/").status_code == 204
 
+    def spoil(self, task: int) -> None:
+        """Writes an annotation that Label Studio stores and can show nobody."""
+        self._send_junk("POST", f"/api/tasks/{task}/annotations/", b'{"result": [{"from_name": "\\ud800"}]}')
+
+    def spoil_content(self, task: int) -> None:
+        """As `spoil`, for what the task shows."""
+        self._send_junk("PATCH", f"/api/tasks/{task}/", b'{"data": {"text": "\\ud800"}}')
+
+    def _send_junk(self, method: str, path: str, content: bytes) -> None:
+        self.client.request(method, path, content=content, headers={"Content-Type": "application/json"})
+
     def next_task(self, project: int) -> int | None:
         response = self.client.get(f"/api/projects/{project}/next")
         return int(response.json()["id"]) if response.status_code == 200 else None
@@ -160,12 +171,12 @@ class Workshop:
             session.add(project)
             session.add(_revision(self.project_id, project.revision, body))
 
-    def withdraw(self, items: Iterable[uuid.UUID]) -> None:
-        """Takes items from use."""
+    def withdraw(self, items: Iterable[uuid.UUID], *, hold: bool = True) -> None:
+        """Takes items from use, or gives them back."""
         with unit_of_work(self.database) as session:
             for item in items:
                 row = session.get_one(Item, (self.project_id, item))
-                row.hold = True
+                row.hold = hold
                 session.add(row)
 
 
