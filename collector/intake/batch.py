@@ -16,7 +16,7 @@ from sqlmodel import Session
 
 from collector.anonymization.scrub import scrub_texts
 from collector.intake import store
-from collector.intake.dead_letters import letter_of
+from collector.intake.dead_letters import body_of, letter_of
 from collector.intake.event_time import ClockOffset, next_offset
 from collector.intake.fields import PayloadReader, reader_of
 from collector.intake.identity import Names
@@ -181,11 +181,20 @@ def judge_batch(session: Session, door: Door, candidates: Sequence[Candidate]) -
                     door.project_id,
                     revision=door.number,
                     kept_for=timedelta(days=door.file.dead_letters_days),
-                    with_body=not is_refused_for_good,
+                    body=None if is_refused_for_good else _kept(door, candidate),
                 )
             )
             results.append(_rejection(candidate))
     return Judged(results, rows)
+
+
+def _kept(door: Door, candidate: Candidate) -> dict[str, Any] | None:
+    """What a dead letter keeps of a signal; nothing where it was too large to be read, or no signal at all."""
+    found = door.reader(candidate.revision or door.number)
+    if not candidate.sent or found is None:
+        return None
+    file, reader = found
+    return body_of(candidate, file, reader, door.names.pseudonym)
 
 
 def write_batch(session: Session, project_id: int, judged: Judged) -> list[Result]:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from collector.anonymization.scrub import scrub_text
+from collector.intake.reading import UNKEPT, Settled
 from collector.project_file import ProjectFile
 from foundation.errors import Fault
 
@@ -39,12 +40,11 @@ def read_context(sent: Any, file: ProjectFile, event_time: datetime | None) -> t
     kept: dict[str, Any] = {}
     faults: list[Fault] = []
     for name in file.keep:
+        value = sent.get(name)
         derive = DERIVED.get(name)
         if derive is not None:
-            kept[name] = derive(sent, event_time)
-            continue
-        value = sent.get(name)
-        if value is None:
+            kept[name] = value if type(value) is Settled else derive(sent, event_time)
+        elif value is None:
             kept[name] = None
         elif name == "location":
             kept[name], found = _location(value, file.privacy.location_km)
@@ -61,6 +61,21 @@ def read_context(sent: Any, file: ProjectFile, event_time: datetime | None) -> t
             reason, detail = complaint.split(": ", 1)
             faults.append(Fault(f"/context/{name}", reason, detail))
     return kept, faults
+
+
+def kept_context(sent: Any, file: ProjectFile, read: Mapping[str, Any]) -> tuple[Any, dict[str, str]]:
+    """What a dead letter may hold of a context, and what was derived from it: what the project keeps, and no more.
+
+    Args:
+        read: the same context as `read_context` read it.
+    """
+    if not isinstance(sent, Mapping):
+        return (None if sent is None else UNKEPT), {}
+    listed = [name for name in file.context_names if name not in DERIVED and sent.get(name) is not None]
+    kept = {name: sent[name] for name in listed}
+    if "location" in kept:
+        kept["location"] = read.get("location") or UNKEPT
+    return kept, {name: read[name] for name in file.keep if name in DERIVED and read.get(name) is not None}
 
 
 @lru_cache(maxsize=8192)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from sqlmodel import Session, col, select
 
 from collector.intake.batch import Door, check_batch, judge_batch, write_batch
-from collector.intake.dead_letters import remove_letters
+from collector.intake.dead_letters import SETTLED, remove_letters
 from collector.intake.event_time import read_time
+from collector.intake.reading import Settled
 from collector.intake.results import Status
 from collector.intake.signals import KNOWN, Candidate, read_id
 from collector.intake.store import known_clocks
@@ -65,7 +66,10 @@ def _page(session: Session, project_id: int, last: uuid.UUID, ids: Sequence[uuid
 
 def _candidate(place: int, letter: DeadLetter) -> Candidate:
     """The signal as the letter kept it; the revision it was built for gave way to the newest."""
-    sent = {name: value for name, value in letter.body.items() if name != "revision"}
+    sent = {name: value for name, value in letter.body.items() if name not in {"revision", SETTLED}}
+    for member, values in letter.body.get(SETTLED, {}).items():
+        if values:
+            sent[member] = (sent.get(member) or {}) | {name: Settled(value) for name, value in values.items()}
     unknown = [Fault(f"/{name}", "unknown_field", "is not a member of a signal") for name in sent if name not in KNOWN]
     candidate = Candidate(place, sent, letter.received_at, letter.sent_at, letter.key_id, source=letter.source_hmac)
     # Not from the body: the scrub takes the digits at the end of some UUIDs for a phone number.

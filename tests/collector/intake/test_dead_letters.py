@@ -63,6 +63,28 @@ class TestLetters:
         assert letter.body["payload"] == {"text": "x", "extra": "<EMAIL_ADDRESS>"}
         assert not {"subject", "device", "consent"} & letter.body.keys()
 
+    def test_what_a_fields_rule_removes_is_in_no_letter(self, phone: Phone, database: Database) -> None:
+        for member in ("Anna Schmidt", ["Anna Schmidt"]):
+            refused(phone, extra=1, secret="of Anna Schmidt", member=member)
+        phone.send_one(make_signal(payload="Anna Schmidt"))
+        phone.send_one(make_signal(payload={"extra": 1}, secret="of Anna Schmidt"))
+
+        assert len(letters_of(database)) == 4
+        assert "Schmidt" not in str([letter.body for letter in letters_of(database)])
+
+    def test_a_context_is_kept_as_the_project_keeps_it(self, phone: Phone, database: Database) -> None:
+        place = {"lat": 52.5200066, "lon": 13.404954}
+        sent = {"contacts": ["Bob"], "device_model": "Pixel 8", "location": place, "battery": 7}
+        for context in (sent, {"location": {**place, "lat": 91}}, "Bob"):
+            phone.send_one(make_signal(payload={"text": "x", "extra": 1}, context=context))
+
+        first, second, third = (
+            letter.body["context"] for letter in sorted(letters_of(database), key=lambda one: one.received_at)
+        )
+
+        assert first == {"device_model": "Pixel 8", "location": {"lat": 52.5512, "lon": 13.444}, "battery": 7}
+        assert (second, third) == ({"location": []}, [])
+
     def test_without_consent_there_is_no_content(self, phone: Phone, database: Database) -> None:
         phone.send_one(make_signal(subject="nobody asked", payload={"text": "x", "extra": 1}), consent=None)
 
@@ -110,6 +132,33 @@ class TestReplay:
         assert told == {"replayed": 1, "still_rejected": 1}
         assert rows_of(database) == before
         assert self.replay(phone) == told
+
+    def test_a_replayed_signal_is_what_it_would_have_been(
+        self, phone: Phone, database: Database, project: Held
+    ) -> None:
+        few = {"keep": ["part_of_day", "network_quality", "device_family", "location"]}
+        revise(database, project, context=few)
+        context = {"timezone": "Europe/Berlin", "rtt_ms": 1500, "device_model": "Pixel 8 Pro", "location": {"lat": 52.52, "lon": 13.4}}  # fmt: skip
+        letter = make_signal(payload={"text": "x", "member": "Anna Schmidt", "extra": 1}, context=context)
+        assert phone.send_one(letter)["status"] == "rejected"
+        revise(database, project, fields=WITH_EXTRA, context=few)
+
+        self.replay(phone)
+        phone.send({**letter, "id": str(uuid.uuid4())})
+
+        with unit_of_work(database, read_only=True) as session:
+            replayed, sent_again = session.exec(select(Signal)).all()
+        assert replayed.extra == sent_again.extra
+        assert replayed.context == sent_again.context
+        assert None not in replayed.context.values()
+
+    @pytest.mark.parametrize(
+        "wrong", [{"payload": {"text": "x", "member": 5}}, {"context": [1]}, {"payload": ["x"]}, {"other": 1}]
+    )
+    def test_what_was_left_out_of_a_letter_mends_nothing(self, phone: Phone, wrong: dict[str, Any]) -> None:
+        assert phone.send_one(make_signal(**wrong))["status"] == "rejected"
+
+        assert self.replay(phone) == {"replayed": 0, "still_rejected": 1}
 
     def test_a_replayed_signal_keeps_its_id_and_its_person(
         self, phone: Phone, database: Database, project: Held
