@@ -17,7 +17,6 @@ from collector.intake.reading import read_json, read_ndjson
 from collector.intake.replay import replay_letters
 from collector.intake.results import answer_of
 from collector.intake.signals import MAX_NAME, Opening, read_consent
-from collector.models import Subject
 from collector.project import load_document, parse_project
 from collector.queries import count_project, current_file, read_project, read_revision
 from collector.service import put_project
@@ -30,7 +29,7 @@ from collector.subjects.consent import (
     record_consent,
     standings_of,
 )
-from collector.subjects.erasure import describe_erasure, read_erasure, request_erasure
+from collector.subjects.erasure import describe_erasure, held_token, read_erasure, request_erasure
 from collector.tasks import ERASURE
 from foundation.cursors import bad_cursor, page_after, read_cursor
 from foundation.database import after_commit
@@ -173,7 +172,7 @@ def delete_subject(call: Call) -> ResponseReturnValue:
     subject_id, token = _subject(call), _token(call)
     with call.unit_of_work() as session:
         if token is not None:
-            prove_token(session.get(Subject, (call.project_no, subject_id)), token)
+            prove_token(held_token(session, call.project_no, subject_id), token)
         erasure = request_erasure(session, call.project_no, subject_id, actor=call.actor, now=call.now)
         after_commit(session, announce, ERASURE)
         erasure_id = str(erasure.id)
@@ -186,12 +185,17 @@ def delete_subject(call: Call) -> ResponseReturnValue:
     allows=WRITERS,
     summary="How far an erasure is, and its receipt",
     answers={200: schemas.ErasureRead},
+    problems=(422, 429),
 )
 def get_erasure(call: Call) -> ResponseReturnValue:
+    """With an app's key, Winnow-Subject and Winnow-Subject-Token say whose erasure it is: the token the person left with."""
     with call.unit_of_work(read_only=True) as session:
         erasure = read_erasure(session, call.project_no, uuid_in_path(call.path.erasure))
-        if call.caller.role is Role.INGEST and erasure.subject_id != _subject(call):
-            raise NotFound("there is no such erasure here")
+        token = _token(call)
+        if token is not None:
+            if erasure.subject_id != _subject(call):
+                raise NotFound("there is no such erasure here")
+            prove_token(erasure.token_hash, token)
         body = describe_erasure(session, erasure)
     return json_answer(body)
 
