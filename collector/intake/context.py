@@ -175,7 +175,8 @@ def _location(value: Any, kilometres: float) -> tuple[dict[str, float] | None, l
     step = kilometres / KM_PER_DEGREE
     lat = round(round(value["lat"] / step) * step, 4)
     lon_step = min(360.0, step / max(cos(radians(lat)), 0.01))
-    return {"lat": max(-90.0, min(90.0, lat)), "lon": round(round(value["lon"] / lon_step) * lon_step, 4)}, []
+    lon = round(round(value["lon"] / lon_step) * lon_step, 4)
+    return {"lat": max(-90.0, min(90.0, lat)), "lon": max(-180.0, min(180.0, lon))}, []
 
 
 def part_of_day(sent: Mapping[str, Any], event_time: datetime | None) -> str | None:

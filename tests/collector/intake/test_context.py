@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collector.intake.context import device_family, network_quality, os_major, part_of_day, read_context, weekday
@@ -68,10 +68,13 @@ class TestLocation:
         assert abs(near[0]["lat"] - 52.52) < 0.05
 
     @given(st.floats(-90, 90), st.floats(-180, 180))
+    @example(0, 180)
+    @example(52.52, -180)
     def test_it_stays_on_the_globe_and_within_its_cell(self, lat: float, lon: float) -> None:
         found = kept(location={"lat": lat, "lon": lon})["location"]
 
         assert -90 <= found["lat"] <= 90
+        assert -180 <= found["lon"] <= 180
         assert abs(found["lat"] - lat) * 111.32 <= FILE.privacy.location_km * 0.51 + 0.01
 
 
