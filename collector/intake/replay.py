@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from collector.intake.batch import Door, check_batch, judge_batch, write_batch
@@ -32,7 +33,7 @@ def replay_letters(
 ) -> Replayed:
     """Tries the letters named, or all; a dry run does the same and takes it back."""
     newest_door = replace(door, is_ingest=False, readers={})
-    replayed = refused = 0
+    replayed, refused = 0, _count_without_body(session, door.project_id, ids)
     last = uuid.UUID(int=0)
     while letters := _page(session, door.project_id, last, ids):
         last = letters[-1].id
@@ -62,6 +63,14 @@ def _page(session: Session, project_id: int, last: uuid.UUID, ids: Sequence[uuid
     if ids is not None:
         statement = statement.where(col(DeadLetter.id).in_(list(ids)))
     return session.exec(statement.order_by(col(DeadLetter.id)).limit(BATCH)).all()
+
+
+def _count_without_body(session: Session, project_id: int, ids: Sequence[uuid.UUID] | None) -> int:
+    """They stay refused: only their phone can send them again, once there is a consent."""
+    statement = select(func.count()).where(col(DeadLetter.project_id) == project_id, col(DeadLetter.body).is_(None))
+    if ids is not None:
+        statement = statement.where(col(DeadLetter.id).in_(list(ids)))
+    return int(session.exec(statement).one())
 
 
 def _candidate(place: int, letter: DeadLetter) -> Candidate:

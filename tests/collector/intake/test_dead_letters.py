@@ -197,6 +197,14 @@ class TestReplay:
         assert self.replay(phone, ids=[chosen]) == {"replayed": 1, "still_rejected": 0}
         assert len(letters_of(database)) == 1
 
+    def test_what_was_refused_for_want_of_consent_is_still_rejected(self, phone: Phone, database: Database) -> None:
+        refused(phone)
+        phone.send(make_signal(subject="never asked"), consent=None)
+        bodiless = next(str(letter.id) for letter in letters_of(database) if letter.body is None)
+
+        assert self.replay(phone) == {"replayed": 0, "still_rejected": 2}
+        assert self.replay(phone, ids=[bodiless]) == {"replayed": 0, "still_rejected": 1}
+
     def test_nothing_of_a_person_who_left_comes_back(self, phone: Phone, database: Database, project: Held) -> None:
         signal = refused(phone)
         revise(database, project, fields=WITH_EXTRA)
