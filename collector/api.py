@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import datetime
 
 from flask import request
@@ -156,7 +157,8 @@ def put_consent(call: Call) -> ResponseReturnValue:
             may_lift=True,
             standing=standings_of(session, call.project_no, [subject_id], lock=Lock.FOR_CHANGE).get(subject_id),
         )
-    return json_answer(dict(describe(standing.newest) or describe(given) or {}))
+    # One given before an erasure is not recorded, and the app must not believe that it holds.
+    return json_answer(describe(standing.newest or replace(given, granted=False)))
 
 
 @routes.route(

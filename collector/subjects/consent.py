@@ -204,10 +204,8 @@ def reconsider_subjects(session: Session, project: Project, privacy: Privacy) ->
         last = rows[-1].id
 
 
-def describe(given: Given | None) -> Mapping[str, Any] | None:
+def describe(given: Given) -> Mapping[str, Any]:
     """A consent as the API shows it."""
-    if given is None:
-        return None
     return {
         "granted": given.granted,
         "purposes": list(given.purposes),

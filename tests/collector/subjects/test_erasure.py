@@ -104,6 +104,13 @@ class TestLeaving:
 
         assert phone.send_one(make_signal(subject="anna"), consent=CONSENT)["errors"][0]["reason"] == "erased"
 
+    def test_the_answer_does_not_claim_that_it_holds(self, phone: Phone) -> None:
+        leave(phone)
+
+        answer = phone.as_role("backend").call("PUT", "/subject/consent", json=CONSENT, headers=HEADERS)
+
+        assert (answer.status_code, answer.json["granted"]) == (200, False)
+
     def test_who_comes_back_before_the_worker_begins_keeps_what_is_new(
         self, phone: Phone, database: Database, names: Names
     ) -> None:
