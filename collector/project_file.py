@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -79,6 +79,11 @@ class ProjectFile:
     def context_names(self) -> tuple[str, ...]:
         """Context columns in the order the file lists them."""
         return (*self.keep, *self.attributes)
+
+    @property
+    def intake_rules(self) -> Hashable:
+        """What decides whether a signal is taken: equal for revisions that take the same."""
+        return (self.fields, self.drop_unknown, self.keep, self.attributes)
 
     @property
     def scrub_hash(self) -> str:

@@ -6,10 +6,11 @@ open each signal -> check it by its revision -> scrub all texts in one pass -> n
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlmodel import Session
@@ -17,7 +18,7 @@ from sqlmodel import Session
 from collector.anonymization.scrub import scrub_texts
 from collector.intake import store
 from collector.intake.dead_letters import body_of, letter_of
-from collector.intake.event_time import ClockOffset, next_offset
+from collector.intake.event_time import ClockOffset, TimeQuality, next_offset
 from collector.intake.fields import PayloadReader, reader_of
 from collector.intake.identity import Names
 from collector.intake.reading import SentBatch
@@ -37,7 +38,6 @@ from foundation.errors import Fault, InvalidBody
 from foundation.failpoints import failpoint
 
 UnitOfWork = Callable[..., AbstractContextManager[Session]]
-TRIED_REVISIONS = 5
 LONGEST_DROPPED = 20
 
 
@@ -62,6 +62,16 @@ class Door:
         if number not in self.readers:
             self.readers[number] = reader_of(file, self.file)
         return file, self.readers[number]
+
+    @cached_property
+    def older(self) -> list[int]:
+        """Older revisions, the newest first; of those that take the same signals only the newest."""
+        newest_of: dict[Hashable, int] = {self.file.intake_rules: self.number}
+        for number in range(self.number - 1, 0, -1):
+            file = self.file_of(number)
+            if file is not None:
+                newest_of.setdefault(file.intake_rules, number)
+        return list(newest_of.values())[1:]
 
 
 def open_door(session: Session, project_id: int, names: Names, *, is_ingest: bool) -> Door:
@@ -216,12 +226,10 @@ def _check(door: Door, candidate: Candidate, offset: timedelta | None) -> None:
         candidate.faults.extend(_fill(door, candidate, candidate.revision, offset))
         return
     newest_faults = _fill(door, candidate, door.number, offset)
-    if candidate.payload.faults and not candidate.faults:
-        for number in range(door.number - 1, max(0, door.number - 1 - TRIED_REVISIONS), -1):
-            if not _fill(door, candidate, number, offset):
-                return
-        if door.number > 1:
-            _fill(door, candidate, door.number, offset)
+    if newest_faults and not candidate.faults and door.older:
+        if any(not _fill(door, candidate, number, offset) for number in door.older):
+            return
+        _fill(door, candidate, door.number, offset)
     candidate.faults.extend(newest_faults)
 
 
@@ -309,7 +317,10 @@ def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None
         return None
     if candidate.subject_id is None:
         return Fault("/subject", "consent_missing", "name the subject whose consent covers this signal")
-    why = fault_of_consent(standing.newest if standing else None, door.file.privacy, captured_at)
+    # A clock that cannot be believed rejects nothing: the capture was no later than now, so the consent must not be either.
+    is_believed = candidate.time is not None and candidate.time.quality is not TimeQuality.IMPLAUSIBLE
+    by = captured_at if is_believed else candidate.received_at
+    why = fault_of_consent(standing.newest if standing else None, door.file.privacy, by)
     return Fault("/subject", "consent_missing", why) if why else None
 
 
