@@ -16,7 +16,7 @@ from collector.intake.event_time import read_time
 from collector.intake.identity import Names, names_of
 from collector.intake.reading import read_json, read_ndjson
 from collector.intake.replay import replay_letters
-from collector.intake.results import answer_of
+from collector.intake.results import Status, answer_of
 from collector.intake.signals import MAX_NAME, Opening, read_consent
 from collector.project import load_document, parse_project
 from collector.queries import count_project, current_file, read_project, read_revision
@@ -120,9 +120,10 @@ def post_signals(call: Call) -> ResponseReturnValue:
             call.services.limiter.count_subject(str(call.caller.key_id), subject)
     results = take_in(call.unit_of_work, call.project_no, opening, candidates, is_ingest=call.is_ingest)
     failpoint("collector.after_commit")
-    for result in results:
-        SIGNALS.labels(result.status.value).inc()
-    return json_answer(answer_of(results, minimal="return=minimal" in request.headers.get("Prefer", "")))
+    answer = answer_of(results, minimal="return=minimal" in request.headers.get("Prefer", ""))
+    for status in Status:
+        SIGNALS.labels(status.value).inc(answer[status.value])
+    return json_answer(answer)
 
 
 @routes.route(

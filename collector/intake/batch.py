@@ -167,6 +167,7 @@ def judge_batch(session: Session, door: Door, candidates: Sequence[Candidate]) -
     contents = {c.place: _content(door, c) for c in candidates if not c.faults}
     items = {place: door.names.item_id(content) for place, content in contents.items()}
     past = _past(session, door, candidates, items)
+    scrub_hash = door.file.scrub_hash
     results = []
     rows = store.Rows()
     for candidate in candidates:
@@ -176,9 +177,7 @@ def judge_batch(session: Session, door: Door, candidates: Sequence[Candidate]) -
         fault = _fault_of_past(door, candidate, past)
         if fault is None and not candidate.faults:
             item = items[candidate.place]
-            rows.add(
-                door.project_id, candidate, item, content=contents[candidate.place], scrub_hash=door.file.scrub_hash
-            )
+            rows.add(door.project_id, candidate, item, content=contents[candidate.place], scrub_hash=scrub_hash)
             results.append(_take(door, candidate, item, past))
             if candidate.id in past.refused:
                 rows.answered.add(candidate.id)
