@@ -18,7 +18,8 @@ from collector.intake.reading import read_json, read_ndjson
 from collector.intake.replay import replay_letters
 from collector.intake.results import Status, answer_of
 from collector.intake.signals import MAX_NAME, Opening, read_consent
-from collector.project import load_document, parse_project
+from collector.project import parse_project
+from collector.project_document import load_document
 from collector.queries import count_project, current_file, read_project, read_revision
 from collector.service import put_project
 from collector.subjects.consent import (

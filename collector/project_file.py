@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,6 +13,8 @@ import orjson
 
 DEFAULT_MAX_CHARS = 2_000
 DEFAULT_LOCATION_KM = 10.0
+CONSENT_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,63}")
+"""A purpose, or a notice's version: kept as it comes, so it has no room for what people say."""
 
 
 class FieldKind(StrEnum):
