@@ -312,7 +312,9 @@ def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None
         )
     if standing and standing.newest and not standing.newest.granted:
         return Fault("/subject", "consent_missing", "consent was withdrawn")
-    if not door.file.privacy.consent_required:
+    if (
+        not door.file.privacy.consent_required or not candidate.sent
+    ):  # of what could not be read nobody knows the person
         return None
     if candidate.subject_id is None:
         return Fault("/subject", "consent_missing", "name the subject whose consent covers this signal")

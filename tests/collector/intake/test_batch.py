@@ -216,6 +216,14 @@ class TestConsent:
         assert result["errors"][0]["reason"] == "consent_missing"
         assert result["retry"] == "after_consent"
 
+    def test_what_could_not_be_read_is_not_asked_for_it(self, phone: Phone) -> None:
+        results = phone.send(5, make_signal(payload={"text": "a" * 40_000}), consent=None)["results"]  # type: ignore[arg-type]
+
+        assert [[error["reason"] for error in result["errors"]] for result in results] == [
+            ["wrong_type"],
+            ["too_large"],
+        ]
+
     def test_recorded_before_it_holds_for_what_follows(self, phone: Phone) -> None:
         phone.send(make_signal())
 
