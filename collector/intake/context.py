@@ -121,8 +121,13 @@ def _locale(value: Any) -> tuple[Any, str | None]:
         return None, "wrong_type: must be a language tag such as de-DE"
     if not LOCALE.fullmatch(value):
         return None, "wrong_value: must be a language tag such as de-DE (BCP 47)"
-    language, *rest = value.replace("_", "-").split("-")
-    return _scrubbed("-".join([language.lower(), *(part.upper() if len(part) == 2 else part for part in rest)])), None
+    language, *rest = value.replace("_", "-").lower().split("-")
+    return _scrubbed("-".join([language, *map(_written, rest)])), None
+
+
+def _written(subtag: str) -> str:
+    """As BCP 47 writes it (RFC 5646, section 2.1.1): regions in capitals, scripts with one."""
+    return subtag.upper() if len(subtag) == 2 else subtag.title() if len(subtag) == 4 else subtag
 
 
 @lru_cache(maxsize=1)
@@ -216,7 +221,7 @@ def network_quality(sent: Mapping[str, Any], _: datetime | None = None) -> str:
     >>> network_quality({"rtt_ms": 240, "downlink_kbps": 900})
     '4g'
     """
-    if sent.get("network_type") in ("none", "offline"):  # a tuple: a list sent there has no hash
+    if _network(sent.get("network_type"))[0] in {"none", "offline"}:
         return "offline"
     rtt, downlink = _number(sent.get("rtt_ms")), _number(sent.get("downlink_kbps"))
     if rtt is None and downlink is None:

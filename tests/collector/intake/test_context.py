@@ -45,7 +45,10 @@ class TestKeeping:
     def test_a_version_of_four_numbers_is_no_address(self) -> None:
         assert kept(app_version="10.2.33.4")["app_version"] == "10.2.33.4"
 
-    @pytest.mark.parametrize(("sent", "stored"), [("de_DE", "de-DE"), ("EN", "en"), ("zh-Hant-TW", "zh-Hant-TW")])
+    @pytest.mark.parametrize(
+        ("sent", "stored"),
+        [("de_DE", "de-DE"), ("EN", "en"), ("zh-Hant-TW", "zh-Hant-TW"), ("ZH-hant-tw", "zh-Hant-TW")],
+    )
     def test_locales_have_one_form(self, sent: str, stored: str) -> None:
         assert kept(locale=sent)["locale"] == stored
 
@@ -101,6 +104,7 @@ class TestEnriching:
         [
             ({}, "unknown"),
             ({"network_type": "none"}, "offline"),
+            ({"network_type": "Offline"}, "offline"),
             ({"rtt_ms": 2000}, "slow-2g"),
             ({"rtt_ms": 1999}, "2g"),
             ({"rtt_ms": 1400}, "2g"),
