@@ -46,6 +46,10 @@ from foundation.web import JSON, NDJSON, Call, Routes, json_answer, load_json, m
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
 SUBJECT, TOKEN, SENT_AT = "Winnow-Subject", "Winnow-Subject-Token", "Winnow-Sent-At"
 TOKEN_CHARS = (32, 128)
+PERSON = {
+    SUBJECT: "the app's name for the person; never in a path, where logs would keep it",
+    TOKEN: "with an app's key: 32 random bytes made by the app, as base64 or hex; the first consent call binds them",
+}
 PAGE = 100
 PROJECT = "/v1/projects/<project>"
 KEEPERS = frozenset({Role.BACKEND, Role.MANAGE, Role.ADMIN})
@@ -62,6 +66,7 @@ routes = Routes("collector", title="Collector")
     takes=schemas.ProjectFileSent,
     takes_also=YAML_TYPES,
     answers={200: schemas.ProjectPut, 201: schemas.ProjectPut},
+    headers={"If-Match": "the revision this file is based on, in quotes; 412 where there is a newer one"},
     problems=(400, 409, 412, 413, 415, 422),
 )
 def put_project_file(call: Call) -> ResponseReturnValue:
@@ -107,6 +112,11 @@ def get_project_file(call: Call) -> ResponseReturnValue:
     takes=schemas.SignalBatch,
     takes_also=(NDJSON,),
     answers={200: schemas.SignalsAnswer},
+    headers={
+        SENT_AT: "the device's clock at this attempt (RFC 3339, with zone)",
+        "Content-Encoding": "gzip or zstd",
+        "Prefer": "return=minimal leaves out of the results what is plainly accepted",
+    },
     problems=(400, 408, 413, 415, 422, 429, 503),
 )
 def post_signals(call: Call) -> ResponseReturnValue:
@@ -134,6 +144,7 @@ def post_signals(call: Call) -> ResponseReturnValue:
     summary="Record a person's consent or withdrawal",
     takes=schemas.ConsentGiven,
     answers={200: schemas.ConsentStanding},
+    headers=PERSON,
     problems=(400, 413, 415, 422, 429, 503),
 )
 def put_consent(call: Call) -> ResponseReturnValue:
@@ -169,6 +180,7 @@ def put_consent(call: Call) -> ResponseReturnValue:
     allows=WRITERS,
     summary="Erase a person",
     answers={202: schemas.ErasureAccepted},
+    headers=PERSON,
     problems=(422, 429, 503),
 )
 def delete_subject(call: Call) -> ResponseReturnValue:
@@ -189,6 +201,7 @@ def delete_subject(call: Call) -> ResponseReturnValue:
     allows=WRITERS,
     summary="How far an erasure is, and its receipt",
     answers={200: schemas.ErasureRead},
+    headers=PERSON,
     problems=(422, 429),
 )
 def get_erasure(call: Call) -> ResponseReturnValue:
