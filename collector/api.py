@@ -35,7 +35,7 @@ from collector.subjects.erasure import describe_erasure, held_token, read_erasur
 from collector.tasks import ERASURE
 from foundation.cursors import bad_cursor, page_after, read_cursor
 from foundation.database import after_commit
-from foundation.errors import Fault, Forbidden, InvalidBody, NotFound, Unparseable
+from foundation.errors import Fault, Forbidden, InvalidBody, NotFound, PreconditionFailed, Unparseable
 from foundation.failpoints import failpoint
 from foundation.guards import MANAGERS, READERS, WRITERS
 from foundation.keys import Role
@@ -72,7 +72,7 @@ routes = Routes("collector", title="Collector")
 def put_project_file(call: Call) -> ResponseReturnValue:
     """A change makes a new revision; signals keep the revision they were accepted under."""
     media_type_among(JSON, *YAML_TYPES)
-    if_match = _if_match()
+    if_match = _if_match(call)
     checked = parse_project(load_document(call.read_body()), call.services.sections)
     with call.unit_of_work() as session:
         put = put_project(
@@ -330,8 +330,11 @@ def _sent_at() -> datetime | None:
     return sent_at
 
 
-def _if_match() -> int | None:
-    text = request.headers.get("If-Match", "").strip().strip('"')
+def _if_match(call: Call) -> int | None:
+    """The revision asked for. A proxy that packs answers marks their ETag as weak; it is the same revision."""
+    text = request.headers.get("If-Match", "").strip().removeprefix("W/").strip('"')
+    if text == "*" and call.project_id is None:
+        raise PreconditionFailed("there is no such project yet: send without If-Match to make it")
     if not text or text == "*":
         return None
     if not text.isascii() or not text.isdigit():

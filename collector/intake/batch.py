@@ -93,8 +93,14 @@ class Past:
     seen: set[tuple[uuid.UUID | None, uuid.UUID]]
 
     def holds(self, candidate: Candidate) -> bool:
-        """Whether this very signal is stored; what the rules say of it by now does not matter then."""
-        return candidate.id is not None and self.sources.get(candidate.id) == candidate.source
+        """Whether this very signal is stored, to stay; what the rules say of it by now does not matter then."""
+        is_stored = candidate.id is not None and self.sources.get(candidate.id) == candidate.source
+        return is_stored and not self.is_shut_for(candidate)
+
+    def is_shut_for(self, candidate: Candidate) -> bool:
+        """Whether its person left: what is still stored of them is about to go."""
+        standing = self.standings.get(candidate.subject_id) if candidate.subject_id else None
+        return standing is not None and standing.is_shut_for(candidate.captured_at or candidate.received_at)
 
 
 def open_batch(batch: SentBatch, opening: Opening) -> list[Candidate]:
@@ -300,16 +306,15 @@ def _record_consents(session: Session, door: Door, candidates: Sequence[Candidat
 
 def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None:
     """What speaks against a signal apart from its form: its id is taken, it was erased, or its person has not agreed."""
-    if candidate.id in past.sources and not candidate.faults:
-        return Fault("/id", "id_conflict", "another signal with this id is stored: make a new id")
     if past.suppressed and candidate.id and door.names.signal_hmac(candidate.id) in past.suppressed:
         return Fault("/id", "erased", "this signal was erased on request and does not come back")
-    standing = past.standings.get(candidate.subject_id) if candidate.subject_id else None
-    captured_at = candidate.captured_at or candidate.received_at
-    if standing and standing.is_shut_for(captured_at):
+    if past.is_shut_for(candidate):
         return Fault(
             "/subject", "erased", "this person's data was erased; a consent given since opens the door to new signals"
         )
+    if candidate.id in past.sources and not candidate.faults:
+        return Fault("/id", "id_conflict", "another signal with this id is stored: make a new id")
+    standing = past.standings.get(candidate.subject_id) if candidate.subject_id else None
     if standing and standing.newest and not standing.newest.granted:
         return Fault("/subject", "consent_missing", "consent was withdrawn")
     if (
@@ -320,7 +325,7 @@ def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None
         return Fault("/subject", "consent_missing", "name the subject whose consent covers this signal")
     # A clock that cannot be believed rejects nothing: the capture was no later than now, so the consent must not be either.
     is_believed = candidate.time is not None and candidate.time.quality is not TimeQuality.IMPLAUSIBLE
-    by = captured_at if is_believed else candidate.received_at
+    by = candidate.captured_at if is_believed and candidate.captured_at else candidate.received_at
     why = fault_of_consent(standing.newest if standing else None, door.file.privacy, by)
     return Fault("/subject", "consent_missing", why) if why else None
 

@@ -243,6 +243,24 @@ class TestPutProject:
         assert mine.status_code == 412
         assert manager.call("GET", "").json["file"]["title"] == "theirs"
 
+    def test_any_revision_is_none_where_there_is_no_project(self, phone: Phone) -> None:
+        headers = {"Authorization": f"Bearer {phone.held.keys['admin']}", "If-Match": "*"}
+
+        statuses = [
+            phone.client.put(f"/v1/projects/{name}", json=project_body(name), headers=headers).status_code
+            for name in ("fresh", phone.held.name)
+        ]
+
+        assert statuses == [412, 200]
+
+    def test_a_tag_that_a_proxy_weakened_is_the_same(self, phone: Phone) -> None:
+        put = [
+            phone.as_role("manage").call("PUT", "", json=project_body(), headers={"If-Match": tag}).status_code
+            for tag in ('W/"1"', 'W/"2"')
+        ]
+
+        assert put == [200, 412]
+
     def test_a_mistake_changes_nothing(self, phone: Phone, database: Database) -> None:
         before = rows_of(database)
 

@@ -188,6 +188,11 @@ class TestReplay:
         with unit_of_work(database, read_only=True) as session:
             assert session.exec(select(Signal.id)).one() == uuid.UUID(signal_id)
 
+    def test_a_dry_run_is_asked_for_by_true_alone(self, phone: Phone) -> None:
+        for asked in ("yes", 1, None):
+            answer = phone.as_role("manage").call("POST", "/dead-letters/replay", json={"dry_run": asked})
+            assert (answer.status_code, answer.json["errors"][0]["reason"]) == (422, "wrong_type")
+
     def test_only_the_named_ones_are_tried(self, phone: Phone, database: Database, project: Held) -> None:
         refused(phone)
         refused(phone)

@@ -78,10 +78,13 @@ class TestLeaving:
         phone.send(make_signal(subject="anna"))
         leave(phone)
 
-        result = phone.send_one(make_signal(subject="anna"))
+        phone.send(old := make_signal(subject="bert"))
+        phone.as_role("backend").call("DELETE", "/subject", headers={"Winnow-Subject": "bert"})
 
-        assert result["errors"][0]["reason"] == "erased"
-        assert result["retry"] == "no"
+        for signal in (make_signal(subject="anna"), old, {**old, "payload": {"text": "another"}}):
+            result = phone.send_one(signal)
+            assert result["errors"][0]["reason"] == "erased"
+            assert result["retry"] == "no"
 
     def test_a_consent_given_since_opens_it_for_new_signals_only(
         self, phone: Phone, database: Database, names: Names
