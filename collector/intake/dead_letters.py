@@ -92,12 +92,13 @@ def _collect(value: Any, texts: list[str], depth: int) -> Any:
     if isinstance(value, str):
         texts.append(value.replace("\0", ""))
         return _Text()
-    if isinstance(value, bool) or value is None:
-        return value
+    if isinstance(value, bool) or value is None or (isinstance(value, float) and not value.is_integer()):
+        return value  # nobody's number has a fraction, but one measurement in two hundred reads like a phone's
     if isinstance(value, int | float):
-        texts.append(str(value))
+        digits = str(int(value))  # 4111111111111111.0 is a card number too
+        texts.append(digits)
         # JSON columns hold integers of 64 bits; a larger one is kept as its digits.
-        return _Text(value, str(value)) if isinstance(value, float) or abs(value) < INT64 else _Text()
+        return _Text(value, digits) if isinstance(value, float) or abs(value) < INT64 else _Text()
     if isinstance(value, dict):
         return [(_collect(str(key), texts, depth + 1), _collect(part, texts, depth + 1)) for key, part in value.items()]
     return tuple(_collect(part, texts, depth + 1) for part in value)

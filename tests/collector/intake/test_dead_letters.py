@@ -52,6 +52,9 @@ class TestScrubbing:
         assert "bob@" not in str(scrubbed)
         assert "4111111111111111" not in str(scrubbed)
 
+    def test_a_measurement_is_nobodys_number(self) -> None:
+        assert scrub_value([0.06494618534576613, 4111111111111111.0]) == [0.06494618534576613, "<CREDIT_CARD>"]
+
 
 class TestLetters:
     def test_a_letter_says_why_and_where_and_holds_no_name(self, phone: Phone, database: Database) -> None:
