@@ -19,7 +19,7 @@ from foundation.database import Database, open_database
 from foundation.migrations import migrate
 from foundation.settings import Settings
 from foundation.web import services_of
-from tests.servers import LabelStudio, running_label_studio, running_postgres, running_valkey
+from tests.servers import LabelStudio, running_bucket_server, running_label_studio, running_postgres, running_valkey
 from tests.signals import Held, Phone, empty, make_project
 from wsgi import create_app
 
@@ -52,6 +52,20 @@ def postgres_url() -> Iterator[str]:
 def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running_valkey(tmp_path_factory.mktemp("valkey")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def bucket_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A bucket on an S3 server. One for all tests: fsspec keeps a process's connection to the first server it met."""
+    import fsspec
+
+    with running_bucket_server(tmp_path_factory.mktemp("bucket")) as url, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", url)
+        patch.setenv("AWS_ACCESS_KEY_ID", "a-key")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        fsspec.filesystem("s3").mkdir("winnow")
+        yield "s3://winnow/prefix"
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from exports.snapshot import freeze, make_judges
 from exports.statements import candidate_rows
 from exports.verify import verify_folder
 from foundation import queue
-from foundation.database import Database, unit_of_work
+from foundation.database import Database, unit_of_work, utc_now
 from foundation.settings import Settings
 from labeling.queries import selection_of_items
 from labeling.service import consensus_of_project
@@ -78,7 +78,7 @@ class TestRows:
     def test_who_withdraws_consent_is_in_no_later_version(self, rig: Rig) -> None:
         rig.fill(people=2)
         gone = {word for place, word in enumerate(WORDS) if place % 2}
-        withdrawal = {"granted": False, "purposes": [], "notice": "1", "given_at": "2026-11-22T23:00:00Z"}
+        withdrawal = {"granted": False, "purposes": [], "notice": "1", "given_at": utc_now().isoformat()}
         rig.call("PUT", f"{rig.at}/subject/consent", json=withdrawal, headers={"Winnow-Subject": "person-1"})
 
         rig.build()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from exports.manifest import CHECKSUMS, MANIFEST
 from exports.store import VersionStore, open_store
 from foundation.errors import Unavailable
 from foundation.settings import Settings
-from tests.servers import running_bucket_server
 
 PLACE = "slang/0199-1"
 CONTENTS = {
@@ -20,19 +18,6 @@ CONTENTS = {
     MANIFEST: b"{}",
     CHECKSUMS: b"",
 }
-
-
-@pytest.fixture(scope="module")
-def bucket_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    import fsspec
-
-    with running_bucket_server(tmp_path_factory.mktemp("bucket")) as url, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", url)
-        patch.setenv("AWS_ACCESS_KEY_ID", "a-key")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        fsspec.filesystem("s3").mkdir("winnow")
-        yield "s3://winnow/prefix"
 
 
 @pytest.fixture(params=["home", "folder", pytest.param("bucket", marks=pytest.mark.slow)])

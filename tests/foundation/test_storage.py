@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -15,26 +14,9 @@ import pytest
 
 from foundation.errors import NotFound, Unavailable
 from foundation.storage import Blobs
-from tests.servers import free_port, running_bucket_server
+from tests.servers import free_port
 
 NAME = "slang/ab/ab34-5f.jpg"
-
-
-@pytest.fixture(scope="session")
-def bucket_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_bucket_server(tmp_path_factory.mktemp("bucket")) as url, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", url)
-        patch.setenv("AWS_ACCESS_KEY_ID", "a-key")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        make_bucket("winnow")
-        yield "s3://winnow/blobs"
-
-
-def make_bucket(name: str) -> None:
-    import fsspec
-
-    fsspec.filesystem("s3").mkdir(name)
 
 
 @pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.slow)])
