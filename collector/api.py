@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import datetime
 
 from flask import request
@@ -15,10 +16,10 @@ from collector.intake.event_time import read_time
 from collector.intake.identity import Names, names_of
 from collector.intake.reading import read_json, read_ndjson
 from collector.intake.replay import replay_letters
-from collector.intake.results import answer_of
+from collector.intake.results import Status, answer_of
 from collector.intake.signals import MAX_NAME, Opening, read_consent
-from collector.models import Subject
-from collector.project import load_document, parse_project
+from collector.project import parse_project
+from collector.project_document import load_document
 from collector.queries import count_project, current_file, read_project, read_revision
 from collector.service import put_project
 from collector.subjects.consent import (
@@ -30,11 +31,11 @@ from collector.subjects.consent import (
     record_consent,
     standings_of,
 )
-from collector.subjects.erasure import describe_erasure, read_erasure, request_erasure
+from collector.subjects.erasure import describe_erasure, held_token, read_erasure, request_erasure
 from collector.tasks import ERASURE
 from foundation.cursors import bad_cursor, page_after, read_cursor
 from foundation.database import after_commit
-from foundation.errors import Fault, Forbidden, InvalidBody, NotFound, Unparseable
+from foundation.errors import Fault, Forbidden, InvalidBody, NotFound, PreconditionFailed, Unparseable
 from foundation.failpoints import failpoint
 from foundation.guards import MANAGERS, READERS, WRITERS
 from foundation.keys import Role
@@ -45,6 +46,10 @@ from foundation.web import JSON, NDJSON, Call, Routes, json_answer, load_json, m
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
 SUBJECT, TOKEN, SENT_AT = "Winnow-Subject", "Winnow-Subject-Token", "Winnow-Sent-At"
 TOKEN_CHARS = (32, 128)
+PERSON = {
+    SUBJECT: "the app's name for the person; never in a path, where logs would keep it",
+    TOKEN: "with an app's key: 32 random bytes made by the app, as base64 or hex; the first consent call binds them",
+}
 PAGE = 100
 PROJECT = "/v1/projects/<project>"
 KEEPERS = frozenset({Role.BACKEND, Role.MANAGE, Role.ADMIN})
@@ -61,12 +66,13 @@ routes = Routes("collector", title="Collector")
     takes=schemas.ProjectFileSent,
     takes_also=YAML_TYPES,
     answers={200: schemas.ProjectPut, 201: schemas.ProjectPut},
+    headers={"If-Match": "the revision this file is based on, in quotes; 412 where there is a newer one"},
     problems=(400, 409, 412, 413, 415, 422),
 )
 def put_project_file(call: Call) -> ResponseReturnValue:
     """A change makes a new revision; signals keep the revision they were accepted under."""
     media_type_among(JSON, *YAML_TYPES)
-    if_match = _if_match()
+    if_match = _if_match(call)
     checked = parse_project(load_document(call.read_body()), call.services.sections)
     with call.unit_of_work() as session:
         put = put_project(
@@ -106,6 +112,11 @@ def get_project_file(call: Call) -> ResponseReturnValue:
     takes=schemas.SignalBatch,
     takes_also=(NDJSON,),
     answers={200: schemas.SignalsAnswer},
+    headers={
+        SENT_AT: "the device's clock at this attempt (RFC 3339, with zone)",
+        "Content-Encoding": "gzip or zstd",
+        "Prefer": "return=minimal leaves out of the results what is plainly accepted",
+    },
     problems=(400, 408, 413, 415, 422, 429, 503),
 )
 def post_signals(call: Call) -> ResponseReturnValue:
@@ -120,9 +131,10 @@ def post_signals(call: Call) -> ResponseReturnValue:
             call.services.limiter.count_subject(str(call.caller.key_id), subject)
     results = take_in(call.unit_of_work, call.project_no, opening, candidates, is_ingest=call.is_ingest)
     failpoint("collector.after_commit")
-    for result in results:
-        SIGNALS.labels(result.status.value).inc()
-    return json_answer(answer_of(results, minimal="return=minimal" in request.headers.get("Prefer", "")))
+    answer = answer_of(results, minimal="return=minimal" in request.headers.get("Prefer", ""))
+    for status in Status:
+        SIGNALS.labels(status.value).inc(answer[status.value])
+    return json_answer(answer)
 
 
 @routes.route(
@@ -132,6 +144,7 @@ def post_signals(call: Call) -> ResponseReturnValue:
     summary="Record a person's consent or withdrawal",
     takes=schemas.ConsentGiven,
     answers={200: schemas.ConsentStanding},
+    headers=PERSON,
     problems=(400, 413, 415, 422, 429, 503),
 )
 def put_consent(call: Call) -> ResponseReturnValue:
@@ -157,7 +170,8 @@ def put_consent(call: Call) -> ResponseReturnValue:
             may_lift=True,
             standing=standings_of(session, call.project_no, [subject_id], lock=Lock.FOR_CHANGE).get(subject_id),
         )
-    return json_answer(dict(describe(standing.newest) or describe(given) or {}))
+    # One given before an erasure is not recorded, and the app must not believe that it holds.
+    return json_answer(describe(standing.newest or replace(given, granted=False)))
 
 
 @routes.route(
@@ -166,6 +180,7 @@ def put_consent(call: Call) -> ResponseReturnValue:
     allows=WRITERS,
     summary="Erase a person",
     answers={202: schemas.ErasureAccepted},
+    headers=PERSON,
     problems=(422, 429, 503),
 )
 def delete_subject(call: Call) -> ResponseReturnValue:
@@ -173,7 +188,7 @@ def delete_subject(call: Call) -> ResponseReturnValue:
     subject_id, token = _subject(call), _token(call)
     with call.unit_of_work() as session:
         if token is not None:
-            prove_token(session.get(Subject, (call.project_no, subject_id)), token)
+            prove_token(held_token(session, call.project_no, subject_id), token)
         erasure = request_erasure(session, call.project_no, subject_id, actor=call.actor, now=call.now)
         after_commit(session, announce, ERASURE)
         erasure_id = str(erasure.id)
@@ -186,12 +201,18 @@ def delete_subject(call: Call) -> ResponseReturnValue:
     allows=WRITERS,
     summary="How far an erasure is, and its receipt",
     answers={200: schemas.ErasureRead},
+    headers=PERSON,
+    problems=(422, 429),
 )
 def get_erasure(call: Call) -> ResponseReturnValue:
+    """With an app's key, Winnow-Subject and Winnow-Subject-Token say whose erasure it is: the token the person left with."""
     with call.unit_of_work(read_only=True) as session:
         erasure = read_erasure(session, call.project_no, uuid_in_path(call.path.erasure))
-        if call.caller.role is Role.INGEST and erasure.subject_id != _subject(call):
-            raise NotFound("there is no such erasure here")
+        token = _token(call)
+        if token is not None:
+            if erasure.subject_id != _subject(call):
+                raise NotFound("there is no such erasure here")
+            prove_token(erasure.token_hash, token)
         body = describe_erasure(session, erasure)
     return json_answer(body)
 
@@ -309,8 +330,11 @@ def _sent_at() -> datetime | None:
     return sent_at
 
 
-def _if_match() -> int | None:
-    text = request.headers.get("If-Match", "").strip().strip('"')
+def _if_match(call: Call) -> int | None:
+    """The revision asked for. A proxy that packs answers marks their ETag as weak; it is the same revision."""
+    text = request.headers.get("If-Match", "").strip().removeprefix("W/").strip('"')
+    if text == "*" and call.project_id is None:
+        raise PreconditionFailed("there is no such project yet: send without If-Match to make it")
     if not text or text == "*":
         return None
     if not text.isascii() or not text.isdigit():

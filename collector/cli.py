@@ -39,7 +39,8 @@ def apply(file: Path, as_json: bool) -> None:
 
     Example: flask collector apply slang.yaml
     """
-    from collector.project import load_document, parse_project
+    from collector.project import parse_project
+    from collector.project_document import load_document
     from collector.service import put_project
     from foundation.database import unit_of_work, utc_now
 

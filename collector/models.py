@@ -158,6 +158,8 @@ class Erasure(SQLModel, table=True):
     id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     subject_id: uuid.UUID = Field(sa_column=Column(Uuid, nullable=False))
     state: str = Field(sa_column=Column(String(12), nullable=False))
+    token_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary(32), nullable=True))
+    """The token the person left with: an app that lost the answer asks again with it."""
     requested_at: datetime = Field(sa_type=UtcDateTime)
     completed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import orjson
-import yaml
 from sqlmodel import Session
 
 from collector.project_file import (
+    CONSENT_WORD,
     DEFAULT_LOCATION_KM,
     DEFAULT_MAX_CHARS,
     FieldKind,
@@ -20,7 +19,7 @@ from collector.project_file import (
     Privacy,
     ProjectFile,
 )
-from foundation.errors import Conflict, Fault, InvalidBody, Unparseable
+from foundation.errors import Conflict, Fault, InvalidBody
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -35,6 +34,8 @@ DERIVED_CONTEXT = ("part_of_day", "weekday", "network_quality", "device_family",
 KNOWN_CONTEXT = (*RAW_CONTEXT, *DERIVED_CONTEXT)
 MAX_FIELDS = 200
 MAX_CHARS = 20_000
+MAX_DAYS = 3650
+MAX_KM = 20_000
 
 
 LATER_KINDS = ("image", "audio", "series")
@@ -74,48 +75,6 @@ class ConfigIncompatible(Conflict):
     title = "The labeling configuration would orphan answers"
 
 
-def load_document(raw: bytes) -> dict[str, Any]:
-    """A project file's bytes, YAML or JSON, as a mapping.
-
-    Raises:
-        Unparseable: it is neither. InvalidBody: it is not a mapping with text keys.
-    """
-    try:
-        text = raw.decode("utf-8")
-        body = _read_document(text)
-    except UnicodeDecodeError:
-        raise Unparseable("the project file is not UTF-8", reason="not_utf8") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise Unparseable(
-            f"the project file is neither JSON nor YAML without aliases{place}", reason="not_yaml"
-        ) from None
-    if not isinstance(body, dict):
-        raise InvalidBody("the project file must be a mapping with `project` and `fields`", reason="not_an_object")
-    try:
-        plain = orjson.loads(orjson.dumps(body))
-    except TypeError:
-        raise InvalidBody("keys must be text, and dates must be quoted", reason="wrong_type") from None
-    return dict(plain)
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """YAML without aliases: a few lines of them can stand for gigabytes."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.constructor.ConstructorError(problem_mark=self.get_mark())
-        return super().compose_node(parent, index)
-
-
-def _read_document(text: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return _PlainLoader(text).get_single_data()
-
-
 def parse_project(body: Mapping[str, Any], sections: Sequence[Section]) -> Checked:
     """Checks a whole project file.
 
@@ -133,7 +92,11 @@ def parse_project(body: Mapping[str, Any], sections: Sequence[Section]) -> Check
         faults.extend(more_faults)
         later.extend(more_later)
     faults.extend(_unknown("", body, known))
-    later.extend(f"/{key}" for key in LATER_KEYS if key in body)
+    for key in LATER_KEYS:
+        if key in body:
+            later.append(f"/{key}")
+            if not isinstance(body[key], dict):
+                faults.append(Fault(f"/{key}", "wrong_type", "must be a mapping"))
     if faults:
         raise InvalidBody("the project file has mistakes", faults=faults)
     return Checked(file, tuple(later))
@@ -149,22 +112,35 @@ def breaks_of(old: ProjectFile, new: ProjectFile) -> list[str]:
     before, after = ({rule.name: rule for rule in file.fields} for file in (old, new))
     found = [f"field {name} was removed" for name in before if name not in after]
     for name, rule in after.items():
-        was = before.get(name)
-        if was is None:
-            found.extend([f"field {name} is new and required"] if rule.required else [])
-            continue
-        if was.kind is not rule.kind:
-            found.append(f"field {name} changed its kind from {was.kind} to {rule.kind}")
-        if was.unit != rule.unit:
-            found.append(f"field {name} changed its unit")
-        if rule.required and not was.required:
-            found.append(f"field {name} became required")
-        found.extend(
-            f"field {name} no longer takes a value it took" for value in was.values if value not in rule.values
-        )
+        if name in before:
+            found.extend(f"field {name} {change}" for change in _breaks_of_field(before[name], rule))
+        elif rule.required:
+            found.append(f"field {name} is new and required")
+    found.extend(f"context {name} is no longer kept" for name in old.context_names if name not in new.context_names)
+    if old.drop_unknown and not new.drop_unknown:
+        found.append("fields that are not declared are no longer dropped but refused")
+    asked = set(old.privacy.purposes) if old.privacy.consent_required else None
+    if new.privacy.consent_required and (asked is None or not set(new.privacy.purposes) <= asked):
+        found.append("consent is asked for that was not asked for before")
     if old.identity != new.identity:
         found.append("the identity fields changed: the same content makes a new item")
     return found
+
+
+def _breaks_of_field(was: FieldRule, rule: FieldRule) -> Iterator[str]:
+    if was.kind is not rule.kind:
+        yield f"changed its kind from {was.kind} to {rule.kind}"
+    if was.unit != rule.unit:
+        yield "changed its unit"
+    if rule.required and not was.required:
+        yield "became required"
+    if rule.values and (gone := [value for value in was.values if value not in rule.values]):
+        yield f"no longer takes {', '.join(gone)}"
+    is_shorter = rule.kind is was.kind and rule.max_chars < was.max_chars
+    is_higher = rule.minimum is not None and (was.minimum is None or rule.minimum > was.minimum)
+    is_lower = rule.maximum is not None and (was.maximum is None or rule.maximum < was.maximum)
+    if is_shorter or is_higher or is_lower:
+        yield "takes a narrower range"
 
 
 class _Reader:
@@ -183,8 +159,16 @@ class _Reader:
         names = [rule.name for rule in fields]
         for name in {*keep, *attributes} & set(names):
             self._fault(f"/fields/{name}", "wrong_value", "a field and a context column may not have the same name")
+        for place, name in enumerate(attributes):
+            if name in KNOWN_CONTEXT:
+                self._fault(
+                    f"/context/attributes/{place}", "wrong_value", "is no attribute of yours: list it under keep"
+                )
         retention = self._mapping("retention", {"signals_days", "versions_days", "dead_letters_days"})
-        self.later.extend(f"/retention/{key}" for key in ("signals_days", "versions_days") if key in retention)
+        for key in ("signals_days", "versions_days"):
+            if key in retention:
+                self._whole(retention, "/retention", key, 1, MAX_DAYS, MAX_DAYS)
+                self.later.append(f"/retention/{key}")
         return ProjectFile(
             name=self._name(),
             title=self._text("title", default=str(self.body.get("project", ""))),
@@ -195,7 +179,7 @@ class _Reader:
             keep=keep,
             attributes=attributes,
             privacy=self._privacy(),
-            dead_letters_days=self._whole(retention, "/retention", "dead_letters_days", 1, 3650, 30),
+            dead_letters_days=self._whole(retention, "/retention", "dead_letters_days", 1, MAX_DAYS, 30),
             body=self.body,
         )
 
@@ -268,7 +252,7 @@ class _Reader:
         return tuple(rule for rule in rules if rule)
 
     def _field(self, name: str, rule: Any) -> FieldRule | None:
-        at = f"/fields/{name[:64].replace('~', '~0').replace('/', '~1')}"
+        at = _under("/fields", name)
         if not FIELD_NAME.fullmatch(name) or name in COLUMNS or name in KNOWN_CONTEXT:
             self._fault(at, "wrong_value", "a name is a-z, 0-9 and _, begins with a letter, and is not reserved")
             return None
@@ -349,32 +333,55 @@ class _Reader:
     def _privacy(self) -> Privacy:
         known = {"consent", "purposes", "notices", "accept_notices", "permissions", "location_km"}
         privacy = self._mapping("privacy", known)
-        notices = privacy.get("notices", {})
-        if not isinstance(notices, dict):
-            self._fault("/privacy/notices", "wrong_type", "must be a mapping from a notice's version to its texts")
-            notices = {}
-        accepted = privacy.get("accept_notices", list(notices))
-        if not isinstance(accepted, list) or not all(isinstance(name, str) for name in accepted):
-            self._fault("/privacy/accept_notices", "wrong_type", 'must be a list of versions in quotes, such as ["1"]')
-            accepted = []
-        purposes = privacy.get("purposes", [])
-        if not isinstance(purposes, list) or not all(isinstance(name, str) for name in purposes):
-            self._fault("/privacy/purposes", "wrong_type", "must be a list of texts")
-            purposes = []
+        notices = self._texts(privacy, "notices")
+        self._texts(privacy, "permissions")
+        accepted = self._words(privacy.get("accept_notices", list(notices)), "/privacy/accept_notices")
+        for place, version in enumerate(accepted):
+            if notices and version not in notices:
+                allowed = f"must be one of {', '.join(notices)}"
+                self._fault(f"/privacy/accept_notices/{place}", "not_in_list", allowed)
         kilometres = self._number(privacy, "/privacy", "location_km")
+        if kilometres is not None and not 0 < kilometres <= MAX_KM:
+            self._fault("/privacy/location_km", "out_of_range", f"must be above 0 and at most {MAX_KM}")
         return Privacy(
             consent_required=self._choice(privacy, "/privacy", "consent", ("required", "none"), "required")
             == "required",
-            purposes=tuple(purposes),
-            accept_notices=tuple(accepted),
+            purposes=self._words(privacy.get("purposes", []), "/privacy/purposes"),
+            accept_notices=accepted,
             location_km=kilometres if kilometres and kilometres > 0 else DEFAULT_LOCATION_KM,
         )
+
+    def _words(self, value: Any, at: str) -> tuple[str, ...]:
+        """Words that a consent can name: one it cannot would shut out everybody."""
+        if not isinstance(value, list):
+            self._fault(at, "wrong_type", 'must be a list of short words in quotes, such as ["1"]')
+            return ()
+        words = [word for word in value if isinstance(word, str) and CONSENT_WORD.fullmatch(word)]
+        if len(words) < len(value):
+            self._fault(at, "wrong_type", "must be a list of 1 to 64 of A-Z, a-z, 0-9, _, ., - and blanks, in quotes")
+        return tuple(words)
+
+    def _texts(self, privacy: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        """Texts for people to read: by version or permission, then by language."""
+        texts = privacy.get(key, {})
+        if not isinstance(texts, dict):
+            self._fault(f"/privacy/{key}", "wrong_type", "must be a mapping to texts by language")
+            return {}
+        for name, text in texts.items():
+            by_language = text if isinstance(text, dict) else {"": text}
+            if not all(isinstance(one, str) for one in by_language.values()):
+                self._fault(_under(f"/privacy/{key}", name), "wrong_type", "must be texts by language: {en: We use …}")
+        return texts
+
+
+def _under(at: str, key: str) -> str:
+    return f"{at}/{key[:64].replace('~', '~0').replace('/', '~1')}"
 
 
 def _unknown(at: str, place: Mapping[str, Any], known: set[str]) -> list[Fault]:
     return [
         Fault(
-            f"{at}/{str(key)[:64].replace('~', '~0').replace('/', '~1')}",
+            _under(at, key),
             "unknown_field",
             f"allowed here: {', '.join(sorted(known))}",
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -12,6 +13,8 @@ import orjson
 
 DEFAULT_MAX_CHARS = 2_000
 DEFAULT_LOCATION_KM = 10.0
+CONSENT_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,63}")
+"""A purpose, or a notice's version: kept as it comes, so it has no room for what people say."""
 
 
 class FieldKind(StrEnum):
@@ -79,6 +82,11 @@ class ProjectFile:
     def context_names(self) -> tuple[str, ...]:
         """Context columns in the order the file lists them."""
         return (*self.keep, *self.attributes)
+
+    @property
+    def intake_rules(self) -> Hashable:
+        """What decides whether a signal is taken: equal for revisions that take the same."""
+        return (self.fields, self.drop_unknown, self.keep, self.attributes)
 
     @property
     def scrub_hash(self) -> str:

@@ -146,7 +146,7 @@ class DeadLetterPage(BaseModel):
 class ReplayAsked(BaseModel):
     """Which dead letters to try again; all of them where `ids` is left out."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     ids: list[str] | None = Field(default=None, max_length=10_000)
     dry_run: bool = False

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -24,7 +25,7 @@ from sqlalchemy import (
     event,
     func,
 )
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -37,6 +38,7 @@ from foundation.errors import Unavailable
 OLDEST_SAFE_SQLITE = (3, 51, 3)
 """Older ones can lose committed rows in WAL mode (sqlite.org/wal.html, the WAL-reset bug)."""
 BUSY_TIMEOUT_S = 10.0
+IDLE_S = 1.0
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -130,12 +132,32 @@ def open_database(url: str, *, pool_size: int = 16) -> Database:
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
         pool_timeout=5,
         hide_parameters=True,
         connect_args={"connect_timeout": 3, "options": "-c timezone=UTC"},
     )
+    _test_when_idle(engine)
     return Database(engine)
+
+
+def _test_when_idle(engine: Engine) -> None:
+    """A connection that lay idle is tested before it is used; one that was used a moment ago is not: a round trip each time."""
+
+    import psycopg
+
+    @event.listens_for(engine, "checkin")
+    def _note(_connection: Any, record: Any) -> None:
+        record.info["used_at"] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _test(connection: Any, record: Any, _proxy: Any) -> None:
+        idle_s = monotonic() - record.info.get("used_at", monotonic())
+        if idle_s <= IDLE_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg.Error as error:
+            raise InvalidatePoolError from error
 
 
 def _sqlite(url: str) -> Engine:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
 from foundation.problems import MEDIA_TYPE
+
+PARAMETERS = "x-winnow-parameters"
+"""Where a route leaves its parameters until the document is made: the library knows only those of the path."""
 
 
 class ProblemDocument(BaseModel):
@@ -36,6 +39,15 @@ def responses_of(answers: dict[int, type[BaseModel] | None], problems: Sequence[
     return responses
 
 
+def parameters_of(query: Sequence[str], headers: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Parameters of the query and the header, as OpenAPI writes them."""
+    text = {"type": "string"}
+    asked = [{"name": name, "in": "query", "schema": text} for name in query]
+    return asked + [
+        {"name": name, "in": "header", "description": what, "schema": text} for name, what in headers.items()
+    ]
+
+
 def describe_api(app: Any) -> dict[str, Any]:
     """The OpenAPI document of an application, without what its library adds for validation we do not use."""
     document: dict[str, Any] = app.api_doc
@@ -47,6 +59,8 @@ def describe_api(app: Any) -> dict[str, Any]:
     schemas["ProblemDocument"] = problem
     for methods in document["paths"].values():
         for operation in methods.values():
+            if more := operation.pop(PARAMETERS, None):
+                operation["parameters"] = [*operation.get("parameters", []), *more]
             described = operation.get("responses", {}).get(unused, {}).get("content", {})
             if "application/json" in described:
                 del operation["responses"][unused]

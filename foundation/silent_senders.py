@@ -4,7 +4,8 @@ granian waits for the rest of a body for ever, and the thread that reads it cann
 threads that serve everybody. Only closing the connection frees it. Which connection a thread reads from is not told, so
 for each reader that is overdue the connection to our port ends that has been silent for longest, in both directions: one
 that holds a reader, or an idle one, which its client may expect to be closed at any time. Who waits for an answer behind
-the silent ones has come after them and is left alone.
+the silent ones has come after them and is left alone. A reader that is overdue by twice its time has a client that is not
+silent but sends byte by byte: for it the connection ends that has gone without an answer for longest.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from operator import itemgetter
 from time import monotonic
 
@@ -27,8 +29,16 @@ SILENT_MS = 2000
 _TCP_INFO = struct.Struct("8x 9I I I I")
 _LAST_SENT, _LAST_RECEIVED = 9, 11
 
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    overdue_at: float
+    after_s: float
+    port: int
+
+
 _lock = threading.Lock()
-_readers: dict[object, tuple[float, int]] = {}
+_readers: dict[object, _Reader] = {}
 _watches = False
 
 
@@ -37,7 +47,7 @@ def ended_when_silent(port: int, *, after_s: float) -> Iterator[None]:
     """While the block reads a body that came in on this port, it may take this long; then silent connections are ended."""
     reader = object()
     with _lock:
-        _readers[reader] = (monotonic() + after_s, port)
+        _readers[reader] = _Reader(monotonic() + after_s, after_s, port)
         _watch_from_now_on()
     try:
         yield
@@ -58,24 +68,43 @@ def _watch() -> None:
     while not pause.wait(LOOK_EVERY_S):
         now = monotonic()
         with _lock:
-            overdue = [port for overdue_at, port in _readers.values() if overdue_at < now]
+            overdue = [reader for reader in _readers.values() if reader.overdue_at < now]
         if overdue:
-            _end_silent_connections(set(overdue), at_most=len(overdue))
+            ports = {reader.port for reader in overdue}
+            end_longest(ports, _silent_for_ms, at_most=len(overdue), over_ms=SILENT_MS)
+        if late := [reader for reader in overdue if reader.overdue_at + reader.after_s < now]:
+            over_ms = int(2000 * min(reader.after_s for reader in late))
+            end_longest({reader.port for reader in late}, _unanswered_for_ms, at_most=len(late), over_ms=over_ms)
 
 
-def _end_silent_connections(ports: set[int], *, at_most: int) -> None:
+def end_longest(ports: set[int], for_ms: Callable[[socket.socket], int], *, at_most: int, over_ms: int) -> None:
+    """Ends those connections to the ports for which `for_ms` is largest, as far as it is over a limit."""
     with ExitStack() as stack:
-        silent: list[tuple[int, socket.socket]] = []
+        found: list[tuple[int, socket.socket]] = []
         for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names, not paths
             with suppress(OSError):
-                connection = stack.enter_context(socket.socket(fileno=os.dup(int(name))))
+                connection = stack.enter_context(_own_socket(int(name)))
                 if _came_in_on(ports, connection):
-                    silent.append((_silent_for_ms(connection), connection))
-        silent.sort(key=itemgetter(0), reverse=True)
-        for silent_for_ms, connection in silent[:at_most]:
-            if silent_for_ms > SILENT_MS:
+                    found.append((for_ms(connection), connection))
+        found.sort(key=itemgetter(0), reverse=True)
+        for milliseconds, connection in found[:at_most]:
+            if milliseconds > over_ms:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
+
+
+def _own_socket(descriptor: int) -> socket.socket:
+    """A second handle of a socket, for us to close.
+
+    Raises:
+        OSError: it is no socket, or was closed meanwhile.
+    """
+    own = os.dup(descriptor)
+    try:
+        return socket.socket(fileno=own)
+    except OSError:
+        os.close(own)  # or each look would double what the process has open
+        raise
 
 
 def _came_in_on(ports: set[int], connection: socket.socket) -> bool:
@@ -86,5 +115,13 @@ def _came_in_on(ports: set[int], connection: socket.socket) -> bool:
 
 
 def _silent_for_ms(connection: socket.socket) -> int:
-    numbers = _TCP_INFO.unpack(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size))
-    return int(min(numbers[_LAST_SENT], numbers[_LAST_RECEIVED]))
+    numbers = _tcp_info(connection)
+    return min(numbers[_LAST_SENT], numbers[_LAST_RECEIVED])
+
+
+def _unanswered_for_ms(connection: socket.socket) -> int:
+    return _tcp_info(connection)[_LAST_SENT]
+
+
+def _tcp_info(connection: socket.socket) -> tuple[int, ...]:
+    return _TCP_INFO.unpack(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size))

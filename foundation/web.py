@@ -28,7 +28,7 @@ from foundation.identifiers import random_uuid
 from foundation.keys import Caller, Role
 from foundation.limits import Limiter
 from foundation.observability import REQUEST_SECONDS, REQUESTS
-from foundation.openapi import responses_of
+from foundation.openapi import PARAMETERS, parameters_of, responses_of
 from foundation.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -38,6 +38,7 @@ NDJSON = "application/x-ndjson"
 REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 """A UUID or a trace id: anything freer could be a card or account number, and it would stand in the log."""
 Body = TypeVar("Body", bound=BaseModel)
+NO_HEADERS: Mapping[str, str] = {}
 NOBODY = Caller(key_id=uuid.UUID(int=0), role=Role.INGEST, project_id=None)
 """Who calls a route that takes no key: allowed nothing."""
 
@@ -136,9 +137,14 @@ class Routes:
         takes: type[BaseModel] | None = None,
         takes_also: Sequence[str] = (),
         query: Sequence[str] = (),
+        headers: Mapping[str, str] = NO_HEADERS,
         may_be_missing: bool = False,
     ) -> Callable[[Callable[[Call], ResponseReturnValue]], Callable[[Call], ResponseReturnValue]]:
-        """Adds a guarded route; what it takes and answers stands in /openapi.json."""
+        """Adds a guarded route; what it takes and answers stands in /openapi.json.
+
+        Args:
+            headers: those that mean something to this call, each with what it is for.
+        """
 
         def add(view: Callable[[Call], ResponseReturnValue]) -> Callable[[Call], ResponseReturnValue]:
             path_model = _path_model(view.__name__, rule)
@@ -155,7 +161,10 @@ class Routes:
                 summary=summary,
                 responses=responses_of(answers, [401, 403, *([404] if path_model else []), *problems]),
                 security=[{"key": []}],
-                openapi_extensions=self._extensions(allows, takes, takes_also, query),
+                openapi_extensions={
+                    **self._extensions(allows, takes, takes_also),
+                    PARAMETERS: parameters_of(query, headers),
+                },
             )(target)
             return view
 
@@ -195,17 +204,13 @@ class Routes:
 
         return add
 
-    def _extensions(
-        self, allows: Allowed, takes: type[BaseModel] | None, takes_also: Sequence[str], query: Sequence[str]
-    ) -> dict[str, Any]:
+    def _extensions(self, allows: Allowed, takes: type[BaseModel] | None, takes_also: Sequence[str]) -> dict[str, Any]:
         extensions: dict[str, Any] = {"x-winnow-roles": sorted(allows)}
         if takes:
             content, schemas = parse_body(takes)
             self.blueprint.components_schemas.update(**schemas)
             media = dict.fromkeys((JSON, *takes_also), content[JSON]) if JSON in content else content
             extensions["requestBody"] = {"content": media, "required": True}
-        if query:
-            extensions["x-winnow-query"] = list(query)
         return extensions
 
 

@@ -6,18 +6,19 @@ open each signal -> check it by its revision -> scrub all texts in one pass -> n
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlmodel import Session
 
 from collector.anonymization.scrub import scrub_texts
 from collector.intake import store
-from collector.intake.dead_letters import letter_of
-from collector.intake.event_time import ClockOffset, next_offset
+from collector.intake.dead_letters import body_of, letter_of
+from collector.intake.event_time import ClockOffset, TimeQuality, next_offset
 from collector.intake.fields import PayloadReader, reader_of
 from collector.intake.identity import Names
 from collector.intake.reading import SentBatch
@@ -37,7 +38,6 @@ from foundation.errors import Fault, InvalidBody
 from foundation.failpoints import failpoint
 
 UnitOfWork = Callable[..., AbstractContextManager[Session]]
-TRIED_REVISIONS = 5
 LONGEST_DROPPED = 20
 
 
@@ -63,6 +63,16 @@ class Door:
             self.readers[number] = reader_of(file, self.file)
         return file, self.readers[number]
 
+    @cached_property
+    def older(self) -> list[int]:
+        """Older revisions, the newest first; of those that take the same signals only the newest."""
+        newest_of: dict[Hashable, int] = {self.file.intake_rules: self.number}
+        for number in range(self.number - 1, 0, -1):
+            file = self.file_of(number)
+            if file is not None:
+                newest_of.setdefault(file.intake_rules, number)
+        return list(newest_of.values())[1:]
+
 
 def open_door(session: Session, project_id: int, names: Names, *, is_ingest: bool) -> Door:
     """The project as it stands now, and the older revisions an app may have been built for."""
@@ -83,8 +93,14 @@ class Past:
     seen: set[tuple[uuid.UUID | None, uuid.UUID]]
 
     def holds(self, candidate: Candidate) -> bool:
-        """Whether this very signal is stored; what the rules say of it by now does not matter then."""
-        return candidate.id is not None and self.sources.get(candidate.id) == candidate.source
+        """Whether this very signal is stored, to stay; what the rules say of it by now does not matter then."""
+        is_stored = candidate.id is not None and self.sources.get(candidate.id) == candidate.source
+        return is_stored and not self.is_shut_for(candidate)
+
+    def is_shut_for(self, candidate: Candidate) -> bool:
+        """Whether its person left: what is still stored of them is about to go."""
+        standing = self.standings.get(candidate.subject_id) if candidate.subject_id else None
+        return standing is not None and standing.is_shut_for(candidate.captured_at or candidate.received_at)
 
 
 def open_batch(batch: SentBatch, opening: Opening) -> list[Candidate]:
@@ -157,6 +173,7 @@ def judge_batch(session: Session, door: Door, candidates: Sequence[Candidate]) -
     contents = {c.place: _content(door, c) for c in candidates if not c.faults}
     items = {place: door.names.item_id(content) for place, content in contents.items()}
     past = _past(session, door, candidates, items)
+    scrub_hash = door.file.scrub_hash
     results = []
     rows = store.Rows()
     for candidate in candidates:
@@ -166,9 +183,7 @@ def judge_batch(session: Session, door: Door, candidates: Sequence[Candidate]) -
         fault = _fault_of_past(door, candidate, past)
         if fault is None and not candidate.faults:
             item = items[candidate.place]
-            rows.add(
-                door.project_id, candidate, item, content=contents[candidate.place], scrub_hash=door.file.scrub_hash
-            )
+            rows.add(door.project_id, candidate, item, content=contents[candidate.place], scrub_hash=scrub_hash)
             results.append(_take(door, candidate, item, past))
             if candidate.id in past.refused:
                 rows.answered.add(candidate.id)
@@ -181,11 +196,20 @@ def judge_batch(session: Session, door: Door, candidates: Sequence[Candidate]) -
                     door.project_id,
                     revision=door.number,
                     kept_for=timedelta(days=door.file.dead_letters_days),
-                    with_body=not is_refused_for_good,
+                    body=None if is_refused_for_good else _kept(door, candidate),
                 )
             )
             results.append(_rejection(candidate))
     return Judged(results, rows)
+
+
+def _kept(door: Door, candidate: Candidate) -> dict[str, Any] | None:
+    """What a dead letter keeps of a signal; nothing where it was too large to be read, or no signal at all."""
+    found = door.reader(candidate.revision or door.number)
+    if not candidate.sent or found is None:
+        return None
+    file, reader = found
+    return body_of(candidate, file, reader, door.names.pseudonym)
 
 
 def write_batch(session: Session, project_id: int, judged: Judged) -> list[Result]:
@@ -207,12 +231,10 @@ def _check(door: Door, candidate: Candidate, offset: timedelta | None) -> None:
         candidate.faults.extend(_fill(door, candidate, candidate.revision, offset))
         return
     newest_faults = _fill(door, candidate, door.number, offset)
-    if candidate.payload.faults and not candidate.faults:
-        for number in range(door.number - 1, max(0, door.number - 1 - TRIED_REVISIONS), -1):
-            if not _fill(door, candidate, number, offset):
-                return
-        if door.number > 1:
-            _fill(door, candidate, door.number, offset)
+    if newest_faults and not candidate.faults and door.older:
+        if any(not _fill(door, candidate, number, offset) for number in door.older):
+            return
+        _fill(door, candidate, door.number, offset)
     candidate.faults.extend(newest_faults)
 
 
@@ -284,23 +306,27 @@ def _record_consents(session: Session, door: Door, candidates: Sequence[Candidat
 
 def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None:
     """What speaks against a signal apart from its form: its id is taken, it was erased, or its person has not agreed."""
-    if candidate.id in past.sources and not candidate.faults:
-        return Fault("/id", "id_conflict", "another signal with this id is stored: make a new id")
     if past.suppressed and candidate.id and door.names.signal_hmac(candidate.id) in past.suppressed:
         return Fault("/id", "erased", "this signal was erased on request and does not come back")
-    standing = past.standings.get(candidate.subject_id) if candidate.subject_id else None
-    captured_at = candidate.captured_at or candidate.received_at
-    if standing and standing.is_shut_for(captured_at):
+    if past.is_shut_for(candidate):
         return Fault(
             "/subject", "erased", "this person's data was erased; a consent given since opens the door to new signals"
         )
+    if candidate.id in past.sources and not candidate.faults:
+        return Fault("/id", "id_conflict", "another signal with this id is stored: make a new id")
+    standing = past.standings.get(candidate.subject_id) if candidate.subject_id else None
     if standing and standing.newest and not standing.newest.granted:
         return Fault("/subject", "consent_missing", "consent was withdrawn")
-    if not door.file.privacy.consent_required:
+    if (
+        not door.file.privacy.consent_required or not candidate.sent
+    ):  # of what could not be read nobody knows the person
         return None
     if candidate.subject_id is None:
         return Fault("/subject", "consent_missing", "name the subject whose consent covers this signal")
-    why = fault_of_consent(standing.newest if standing else None, door.file.privacy, captured_at)
+    # A clock that cannot be believed rejects nothing: the capture was no later than now, so the consent must not be either.
+    is_believed = candidate.time is not None and candidate.time.quality is not TimeQuality.IMPLAUSIBLE
+    by = candidate.captured_at if is_believed and candidate.captured_at else candidate.received_at
+    why = fault_of_consent(standing.newest if standing else None, door.file.privacy, by)
     return Fault("/subject", "consent_missing", why) if why else None
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from collector.anonymization.scrub import scrub_text
+from collector.intake.reading import UNKEPT, Settled
 from collector.project_file import ProjectFile
 from foundation.errors import Fault
 
@@ -39,12 +40,11 @@ def read_context(sent: Any, file: ProjectFile, event_time: datetime | None) -> t
     kept: dict[str, Any] = {}
     faults: list[Fault] = []
     for name in file.keep:
+        value = sent.get(name)
         derive = DERIVED.get(name)
         if derive is not None:
-            kept[name] = derive(sent, event_time)
-            continue
-        value = sent.get(name)
-        if value is None:
+            kept[name] = value if type(value) is Settled else derive(sent, event_time)
+        elif value is None:
             kept[name] = None
         elif name == "location":
             kept[name], found = _location(value, file.privacy.location_km)
@@ -61,6 +61,21 @@ def read_context(sent: Any, file: ProjectFile, event_time: datetime | None) -> t
             reason, detail = complaint.split(": ", 1)
             faults.append(Fault(f"/context/{name}", reason, detail))
     return kept, faults
+
+
+def kept_context(sent: Any, file: ProjectFile, read: Mapping[str, Any]) -> tuple[Any, dict[str, str]]:
+    """What a dead letter may hold of a context, and what was derived from it: what the project keeps, and no more.
+
+    Args:
+        read: the same context as `read_context` read it.
+    """
+    if not isinstance(sent, Mapping):
+        return (None if sent is None else UNKEPT), {}
+    listed = [name for name in file.context_names if name not in DERIVED and sent.get(name) is not None]
+    kept = {name: sent[name] for name in listed}
+    if "location" in kept:
+        kept["location"] = read.get("location") or UNKEPT
+    return kept, {name: read[name] for name in file.keep if name in DERIVED and read.get(name) is not None}
 
 
 @lru_cache(maxsize=8192)
@@ -106,8 +121,13 @@ def _locale(value: Any) -> tuple[Any, str | None]:
         return None, "wrong_type: must be a language tag such as de-DE"
     if not LOCALE.fullmatch(value):
         return None, "wrong_value: must be a language tag such as de-DE (BCP 47)"
-    language, *rest = value.replace("_", "-").split("-")
-    return _scrubbed("-".join([language.lower(), *(part.upper() if len(part) == 2 else part for part in rest)])), None
+    language, *rest = value.replace("_", "-").lower().split("-")
+    return _scrubbed("-".join([language, *map(_written, rest)])), None
+
+
+def _written(subtag: str) -> str:
+    """As BCP 47 writes it (RFC 5646, section 2.1.1): regions in capitals, scripts with one."""
+    return subtag.upper() if len(subtag) == 2 else subtag.title() if len(subtag) == 4 else subtag
 
 
 @lru_cache(maxsize=1)
@@ -160,7 +180,8 @@ def _location(value: Any, kilometres: float) -> tuple[dict[str, float] | None, l
     step = kilometres / KM_PER_DEGREE
     lat = round(round(value["lat"] / step) * step, 4)
     lon_step = min(360.0, step / max(cos(radians(lat)), 0.01))
-    return {"lat": max(-90.0, min(90.0, lat)), "lon": round(round(value["lon"] / lon_step) * lon_step, 4)}, []
+    lon = round(round(value["lon"] / lon_step) * lon_step, 4)
+    return {"lat": max(-90.0, min(90.0, lat)), "lon": max(-180.0, min(180.0, lon))}, []
 
 
 def part_of_day(sent: Mapping[str, Any], event_time: datetime | None) -> str | None:
@@ -200,7 +221,7 @@ def network_quality(sent: Mapping[str, Any], _: datetime | None = None) -> str:
     >>> network_quality({"rtt_ms": 240, "downlink_kbps": 900})
     '4g'
     """
-    if sent.get("network_type") in ("none", "offline"):  # a tuple: a list sent there has no hash
+    if _network(sent.get("network_type"))[0] in {"none", "offline"}:
         return "offline"
     rtt, downlink = _number(sent.get("rtt_ms")), _number(sent.get("downlink_kbps"))
     if rtt is None and downlink is None:

@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from collector.anonymization.scrub import scrub_texts
-from collector.intake.fields import INT64
+from collector.intake.context import kept_context
+from collector.intake.fields import INT64, PayloadReader
+from collector.intake.signals import KNOWN, Candidate
 from collector.models import DeadLetter
+from collector.project_file import ProjectFile
 from foundation.identifiers import random_uuid
-
-if TYPE_CHECKING:
-    from collector.intake.signals import Candidate
 
 MAX_DEPTH = 8
 MAX_PARTS = 2_000
 LEFT_OUT = frozenset({"subject", "device", "consent"})
 """What a letter does not repeat: person and device are kept as keyed hashes beside it."""
+SETTLED = "settled"
+"""Where a body has the pseudonyms and derived conditions, which a replay cannot make anew from what was kept."""
+
+
+def body_of(
+    candidate: Candidate, file: ProjectFile, reader: PayloadReader, pseudonym: Callable[[object], str]
+) -> dict[str, Any] | None:
+    """A letter's body: what the project's rules keep of the signal, scrubbed, keys and refused values included."""
+    sent = candidate.sent
+    body = {name: value if name in KNOWN else None for name, value in sent.items() if name not in LEFT_OUT}
+    body["payload"], pseudonyms = reader.kept(sent.get("payload"), pseudonym)
+    body["context"], derived = kept_context(sent.get("context"), file, candidate.context)
+    scrubbed: dict[str, Any] | None = scrub_value(body)
+    return scrubbed and {**scrubbed, SETTLED: {"payload": pseudonyms, "context": derived}}
 
 
 def letter_of(
-    candidate: Candidate, project_id: int, *, revision: int, kept_for: timedelta, with_body: bool
+    candidate: Candidate, project_id: int, *, revision: int, kept_for: timedelta, body: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """A dead letter's row. Its body is scrubbed, keys and refused values included; without consent there is none."""
+    """A dead letter's row."""
     fault = candidate.faults[0]
-    body = None
-    if with_body and candidate.sent:
-        body = {name: value for name, value in candidate.sent.items() if name not in LEFT_OUT}
     return {
         "project_id": project_id,
         "id": random_uuid(),
@@ -47,7 +58,7 @@ def letter_of(
         "sent_at": candidate.sent_at,
         "received_at": candidate.received_at,
         "expires_at": candidate.received_at + kept_for,
-        "body": scrub_value(body),
+        "body": body,
     }
 
 
@@ -81,12 +92,13 @@ def _collect(value: Any, texts: list[str], depth: int) -> Any:
     if isinstance(value, str):
         texts.append(value.replace("\0", ""))
         return _Text()
-    if isinstance(value, bool) or value is None:
-        return value
+    if isinstance(value, bool) or value is None or (isinstance(value, float) and not value.is_integer()):
+        return value  # nobody's number has a fraction, but one measurement in two hundred reads like a phone's
     if isinstance(value, int | float):
-        texts.append(str(value))
+        digits = str(int(value))  # 4111111111111111.0 is a card number too
+        texts.append(digits)
         # JSON columns hold integers of 64 bits; a larger one is kept as its digits.
-        return _Text(value, str(value)) if isinstance(value, float) or abs(value) < INT64 else _Text()
+        return _Text(value, digits) if isinstance(value, float) or abs(value) < INT64 else _Text()
     if isinstance(value, dict):
         return [(_collect(str(key), texts, depth + 1), _collect(part, texts, depth + 1)) for key, part in value.items()]
     return tuple(_collect(part, texts, depth + 1) for part in value)

@@ -54,7 +54,7 @@ def read_time(text: object) -> datetime | None:
     if text[10] not in "Tt " or text[11:13] == "24" or text[13] != ":" or text[16] != ":":
         return None
     try:
-        at = datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text.replace("z", "Z"))
         return at.astimezone(UTC) if at.tzinfo and at.year <= LAST_YEAR else None
     except (ValueError, OverflowError):
         return None

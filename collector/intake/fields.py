@@ -9,6 +9,7 @@ from typing import Any
 
 from collector.anonymization.scrub import scrub_text
 from collector.intake.event_time import read_time
+from collector.intake.reading import UNKEPT, Settled
 from collector.project_file import FieldKind, FieldRule, Pii, ProjectFile
 from foundation.errors import Fault
 
@@ -52,6 +53,30 @@ class PayloadReader:
                 payload.faults.append(Fault(f"/payload/{name}", "missing_field", "is required"))
         return payload
 
+    def kept(self, sent: Any, pseudonym: Callable[[object], str]) -> tuple[Any, dict[str, str]]:
+        """What a dead letter may hold of a payload, and its pseudonyms: no more than would have been stored of it.
+
+        A field that is not declared stays, for the next revision may declare it.
+        """
+        if not isinstance(sent, dict):
+            return UNKEPT, {}
+        kept: dict[str, Any] = {}
+        pseudonyms: dict[str, str] = {}
+        for name, value in sent.items():
+            rule = self.rules.get(name)
+            pii = rule.pii if rule else Pii.DROP if self.drop_unknown else Pii.KEEP
+            if pii is Pii.DROP or value is None:
+                continue
+            if rule is None or pii is not Pii.PSEUDONYMIZE:
+                kept[name] = value
+                continue
+            read, complaint = READ[rule.kind](rule, value)
+            if complaint:
+                kept[name] = UNKEPT
+            else:
+                pseudonyms[name] = pseudonym(read)
+        return kept, pseudonyms
+
     def _unknown(self, name: str, payload: Payload) -> None:
         pointer = f"/payload/{safe_key(name)}"
         if self.drop_unknown:
@@ -84,7 +109,7 @@ def _with_pii(rule: FieldRule, pii: Pii) -> FieldRule:
 
 
 def _take(rule: FieldRule, value: Any, payload: Payload) -> None:
-    read, complaint = READ[rule.kind](rule, value)
+    read, complaint = (value, None) if type(value) is Settled else READ[rule.kind](rule, value)
     if complaint:
         payload.faults.append(Fault(f"/payload/{rule.name}", complaint[0], complaint[1]))
         return
@@ -92,6 +117,8 @@ def _take(rule: FieldRule, value: Any, payload: Payload) -> None:
         payload.dropped.append(f"/payload/{rule.name}")
         return
     payload.values[rule.name] = read
+    if type(read) is Settled:
+        return
     if rule.pii is Pii.SCRUB and rule.kind is FieldKind.TEXT:
         payload.to_scrub.append(rule.name)
     elif rule.pii is Pii.PSEUDONYMIZE:

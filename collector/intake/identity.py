@@ -14,6 +14,8 @@ from foundation.errors import Unparseable
 from foundation.identifiers import derive_key, keyed_hash, uuid8_of
 
 SHORT = 16
+EXACT = 2**53
+"""Below it a float holds every whole number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,11 @@ class Names:
     value_key: bytes
 
     def item_id(self, content: Mapping[str, Any]) -> uuid.UUID:
-        """The id of a content: the same for the same identity fields, whoever sent them. Outer white space does not count."""
-        plain = {name: value.strip() if isinstance(value, str) else value for name, value in content.items()}
+        """The id of a content: the same for the same identity fields, whoever sent them.
+
+        Outer white space does not count, nor whether a language writes 5 or 5.0.
+        """
+        plain = {name: _plain(value) for name, value in content.items()}
         return uuid8_of(keyed_hash(self.item_key, orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)))
 
     def subject_id(self, subject: str) -> uuid.UUID:
@@ -57,6 +62,12 @@ def names_of(pseudonym_key: str, project: str) -> Names:
         for purpose in ("item", "subject", "device", "source", "value")
     )
     return Names(*keys)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.strip()
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < EXACT else value
 
 
 def _canonical(signal: Mapping[str, Any]) -> bytes:

@@ -11,6 +11,8 @@ import msgspec
 from foundation.errors import Fault, InvalidBody, TooLarge, Unparseable
 
 BOM = b"\xef\xbb\xbf"
+UNKEPT: list[Any] = []
+"""Stands in a dead letter for a value of which nothing may be kept: no field takes a list, so it stays refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,12 @@ class Sent:
     value: Any
     size: int
     fault: Fault | None = None
+
+
+class Settled(str):
+    """What the door made of a value the first time: a replay takes it as it is. No body can hold one."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

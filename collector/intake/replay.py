@@ -6,11 +6,13 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from collector.intake.batch import Door, check_batch, judge_batch, write_batch
-from collector.intake.dead_letters import remove_letters
+from collector.intake.dead_letters import SETTLED, remove_letters
 from collector.intake.event_time import read_time
+from collector.intake.reading import Settled
 from collector.intake.results import Status
 from collector.intake.signals import KNOWN, Candidate, read_id
 from collector.intake.store import known_clocks
@@ -31,7 +33,7 @@ def replay_letters(
 ) -> Replayed:
     """Tries the letters named, or all; a dry run does the same and takes it back."""
     newest_door = replace(door, is_ingest=False, readers={})
-    replayed = refused = 0
+    replayed, refused = 0, _count_without_body(session, door.project_id, ids)
     last = uuid.UUID(int=0)
     while letters := _page(session, door.project_id, last, ids):
         last = letters[-1].id
@@ -63,9 +65,20 @@ def _page(session: Session, project_id: int, last: uuid.UUID, ids: Sequence[uuid
     return session.exec(statement.order_by(col(DeadLetter.id)).limit(BATCH)).all()
 
 
+def _count_without_body(session: Session, project_id: int, ids: Sequence[uuid.UUID] | None) -> int:
+    """They stay refused: only their phone can send them again, once there is a consent."""
+    statement = select(func.count()).where(col(DeadLetter.project_id) == project_id, col(DeadLetter.body).is_(None))
+    if ids is not None:
+        statement = statement.where(col(DeadLetter.id).in_(list(ids)))
+    return int(session.exec(statement).one())
+
+
 def _candidate(place: int, letter: DeadLetter) -> Candidate:
     """The signal as the letter kept it; the revision it was built for gave way to the newest."""
-    sent = {name: value for name, value in letter.body.items() if name != "revision"}
+    sent = {name: value for name, value in letter.body.items() if name not in {"revision", SETTLED}}
+    for member, values in letter.body.get(SETTLED, {}).items():
+        if values:
+            sent[member] = (sent.get(member) or {}) | {name: Settled(value) for name, value in values.items()}
     unknown = [Fault(f"/{name}", "unknown_field", "is not a member of a signal") for name in sent if name not in KNOWN]
     candidate = Candidate(place, sent, letter.received_at, letter.sent_at, letter.key_id, source=letter.source_hmac)
     # Not from the body: the scrub takes the digits at the end of some UUIDs for a phone number.

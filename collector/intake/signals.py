@@ -16,7 +16,7 @@ from collector.intake.event_time import EventTime, TimeQuality, event_time_of, r
 from collector.intake.fields import Payload, PayloadReader, safe_key
 from collector.intake.identity import Names
 from collector.intake.reading import Sent
-from collector.project_file import ProjectFile
+from collector.project_file import CONSENT_WORD, ProjectFile
 from collector.subjects.consent import FUTURE_LIMIT, Given
 from foundation.errors import Fault
 
@@ -29,7 +29,6 @@ CONSENT_KEYS = ("granted", "purposes", "notice", "given_at", "age_confirmed")
 MAX_NAME = 256
 MAX_PREDICTED = 1e9
 MAX_AGE_MS = 10 * 366 * 86_400_000
-WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,63}")
 
 
 @dataclass(slots=True)
@@ -183,7 +182,7 @@ def _is_plain(word: str) -> bool:
 
 def _is_word(value: Any) -> bool:
     """A short word that is nobody's number: purposes and notices are kept as they come."""
-    return isinstance(value, str) and WORD.fullmatch(value) is not None and _is_plain(value)
+    return isinstance(value, str) and CONSENT_WORD.fullmatch(value) is not None and _is_plain(value)
 
 
 def _name(value: Any, at: str, faults: list[Fault]) -> str | None:

@@ -28,10 +28,8 @@ ITEM_COLUMNS = ("project_id", "id", "content", "revision", "scrub_hash", "ready"
 SIGNAL_COLUMNS = ("project_id", "id", "source_hmac", "subject_id", "device_hmac", "item_id", "key_id", "revision",
                   "captured_at", "sent_at", "received_at", "event_time", "time_quality", "context", "extra",
                   "prediction")  # fmt: skip
-AMONG = {
-    "postgresql": "(SELECT value::uuid FROM json_array_elements_text(CAST(%s AS json)) AS given (value))",
-    "sqlite": "(SELECT value FROM json_each(?))",
-}
+AMONG = {"postgresql": "= ANY (CAST(%s AS uuid[]))", "sqlite": "IN (SELECT value FROM json_each(?))"}
+"""Ids as one parameter. PostgreSQL takes an array to its index; joined with a list it may read the whole project."""
 MARK = {"postgresql": "%s", "sqlite": "?"}
 
 
@@ -105,8 +103,8 @@ def look_up(session: Session, project_id: int, ids: Iterable[uuid.UUID]) -> Stor
     dialect = session.get_bind().dialect.name
     among, mark = AMONG[dialect], MARK[dialect]
     rows = session.connection().exec_driver_sql(
-        f"SELECT id, source_hmac FROM signals WHERE project_id = {mark} AND id IN {among} UNION ALL "  # noqa: S608
-        f"SELECT signal_id, NULL FROM dead_letters WHERE project_id = {mark} AND signal_id IN {among}",
+        f"SELECT id, source_hmac FROM signals WHERE project_id = {mark} AND id {among} UNION ALL "  # noqa: S608
+        f"SELECT signal_id, NULL FROM dead_letters WHERE project_id = {mark} AND signal_id {among}",
         (project_id, _listed(wanted, dialect), project_id, _listed(wanted, dialect)),
     )
     stored = Stored({}, set())
@@ -128,7 +126,7 @@ def pairs_seen(
     among, mark = AMONG[dialect], MARK[dialect]
     rows = session.connection().exec_driver_sql(
         "SELECT DISTINCT subject_id, item_id FROM signals "  # noqa: S608
-        f"WHERE project_id = {mark} AND subject_id IN {among} AND item_id IN {among}",
+        f"WHERE project_id = {mark} AND subject_id {among} AND item_id {among}",
         (
             project_id,
             _listed({subject for subject, _ in pairs}, dialect),
@@ -147,7 +145,7 @@ def items_held(
         return set()
     dialect = session.get_bind().dialect.name
     rows = session.connection().exec_driver_sql(
-        f"SELECT id FROM items WHERE project_id = {MARK[dialect]} AND id IN {AMONG[dialect]} {lock}",  # noqa: S608
+        f"SELECT id FROM items WHERE project_id = {MARK[dialect]} AND id {AMONG[dialect]} {lock}",  # noqa: S608
         (project_id, _listed(wanted, dialect)),
     )
     return {(None, _uuid(row[0])) for row in rows}
@@ -224,7 +222,8 @@ def _insert(session: Session, table: str, columns: Sequence[str], rows: Sequence
 
 
 def _listed(ids: Iterable[uuid.UUID], dialect: str) -> str:
-    return orjson.dumps([known.hex for known in ids] if dialect == "sqlite" else list(ids)).decode()
+    hexes = [known.hex for known in ids]
+    return orjson.dumps(hexes).decode() if dialect == "sqlite" else f"{{{','.join(hexes)}}}"
 
 
 def _uuid(value: Any) -> uuid.UUID:

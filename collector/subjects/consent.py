@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import func, insert, update
 from sqlmodel import Session, col, select
 
 from collector.models import Consent, Project, Subject
@@ -101,12 +101,12 @@ def standings_of(
     if not wanted:
         return {}
     rows = session.exec(
-        select(Subject)
+        select(Subject.id, Subject.erased_at, Subject.consent)
         .where(col(Subject.project_id) == project_id, col(Subject.id).in_(wanted))
         .order_by(col(Subject.id))
         .with_for_update(read=lock is Lock.AGAINST_ERASURE)
     ).all()
-    return {row.id: Standing(row.erased_at, _given(row.consent)) for row in rows}
+    return {subject: Standing(erased_at, _given(consent)) for subject, erased_at, consent in rows}
 
 
 def record_consent(
@@ -133,12 +133,11 @@ def record_consent(
         return known
     if known.erased_at is not None and given.given_at <= known.erased_at:
         return known
-    seq = session.exec(
-        select(func.coalesce(func.max(Consent.seq), 0)).where(
-            col(Consent.project_id) == project_id, col(Consent.subject_id) == subject_id
-        )
-    ).one()
-    insert_ignoring(session, Consent.__table__, [_row(project_id, subject_id, int(seq) + 1, given, now)])  # type: ignore[attr-defined]
+    newest = select(func.coalesce(func.max(Consent.seq), 0)).where(
+        col(Consent.project_id) == project_id, col(Consent.subject_id) == subject_id
+    )
+    row = {**_row(project_id, subject_id, given, now), "seq": newest.scalar_subquery() + 1}
+    session.connection().execute(insert(Consent).values(row))
     if known.newest is not None and known.newest.given_at > given.given_at:
         return known
     session.connection().execute(
@@ -170,15 +169,14 @@ def own_or_claim(session: Session, project_id: int, subject_id: uuid.UUID, token
         subject.token_hash = hash_of_token(token)
         session.add(subject)
         session.flush()
-    prove_token(subject, token)
+    prove_token(subject.token_hash, token)
 
 
-def prove_token(subject: Subject | None, token: str) -> None:
-    """Raises TokenMismatch unless the subject is bound to this token; the comparison takes the same time either way."""
+def prove_token(held: bytes | None, token: str) -> None:
+    """Raises TokenMismatch unless this token's hash is held; the comparison takes the same time either way."""
     from hmac import compare_digest
 
-    held = (subject.token_hash if subject else None) or bytes(32)
-    if not compare_digest(held, hash_of_token(token)):
+    if not compare_digest(held or bytes(32), hash_of_token(token)):
         raise TokenMismatch("this subject is bound to another token: send the one its first consent call was made with")
 
 
@@ -205,10 +203,8 @@ def reconsider_subjects(session: Session, project: Project, privacy: Privacy) ->
         last = rows[-1].id
 
 
-def describe(given: Given | None) -> Mapping[str, Any] | None:
+def describe(given: Given) -> Mapping[str, Any]:
     """A consent as the API shows it."""
-    if given is None:
-        return None
     return {
         "granted": given.granted,
         "purposes": list(given.purposes),
@@ -238,11 +234,10 @@ def _given(stored: Mapping[str, Any] | None) -> Given | None:
     )
 
 
-def _row(project_id: int, subject_id: uuid.UUID, seq: int, given: Given, now: datetime) -> dict[str, Any]:
+def _row(project_id: int, subject_id: uuid.UUID, given: Given, now: datetime) -> dict[str, Any]:
     return {
         "project_id": project_id,
         "subject_id": subject_id,
-        "seq": seq,
         "granted": given.granted,
         "purposes": list(given.purposes),
         "notice": given.notice,

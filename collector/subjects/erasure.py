@@ -60,10 +60,11 @@ def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *,
         )
     ).one()
     ordered_at = max(now, newest) if newest else now
+    token_hash = held_token(session, project_id, subject_id)
     subject.erased_at, subject.passes, subject.token_hash, subject.consent = ordered_at, False, None, None
     session.add(subject)
     if waiting is not None and not has_come_back:
-        waiting.requested_at = ordered_at
+        waiting.requested_at, waiting.token_hash = ordered_at, token_hash
         session.add(waiting)
         return waiting
     session.connection().execute(update(Project).where(col(Project.id) == project_id).values(has_erasures=True))
@@ -72,12 +73,26 @@ def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *,
         id=random_uuid(),
         subject_id=subject_id,
         state=ErasureState.RECEIVED.value,
+        token_hash=token_hash,
         requested_at=ordered_at,
     )
     session.add(erasure)
     record_activity(session, "erasure_requested", actor=actor, project_id=project_id, now=now, erasure=str(erasure.id))
     session.flush()
     return erasure
+
+
+def held_token(session: Session, project_id: int, subject_id: uuid.UUID) -> bytes | None:
+    """The hash of the token a person is bound to, or left with: a phone that lost the answer to an erasure asks again."""
+    subject = session.get(Subject, (project_id, subject_id))
+    if subject is not None and subject.token_hash is not None:
+        return subject.token_hash
+    return session.exec(
+        select(Erasure.token_hash)
+        .where(col(Erasure.project_id) == project_id, col(Erasure.subject_id) == subject_id)
+        .order_by(col(Erasure.requested_at).desc())
+        .limit(1)
+    ).first()
 
 
 def open_erasures(session: Session, floor: str) -> Sequence[Erasure]:

@@ -251,6 +251,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("subject_id", sa.Uuid(), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=True),
         sa.Column("requested_at", foundation.database.UtcDateTime(timezone=True), nullable=False),
         sa.Column("completed_at", foundation.database.UtcDateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_erasures_project_id")),

@@ -35,6 +35,17 @@ class TestDocument:
         assert served["openapi"].startswith("3.1")
         validate(served)
 
+    def test_a_client_made_from_it_can_name_a_person_and_turn_a_page(self, served: dict[str, Any]) -> None:
+        project = served["paths"]["/v1/projects/{project}/subject/consent"]["put"]["parameters"]
+        letters = served["paths"]["/v1/projects/{project}/dead-letters"]["get"]["parameters"]
+
+        assert {(one["in"], one["name"]) for one in project} == {
+            ("path", "project"),
+            ("header", "Winnow-Subject"),
+            ("header", "Winnow-Subject-Token"),
+        }
+        assert ("query", "cursor") in {(one["in"], one["name"]) for one in letters}
+
     def test_it_is_the_one_in_the_documentation(self, served: dict[str, Any]) -> None:
         text = yaml.safe_dump(served, sort_keys=True, allow_unicode=True, width=120)
         if ASKED_TO_WRITE:

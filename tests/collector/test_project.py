@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wsgi
-from collector.project import breaks_of, load_document, parse_project
+from collector.project import breaks_of, parse_project
+from collector.project_document import load_document
 from foundation.database import Database
 from foundation.errors import DomainError, InvalidBody
 from tests.collector.intake.test_context import JSON
@@ -115,6 +116,19 @@ class TestParsing:
             ({"privacy": {"accept_notices": [1]}}, ("/privacy/accept_notices", "wrong_type")),
             ({"retention": {"dead_letters_days": 0}}, ("/retention/dead_letters_days", "out_of_range")),
             ({"fileds": {}}, ("/fileds", "unknown_field")),
+            *(({"privacy": {"location_km": km}}, ("/privacy/location_km", "out_of_range")) for km in (0, -5, 1e9)),
+            ({"privacy": {"notices": {"1": 5}}}, ("/privacy/notices/1", "wrong_type")),
+            (
+                {"privacy": {"notices": {"1": {"en": "x"}}, "accept_notices": ["2"]}},
+                ("/privacy/accept_notices/0", "not_in_list"),
+            ),
+            ({"privacy": {"notices": {"v/1": {"en": "x"}}}}, ("/privacy/accept_notices", "wrong_type")),
+            ({"privacy": {"purposes": ["für später!"]}}, ("/privacy/purposes", "wrong_type")),
+            ({"privacy": {"permissions": {"camera": 5}}}, ("/privacy/permissions/camera", "wrong_type")),
+            ({"retention": {"signals_days": "x"}}, ("/retention/signals_days", "out_of_range")),
+            ({"retention": {"versions_days": -1}}, ("/retention/versions_days", "out_of_range")),
+            ({"context": {"attributes": ["locale"]}}, ("/context/attributes/0", "wrong_value")),
+            *(({key: 5}, (f"/{key}", "wrong_type")) for key in ("population", "statistics", "alerts")),
         ],
     )
     def test_a_mistake_points_at_its_key(self, change: dict[str, Any], fault: tuple[str, str]) -> None:
@@ -129,6 +143,26 @@ class TestParsing:
         refused = refusal_of(lambda: load_document(text.encode()))
 
         assert refused is None or refused.detail
+
+    @pytest.mark.parametrize(
+        ("text", "pointer"),
+        [
+            ("privacy: {notices: {1: {en: x}}}", "/privacy/notices/1"),
+            ("fields: {yes: {kind: text}}", "/fields/True"),
+            ("fields: {p: {kind: number, minimum: .inf}}", "/fields/p/minimum"),
+            ("fields: {p: {kind: category, values: [a, !!binary aGk=]}}", "/fields/p/values/1"),
+            ('title: "\\ud800"', "/title"),
+        ],
+    )
+    def test_what_json_cannot_say_is_pointed_at(self, text: str, pointer: str) -> None:
+        refused = refusal_of(lambda: load_document(text.encode()))
+
+        assert [fault.pointer for fault in refused.faults] == [pointer]
+
+    def test_a_key_that_stands_twice_is_refused_with_its_line(self) -> None:
+        refused = refusal_of(lambda: load_document(b"fields: {}\ncontext: {keep: []}\nfields: {a: 1}\n"))
+
+        assert "line 3" in refused.detail
 
     def test_json_may_be_indented_by_tabs(self) -> None:
         assert load_document(b'{\n\t"project": "tabs",\n\t"fields": {}\n}') == {"project": "tabs", "fields": {}}
@@ -155,6 +189,28 @@ class TestBreaks:
         old = parse_project(project_body(fields={"text": {"kind": "text"}, "b": {"kind": "number"}}), ()).file
 
         assert breaks_of(old, parse_project(project_body(fields=fields), ()).file) == broken
+
+    @pytest.mark.parametrize(
+        ("change", "broken"),
+        [
+            ({"context": {"keep": ["locale"]}}, ["context os_name is no longer kept"]),
+            ({"fields_unknown": "reject"}, ["fields that are not declared are no longer dropped but refused"]),
+            ({"privacy": {"purposes": ["training", "ads"]}}, ["consent is asked for that was not asked for before"]),
+            ({"fields": {"a": {"kind": "number", "minimum": 1}}}, ["field a takes a narrower range"]),
+            ({"fields": {"a": {"kind": "number", "minimum": -1}}}, []),
+        ],
+    )
+    def test_what_is_asked_for_more_or_kept_less_is_named(self, change: dict[str, Any], broken: list[str]) -> None:
+        old = {
+            "fields": {"a": {"kind": "number", "minimum": 0}},
+            "fields_unknown": "drop",
+            "identity": ["a"],
+            "context": {"keep": ["locale", "os_name"]},
+            "privacy": {"purposes": ["training"]},
+        }
+        before, after = (parse_project(project_body(**body), ()).file for body in (old, {**old, **change}))
+
+        assert breaks_of(before, after) == broken
 
 
 class TestPutProject:
@@ -186,6 +242,24 @@ class TestPutProject:
 
         assert mine.status_code == 412
         assert manager.call("GET", "").json["file"]["title"] == "theirs"
+
+    def test_any_revision_is_none_where_there_is_no_project(self, phone: Phone) -> None:
+        headers = {"Authorization": f"Bearer {phone.held.keys['admin']}", "If-Match": "*"}
+
+        statuses = [
+            phone.client.put(f"/v1/projects/{name}", json=project_body(name), headers=headers).status_code
+            for name in ("fresh", phone.held.name)
+        ]
+
+        assert statuses == [412, 200]
+
+    def test_a_tag_that_a_proxy_weakened_is_the_same(self, phone: Phone) -> None:
+        put = [
+            phone.as_role("manage").call("PUT", "", json=project_body(), headers={"If-Match": tag}).status_code
+            for tag in ('W/"1"', 'W/"2"')
+        ]
+
+        assert put == [200, 412]
 
     def test_a_mistake_changes_nothing(self, phone: Phone, database: Database) -> None:
         before = rows_of(database)

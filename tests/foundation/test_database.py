@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from time import sleep
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,7 @@ from sqlmodel import select as select_rows
 from collector.models import Project
 from foundation.activity import ActivityHead
 from foundation.database import (
+    IDLE_S,
     OLDEST_SAFE_SQLITE,
     Database,
     after_commit,
@@ -148,3 +150,36 @@ class TestSqlite:
 
         assert told == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "temp_store": 2}
         assert tuple(map(int, version.split("."))) >= OLDEST_SAFE_SQLITE
+
+
+class TestPostgresql:
+    def test_a_connection_that_died_while_it_lay_idle_is_replaced(self, database_url: str) -> None:
+        if database_url.startswith("sqlite"):
+            pytest.skip("about PostgreSQL")
+        database, other = open_database(database_url), open_database(database_url)
+        with unit_of_work(database, read_only=True) as session:
+            backend = session.connection().execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with unit_of_work(other) as session:
+            session.connection().execute(text("SELECT pg_terminate_backend(:pid, 1000)"), {"pid": backend})
+        sleep(IDLE_S * 1.1)
+
+        with unit_of_work(database, read_only=True) as session:
+            assert session.connection().execute(text("SELECT pg_backend_pid()")).scalar_one() != backend
+        for opened in (database, other):
+            opened.engine.dispose()
+
+    def test_one_that_dies_under_load_is_a_pause_and_no_more(self, database_url: str) -> None:
+        if database_url.startswith("sqlite"):
+            pytest.skip("about PostgreSQL")
+        database, other = open_database(database_url), open_database(database_url)
+        with unit_of_work(database, read_only=True) as session:
+            backend = session.connection().execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with unit_of_work(other) as session:
+            session.connection().execute(text("SELECT pg_terminate_backend(:pid, 1000)"), {"pid": backend})
+
+        with pytest.raises(Unavailable), unit_of_work(database) as session:
+            session.connection().execute(text("SELECT 1"))
+        with unit_of_work(database) as session:
+            session.connection().execute(text("SELECT 1"))
+        for opened in (database, other):
+            opened.engine.dispose()

@@ -17,6 +17,7 @@ import pytest
 from foundation.bodies import declared_length, read_body
 from foundation.errors import DomainError
 from foundation.parts import LOOPBACK, Part, free_port, port_is_free, running, wait_until
+from foundation.silent_senders import end_longest
 
 pytestmark = pytest.mark.slow
 DEADLINE_S = 1.0
@@ -119,6 +120,31 @@ class TestSilentSenders:
                     continue
                 break
         assert b"TimedOut" in answer
+
+    def test_one_who_starts_fast_and_then_dribbles_is_ended(self, port):
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n"
+        with send(port, head + bytes(4096)) as connection:
+            connection.settimeout(0.1)
+            began = time.monotonic()
+            while time.monotonic() - began < 20:
+                try:
+                    connection.sendall(b"x")
+                    assert b" 200 " not in connection.recv(1000)
+                    break
+                except TimeoutError:
+                    continue
+                except OSError:
+                    break
+
+            assert time.monotonic() - began < 10 * DEADLINE_S
+
+    def test_looking_leaves_nothing_open(self):
+        before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names, not paths
+
+        for _ in range(3):
+            end_longest({1}, lambda _connection: 0, at_most=1, over_ms=1)
+
+        assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - names, not paths
 
     def test_chunks_that_are_cut_are_seen_where_they_can_be(self, port):
         with send(port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\nabc") as connection:

@@ -172,6 +172,27 @@ class TestRevisions:
 
         assert phone.send_one(make_signal(revision=1))["status"] == "accepted"
 
+    def test_no_number_of_revisions_between_shuts_an_old_app_out(
+        self, phone: Phone, database: Database, project: Held
+    ) -> None:
+        old = make_signal(payload={"text": "x", "store": "fuel"})
+        for number in range(12):
+            narrow = {"kind": "category", "values": [f"only {number}"]}
+            revise(database, project, fields={**FIELDS, "store": narrow})
+
+        assert phone.send_one(old)["status"] == "accepted"
+        assert [signal.revision for signal in stored(database)] == [1]
+
+    def test_a_context_that_only_an_older_one_takes_is_no_fault(
+        self, phone: Phone, database: Database, project: Held
+    ) -> None:
+        revise(database, project, context={"keep": []})
+        revise(database, project, context={"keep": ["battery"]})
+
+        phone.send(make_signal(context={"battery": "half"}))
+
+        assert [signal.revision for signal in stored(database)] == [2]
+
     def test_a_stored_signal_is_replayed_whatever_the_rules_say_now(
         self, phone: Phone, database: Database, project: Held
     ) -> None:
@@ -194,6 +215,14 @@ class TestConsent:
 
         assert result["errors"][0]["reason"] == "consent_missing"
         assert result["retry"] == "after_consent"
+
+    def test_what_could_not_be_read_is_not_asked_for_it(self, phone: Phone) -> None:
+        results = phone.send(5, make_signal(payload={"text": "a" * 40_000}), consent=None)["results"]  # type: ignore[arg-type]
+
+        assert [[error["reason"] for error in result["errors"]] for result in results] == [
+            ["wrong_type"],
+            ["too_large"],
+        ]
 
     def test_recorded_before_it_holds_for_what_follows(self, phone: Phone) -> None:
         phone.send(make_signal())
@@ -226,6 +255,13 @@ class TestConsent:
             given_at = (captured + timedelta(minutes=minutes)).isoformat()
             signal = make_signal(subject=f"{minutes}", captured_at=captured.isoformat())
             assert phone.send_one(signal, consent={**CONSENT, "given_at": given_at})["status"] == status
+
+    @pytest.mark.parametrize("year", [1970, 2099])
+    def test_a_clock_that_cannot_be_believed_rejects_nothing(self, phone: Phone, year: int) -> None:
+        signal = make_signal(captured_at=f"{year}-01-01T00:00:00Z")
+
+        assert phone.send_one(signal, consent=self.granted(1))["status"] == "accepted"
+        assert phone.send_one({**signal, "id": str(uuid.uuid4())}, consent=self.granted(-0.5))["status"] == "rejected"
 
     def test_where_none_is_asked_for_a_withdrawal_still_holds(
         self, phone: Phone, database: Database, project: Held

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collector.intake.context import device_family, network_quality, os_major, part_of_day, read_context, weekday
@@ -45,7 +45,10 @@ class TestKeeping:
     def test_a_version_of_four_numbers_is_no_address(self) -> None:
         assert kept(app_version="10.2.33.4")["app_version"] == "10.2.33.4"
 
-    @pytest.mark.parametrize(("sent", "stored"), [("de_DE", "de-DE"), ("EN", "en"), ("zh-Hant-TW", "zh-Hant-TW")])
+    @pytest.mark.parametrize(
+        ("sent", "stored"),
+        [("de_DE", "de-DE"), ("EN", "en"), ("zh-Hant-TW", "zh-Hant-TW"), ("ZH-hant-tw", "zh-Hant-TW")],
+    )
     def test_locales_have_one_form(self, sent: str, stored: str) -> None:
         assert kept(locale=sent)["locale"] == stored
 
@@ -68,10 +71,13 @@ class TestLocation:
         assert abs(near[0]["lat"] - 52.52) < 0.05
 
     @given(st.floats(-90, 90), st.floats(-180, 180))
+    @example(0, 180)
+    @example(52.52, -180)
     def test_it_stays_on_the_globe_and_within_its_cell(self, lat: float, lon: float) -> None:
         found = kept(location={"lat": lat, "lon": lon})["location"]
 
         assert -90 <= found["lat"] <= 90
+        assert -180 <= found["lon"] <= 180
         assert abs(found["lat"] - lat) * 111.32 <= FILE.privacy.location_km * 0.51 + 0.01
 
 
@@ -98,6 +104,7 @@ class TestEnriching:
         [
             ({}, "unknown"),
             ({"network_type": "none"}, "offline"),
+            ({"network_type": "Offline"}, "offline"),
             ({"rtt_ms": 2000}, "slow-2g"),
             ({"rtt_ms": 1999}, "2g"),
             ({"rtt_ms": 1400}, "2g"),

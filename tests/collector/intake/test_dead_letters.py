@@ -52,6 +52,9 @@ class TestScrubbing:
         assert "bob@" not in str(scrubbed)
         assert "4111111111111111" not in str(scrubbed)
 
+    def test_a_measurement_is_nobodys_number(self) -> None:
+        assert scrub_value([0.06494618534576613, 4111111111111111.0]) == [0.06494618534576613, "<CREDIT_CARD>"]
+
 
 class TestLetters:
     def test_a_letter_says_why_and_where_and_holds_no_name(self, phone: Phone, database: Database) -> None:
@@ -62,6 +65,28 @@ class TestLetters:
         assert (letter.reason, letter.pointer, letter.revision) == ("unknown_field", "/payload/extra", 1)
         assert letter.body["payload"] == {"text": "x", "extra": "<EMAIL_ADDRESS>"}
         assert not {"subject", "device", "consent"} & letter.body.keys()
+
+    def test_what_a_fields_rule_removes_is_in_no_letter(self, phone: Phone, database: Database) -> None:
+        for member in ("Anna Schmidt", ["Anna Schmidt"]):
+            refused(phone, extra=1, secret="of Anna Schmidt", member=member)
+        phone.send_one(make_signal(payload="Anna Schmidt"))
+        phone.send_one(make_signal(payload={"extra": 1}, secret="of Anna Schmidt"))
+
+        assert len(letters_of(database)) == 4
+        assert "Schmidt" not in str([letter.body for letter in letters_of(database)])
+
+    def test_a_context_is_kept_as_the_project_keeps_it(self, phone: Phone, database: Database) -> None:
+        place = {"lat": 52.5200066, "lon": 13.404954}
+        sent = {"contacts": ["Bob"], "device_model": "Pixel 8", "location": place, "battery": 7}
+        for context in (sent, {"location": {**place, "lat": 91}}, "Bob"):
+            phone.send_one(make_signal(payload={"text": "x", "extra": 1}, context=context))
+
+        first, second, third = (
+            letter.body["context"] for letter in sorted(letters_of(database), key=lambda one: one.received_at)
+        )
+
+        assert first == {"device_model": "Pixel 8", "location": {"lat": 52.5512, "lon": 13.444}, "battery": 7}
+        assert (second, third) == ({"location": []}, [])
 
     def test_without_consent_there_is_no_content(self, phone: Phone, database: Database) -> None:
         phone.send_one(make_signal(subject="nobody asked", payload={"text": "x", "extra": 1}), consent=None)
@@ -111,6 +136,33 @@ class TestReplay:
         assert rows_of(database) == before
         assert self.replay(phone) == told
 
+    def test_a_replayed_signal_is_what_it_would_have_been(
+        self, phone: Phone, database: Database, project: Held
+    ) -> None:
+        few = {"keep": ["part_of_day", "network_quality", "device_family", "location"]}
+        revise(database, project, context=few)
+        context = {"timezone": "Europe/Berlin", "rtt_ms": 1500, "device_model": "Pixel 8 Pro", "location": {"lat": 52.52, "lon": 13.4}}  # fmt: skip
+        letter = make_signal(payload={"text": "x", "member": "Anna Schmidt", "extra": 1}, context=context)
+        assert phone.send_one(letter)["status"] == "rejected"
+        revise(database, project, fields=WITH_EXTRA, context=few)
+
+        self.replay(phone)
+        phone.send({**letter, "id": str(uuid.uuid4())})
+
+        with unit_of_work(database, read_only=True) as session:
+            replayed, sent_again = session.exec(select(Signal)).all()
+        assert replayed.extra == sent_again.extra
+        assert replayed.context == sent_again.context
+        assert None not in replayed.context.values()
+
+    @pytest.mark.parametrize(
+        "wrong", [{"payload": {"text": "x", "member": 5}}, {"context": [1]}, {"payload": ["x"]}, {"other": 1}]
+    )
+    def test_what_was_left_out_of_a_letter_mends_nothing(self, phone: Phone, wrong: dict[str, Any]) -> None:
+        assert phone.send_one(make_signal(**wrong))["status"] == "rejected"
+
+        assert self.replay(phone) == {"replayed": 0, "still_rejected": 1}
+
     def test_a_replayed_signal_keeps_its_id_and_its_person(
         self, phone: Phone, database: Database, project: Held
     ) -> None:
@@ -139,6 +191,11 @@ class TestReplay:
         with unit_of_work(database, read_only=True) as session:
             assert session.exec(select(Signal.id)).one() == uuid.UUID(signal_id)
 
+    def test_a_dry_run_is_asked_for_by_true_alone(self, phone: Phone) -> None:
+        for asked in ("yes", 1, None):
+            answer = phone.as_role("manage").call("POST", "/dead-letters/replay", json={"dry_run": asked})
+            assert (answer.status_code, answer.json["errors"][0]["reason"]) == (422, "wrong_type")
+
     def test_only_the_named_ones_are_tried(self, phone: Phone, database: Database, project: Held) -> None:
         refused(phone)
         refused(phone)
@@ -147,6 +204,14 @@ class TestReplay:
 
         assert self.replay(phone, ids=[chosen]) == {"replayed": 1, "still_rejected": 0}
         assert len(letters_of(database)) == 1
+
+    def test_what_was_refused_for_want_of_consent_is_still_rejected(self, phone: Phone, database: Database) -> None:
+        refused(phone)
+        phone.send(make_signal(subject="never asked"), consent=None)
+        bodiless = next(str(letter.id) for letter in letters_of(database) if letter.body is None)
+
+        assert self.replay(phone) == {"replayed": 0, "still_rejected": 2}
+        assert self.replay(phone, ids=[bodiless]) == {"replayed": 0, "still_rejected": 1}
 
     def test_nothing_of_a_person_who_left_comes_back(self, phone: Phone, database: Database, project: Held) -> None:
         signal = refused(phone)

@@ -31,6 +31,13 @@ class TestItems:
 
         assert len(ids) == 5
 
+    def test_a_number_is_the_same_however_a_language_writes_it(self) -> None:
+        assert NAMES.item_id({"price": 5}) == NAMES.item_id({"price": 5.0})
+        assert NAMES.item_id({"price": 0}) == NAMES.item_id({"price": -0.0})
+        assert NAMES.item_id({"price": 5}) != NAMES.item_id({"price": 5.5})
+        assert NAMES.item_id({"paid": True}) != NAMES.item_id({"paid": 1})
+        assert NAMES.item_id({"price": 1e308}) == NAMES.item_id({"price": 1e308})
+
     def test_an_id_is_a_uuid_of_version_8(self) -> None:
         assert NAMES.item_id({"text": "lol"}).version == 8
 

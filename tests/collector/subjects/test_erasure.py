@@ -16,6 +16,8 @@ from foundation.settings import Settings
 from tests.signals import CONSENT, Held, Phone, days_ago, make_signal, rows_of
 
 HEADERS = {"Winnow-Subject": "anna"}
+OWN = {**HEADERS, "Winnow-Subject-Token": "t" * 43}
+OTHERS = {**HEADERS, "Winnow-Subject-Token": "u" * 43}
 
 
 @pytest.fixture
@@ -51,6 +53,23 @@ class TestLeaving:
         assert rows_of(database)["erasures"] == 0
         assert leave(phone, "ingest", **token).status_code == 202
 
+    def test_an_app_that_lost_the_answer_asks_again(self, phone: Phone, database: Database, names: Names) -> None:
+        phone.call("PUT", "/subject/consent", json=CONSENT, headers=OWN)
+
+        first, again = leave(phone, "ingest", **OWN), leave(phone, "ingest", **OWN)
+        do_collectors_part(database, names)
+        later, other = leave(phone, "ingest", **OWN), leave(phone, "ingest", **OTHERS)
+
+        assert first.json == again.json
+        assert (later.status_code, other.status_code) == (202, 403)
+
+    def test_who_came_back_with_a_new_token_is_out_of_reach_of_the_old_one(self, phone: Phone) -> None:
+        phone.call("PUT", "/subject/consent", json=CONSENT, headers=OWN)
+        leave(phone, "ingest", **OWN)
+        phone.call("PUT", "/subject/consent", json=CONSENT, headers=OTHERS)
+
+        assert leave(phone, "ingest", **OWN).status_code == 403
+
     def test_asked_twice_it_is_one(self, phone: Phone, database: Database) -> None:
         assert leave(phone).json == leave(phone).json
         assert rows_of(database)["erasures"] == 1
@@ -59,10 +78,13 @@ class TestLeaving:
         phone.send(make_signal(subject="anna"))
         leave(phone)
 
-        result = phone.send_one(make_signal(subject="anna"))
+        phone.send(old := make_signal(subject="bert"))
+        phone.as_role("backend").call("DELETE", "/subject", headers={"Winnow-Subject": "bert"})
 
-        assert result["errors"][0]["reason"] == "erased"
-        assert result["retry"] == "no"
+        for signal in (make_signal(subject="anna"), old, {**old, "payload": {"text": "another"}}):
+            result = phone.send_one(signal)
+            assert result["errors"][0]["reason"] == "erased"
+            assert result["retry"] == "no"
 
     def test_a_consent_given_since_opens_it_for_new_signals_only(
         self, phone: Phone, database: Database, names: Names
@@ -84,6 +106,13 @@ class TestLeaving:
         leave(phone)
 
         assert phone.send_one(make_signal(subject="anna"), consent=CONSENT)["errors"][0]["reason"] == "erased"
+
+    def test_the_answer_does_not_claim_that_it_holds(self, phone: Phone) -> None:
+        leave(phone)
+
+        answer = phone.as_role("backend").call("PUT", "/subject/consent", json=CONSENT, headers=HEADERS)
+
+        assert (answer.status_code, answer.json["granted"]) == (200, False)
 
     def test_who_comes_back_before_the_worker_begins_keeps_what_is_new(
         self, phone: Phone, database: Database, names: Names
@@ -174,9 +203,12 @@ class TestTheCollectorsPart:
             assert [len(open_erasures(session, floor)) for floor in FLOORS][:2] == [0, 1]
 
     def test_the_persons_key_reads_only_their_own(self, phone: Phone) -> None:
-        erasure = leave(phone).json["erasure"]
+        phone.call("PUT", "/subject/consent", json=CONSENT, headers=OWN)
+        erasure = leave(phone, "ingest", **OWN).json["erasure"]
 
-        own = phone.call("GET", f"/erasures/{erasure}", headers=HEADERS)
-        other = phone.call("GET", f"/erasures/{erasure}", headers={"Winnow-Subject": "bert"})
+        statuses = [
+            phone.call("GET", f"/erasures/{erasure}", headers=headers).status_code
+            for headers in (OWN, {**OWN, "Winnow-Subject": "bert"}, OTHERS, HEADERS)
+        ]
 
-        assert (own.status_code, other.status_code) == (200, 404)
+        assert statuses == [200, 404, 403, 403]

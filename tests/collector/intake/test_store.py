@@ -1,0 +1,48 @@
+"""What a batch asks the database costs the same however much is stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import event, text
+
+from collector.models import Signal
+from foundation.database import Database
+from foundation.web import services_of
+from tests.signals import Phone, make_signal
+
+WHOLE_PROJECT = ("Seq Scan", "Cond: (project_id = 1)", "SCAN signals", "(project_id=?)")
+COLUMNS = ", ".join(column.name for column in Signal.__table__.columns if column.name != "id")  # type: ignore[attr-defined]
+
+
+def multiply_signals(database: Database) -> None:
+    """Twenty thousand more, of which PostgreSQL has no statistics yet."""
+    if database.is_postgresql:
+        with database.engine.begin() as connection:
+            made = f"SELECT gen_random_uuid(), {COLUMNS} FROM signals, generate_series(1, 200)"
+            connection.execute(text(f"INSERT INTO signals (id, {COLUMNS}) {made}"))
+
+
+class TestReading:
+    def test_no_question_reads_a_whole_project(self, app: Flask, phone: Phone) -> None:
+        phone.send(*(make_signal() for _ in range(100)))
+        database = services_of(app).database
+        multiply_signals(database)
+        asked: list[tuple[str, Any]] = []
+
+        def keep(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+            if statement.startswith("SELECT") and ("signals" in statement or "items" in statement):
+                asked.append((statement, parameters))
+
+        event.listen(database.engine, "before_cursor_execute", keep)
+        try:
+            phone.send(*(make_signal() for _ in range(50)))
+        finally:
+            event.remove(database.engine, "before_cursor_execute", keep)
+
+        explain = "EXPLAIN" if database.is_postgresql else "EXPLAIN QUERY PLAN"
+        with database.engine.connect() as connection:
+            plans = [str(connection.exec_driver_sql(f"{explain} {one}", given).all()) for one, given in asked]
+        assert len(plans) == 2
+        assert not [plan for plan in plans if any(sign in plan.replace("'1'::smallint", "1") for sign in WHOLE_PROJECT)]
