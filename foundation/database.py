@@ -176,8 +176,8 @@ def _sqlite(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
+        _set_journal(connection, journal, dbapi2.OperationalError)
         for pragma in (
-            f"journal_mode={journal}",
             "synchronous=FULL",
             "foreign_keys=ON",
             "temp_store=MEMORY",
@@ -193,6 +193,19 @@ def _sqlite(url: str) -> Engine:
         connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine
+
+
+def _set_journal(connection: Any, journal: str, busy: type[Exception]) -> None:
+    """The first change of a new file's journal needs the file alone, and fails at once where a neighbour opens it too."""
+    from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
+
+    again = Retrying(
+        retry=retry_if_exception_type(busy),
+        stop=stop_after_delay(BUSY_TIMEOUT_S),
+        wait=wait_random(0, 0.05),
+        reraise=True,
+    )
+    again(lambda: connection.execute(f"PRAGMA journal_mode={journal}").fetchall())
 
 
 @contextmanager
