@@ -281,7 +281,7 @@ def media_type_among(*allowed: str) -> str:
 
 def json_answer(value: Any, status: int = 200, **headers: str) -> Response:
     body = value.model_dump(mode="json", exclude_none=True) if isinstance(value, BaseModel) else value
-    response = Response(orjson.dumps(body), status=status, content_type=JSON)
+    response = Response(orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE), status=status, content_type=JSON)
     for name, text in headers.items():
         response.headers[name.replace("_", "-")] = text
     return response
