@@ -181,6 +181,9 @@ def _sqlite(url: str) -> Engine:
             "synchronous=FULL",
             "foreign_keys=ON",
             "temp_store=MEMORY",
+            # Keys are random: a batch touches pages all over the file, and each should be written back once for many batches.
+            "cache_size=-16000",
+            "wal_autocheckpoint=8000",
             # Else what was erased stays readable in the file for as long as nothing is written over it.
             "secure_delete=ON",
         ):
