@@ -129,7 +129,7 @@ def post_signals(call: Call) -> ResponseReturnValue:
     if call.is_ingest:
         for subject in {str(candidate.subject_id) for candidate in candidates if candidate.subject_id}:
             call.services.limiter.count_subject(str(call.caller.key_id), subject)
-    results = take_in(call.unit_of_work, call.project_no, opening, candidates, is_ingest=call.is_ingest)
+    results = take_in(call.glance, call.unit_of_work, call.project_no, opening, candidates, is_ingest=call.is_ingest)
     failpoint("collector.after_commit")
     answer = answer_of(results, minimal="return=minimal" in request.headers.get("Prefer", ""))
     for status in Status:

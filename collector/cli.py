@@ -187,12 +187,14 @@ def _take(settings: Settings, database: Database, project: str, project_id: int,
     from collector.intake.identity import names_of
     from collector.intake.reading import read_ndjson
     from collector.intake.signals import Opening
-    from foundation.database import unit_of_work, utc_now
+    from foundation.database import glance, unit_of_work, utc_now
 
     names = names_of(settings.pseudonym_key.get_secret_value(), project)
     opening = Opening(names, COMMAND_KEY, utc_now(), None, settings.max_signal_bytes)
     candidates = open_batch(read_ndjson(part, max_signals=BATCH), opening)
-    results = take_in(partial(unit_of_work, database), project_id, opening, candidates, is_ingest=False)
+    results = take_in(
+        partial(glance, database), partial(unit_of_work, database), project_id, opening, candidates, is_ingest=False
+    )
     for result in results:
         for fault in result.faults[:1]:
             say(f"{result.id or 'a signal without id'}: {fault.pointer} {fault.detail}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Select, and_, exists, func, or_
+from sqlalchemy import Engine, Select, and_, bindparam, exists, func, or_
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, select
 
@@ -14,12 +14,16 @@ from collector.project import NAME, load_file
 from collector.project_file import ProjectFile
 from foundation.errors import NotFound
 
+# Made once: every batch asks these, and making a statement costs more than the database takes to answer it.
+_BY_NAME = select(Project.id).where(col(Project.name) == bindparam("wanted"))
+_AT_THE_DOOR = select(Project.revision, Project.has_erasures).where(col(Project.id) == bindparam("wanted"))
+
 
 def find_project(session: Session, name: str) -> int | None:
     """A project's id by its name; None where there is none."""
     if not NAME.fullmatch(name):  # not asked for: PostgreSQL takes no text with a NUL, and paths may hold one
         return None
-    return session.exec(select(Project.id).where(col(Project.name) == name)).first()
+    return session.connection().execute(_BY_NAME, {"wanted": name}).scalar()
 
 
 def project_named(session: Session, name: str) -> int:
@@ -46,6 +50,14 @@ def read_revision(session: Session, project_id: int, number: int) -> Revision:
     if revision is None:
         raise NotFound("the project has no such revision")
     return revision
+
+
+def at_the_door(session: Session, project_id: int) -> tuple[int, bool]:
+    """What every batch needs to know of its project: the newest revision, and whether anybody was ever erased."""
+    row = session.connection().execute(_AT_THE_DOOR, {"wanted": project_id}).first()
+    if row is None:
+        raise NotFound("there is no such project here")
+    return row[0], row[1]
 
 
 def current_file(session: Session, project_id: int) -> tuple[int, ProjectFile]:

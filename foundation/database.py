@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import monotonic
 from typing import Any
 
@@ -23,7 +23,6 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
-    func,
 )
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -177,8 +176,8 @@ def _sqlite(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
+        _set_journal(connection, journal, dbapi2.OperationalError)
         for pragma in (
-            f"journal_mode={journal}",
             "synchronous=FULL",
             "foreign_keys=ON",
             "temp_store=MEMORY",
@@ -196,6 +195,36 @@ def _sqlite(url: str) -> Engine:
     return engine
 
 
+def _set_journal(connection: Any, journal: str, busy: type[Exception]) -> None:
+    """The first change of a new file's journal needs the file alone, and fails at once where a neighbour opens it too."""
+    from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
+
+    again = Retrying(
+        retry=retry_if_exception_type(busy),
+        stop=stop_after_delay(BUSY_TIMEOUT_S),
+        wait=wait_random(0, 0.05),
+        reraise=True,
+    )
+    again(lambda: connection.execute(f"PRAGMA journal_mode={journal}").fetchall())
+
+
+@contextmanager
+def glance(database: Database) -> Iterator[Session]:
+    """Lone reads, each by itself: without a transaction's two round trips, which every batch would pay for.
+
+    Raises:
+        Unavailable: the database is locked or away.
+    """
+    options = {"isolation_level": "AUTOCOMMIT"} if database.is_postgresql else {"sqlite_begin": "DEFERRED"}
+    with (
+        _failures_told(),
+        database.engine.connect().execution_options(**options) as connection,
+        Session(connection, expire_on_commit=False) as session,
+    ):
+        session.info["database"] = database
+        yield session
+
+
 @contextmanager
 def unit_of_work(database: Database, *, read_only: bool = False) -> Iterator[Session]:
     """One transaction: committed when the block ends, rolled back when it fails; then what waited for the commit runs.
@@ -204,7 +233,7 @@ def unit_of_work(database: Database, *, read_only: bool = False) -> Iterator[Ses
         Unavailable: the database is locked, full or away; nothing was stored.
     """
     waiting: list[Callable[[], object]] = []
-    try:
+    with _failures_told():
         connection = database.engine.connect()
         if read_only:
             connection = connection.execution_options(sqlite_begin="DEFERRED")
@@ -216,14 +245,20 @@ def unit_of_work(database: Database, *, read_only: bool = False) -> Iterator[Ses
             # A Session bound to a connection leaves the outer commit to the connection's own transaction.
             if connection.in_transaction():
                 connection.commit()
+    for act in waiting:
+        act()
+
+
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    try:
+        yield
     except (OperationalError, PoolTimeout) as error:
         raise Unavailable("the database cannot take this right now: try again") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable("the database went away: try again") from error
         raise
-    for act in waiting:
-        act()
 
 
 def after_commit(session: Session, act: Callable[..., object], *arguments: object) -> None:
@@ -231,14 +266,19 @@ def after_commit(session: Session, act: Callable[..., object], *arguments: objec
     session.info["after_commit"].append(lambda: act(*arguments))
 
 
-def insert_ignoring(session: Session, table: Any, rows: list[dict[str, Any]]) -> None:
-    """Inserts rows, leaving out those whose key is there already. The database decides the race."""
+def insert_ignoring(session: Session, table: Any, rows: list[dict[str, Any]]) -> int:
+    """Inserts rows, leaving out those whose key is there already; how many were new. The database decides the race."""
     if not rows:
-        return
+        return 0
+    return session.connection().execute(_insert_or_ignore(table, session.get_bind().dialect.name), rows).rowcount
+
+
+@lru_cache
+def _insert_or_ignore(table: Any, dialect: str) -> Any:
     from sqlalchemy.dialects import postgresql, sqlite
 
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    session.connection().execute(insert(table).on_conflict_do_nothing(), rows)
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def refresh_statistics(database: Database, tables: Iterable[str]) -> None:
@@ -272,10 +312,3 @@ def empty_journal(database: Database) -> None:
 def utc_now() -> datetime:
     """The time for edges to pass down; below an edge a clock is an argument."""
     return datetime.now(UTC)
-
-
-def new_id() -> uuid.UUID:
-    return uuid.uuid4()
-
-
-count = func.count

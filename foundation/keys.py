@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Column, LargeBinary, String
+from sqlalchemy import BigInteger, Column, LargeBinary, String, bindparam
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from foundation.activity import record_activity
@@ -71,13 +71,18 @@ def retire_key(session: Session, key_id: uuid.UUID, *, now: datetime) -> Key:
     return key
 
 
+_BY_TOKEN = select(Key.id, Key.role, Key.project_id, Key.retired_at).where(
+    col(Key.token_hash) == bindparam("token_hash", type_=LargeBinary)
+)
+
+
 def caller_of(session: Session, token: str) -> Caller:
     """Who holds this token.
 
     Raises:
         Unauthorized: no key has it. KeyRetired: it was retired; an app drops its queue then.
     """
-    key = session.exec(select(Key).where(Key.token_hash == hash_of_token(token))).first()
+    key = session.connection().execute(_BY_TOKEN, {"token_hash": hash_of_token(token)}).first()
     if key is None:
         raise Unauthorized("no key matches: send `Authorization: Bearer <key>` with a key of this installation")
     if key.retired_at is not None:

@@ -61,7 +61,7 @@ def problem(error: DomainError) -> Response:
         body["errors"] = [
             {"pointer": fault.pointer, "reason": fault.reason, "detail": fault.detail} for fault in error.faults
         ]
-    response = Response(orjson.dumps(body, default=str), status=status, content_type=MEDIA_TYPE)
+    response = _response(body, status)
     if isinstance(error, TooMany | Unavailable):
         response.headers["Retry-After"] = str(error.retry_after_s)
     if status == 401:
@@ -81,7 +81,7 @@ def _http_problem(error: HTTPException) -> Response:
     if code < 400:
         return Response(status=code, headers=error.get_headers(request.environ))
     body = {"type": "about:blank", "title": error.name, "status": code, "detail": HTTP_DETAILS.get(code, error.name)}
-    response = Response(orjson.dumps(body), status=code, content_type=MEDIA_TYPE)
+    response = _response(body, code)
     for name, value in error.get_headers(request.environ):
         if name in ("Allow", "Content-Range"):
             response.headers[name] = value
@@ -96,4 +96,9 @@ def _bug(error: Exception) -> Response:
         "status": 500,
         "detail": "something unforeseen went wrong; the log has it under this request id",
     }
-    return Response(orjson.dumps(body), status=500, content_type=MEDIA_TYPE)
+    return _response(body, 500)
+
+
+def _response(body: dict[str, object], status: int) -> Response:
+    document = orjson.dumps(body, default=str, option=orjson.OPT_APPEND_NEWLINE)
+    return Response(document, status=status, content_type=MEDIA_TYPE)

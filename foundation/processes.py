@@ -73,7 +73,8 @@ def up(wanted: Up, environment: Mapping[str, str], *, prepare: Callable[[], None
     with _alone_in(wanted.home):
         if left := kill_what_belongs_to(wanted.home):
             say(f"ended {len(left)} processes that an earlier run had left")
-        if not port_is_free(wanted.host, wanted.port):
+        # The port of what was just killed is free a moment later: the kernel closes its sockets last.
+        if not wait_until(lambda: port_is_free(wanted.host, wanted.port), timeout_s=2):
             raise UsageError(f"port {wanted.port} on {wanted.host} is taken: choose another one with --port")
         prepare()
         with _addresses_kept(wanted.home):

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError, create_model
 from sqlmodel import Session
 
 from foundation.bodies import declared_length, read_body
-from foundation.database import Database, unit_of_work, utc_now
+from foundation.database import Database, glance, unit_of_work, utc_now
 from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
 from foundation.guards import Allowed, FindProject, admit
 from foundation.identifiers import random_uuid
@@ -89,6 +89,9 @@ class Call:
     @property
     def is_ingest(self) -> bool:
         return self.caller.role is Role.INGEST
+
+    def glance(self) -> AbstractContextManager[Session]:
+        return glance(self.services.database)
 
     def unit_of_work(self, *, read_only: bool = False) -> AbstractContextManager[Session]:
         return unit_of_work(self.services.database, read_only=read_only)
@@ -278,7 +281,7 @@ def media_type_among(*allowed: str) -> str:
 
 def json_answer(value: Any, status: int = 200, **headers: str) -> Response:
     body = value.model_dump(mode="json", exclude_none=True) if isinstance(value, BaseModel) else value
-    response = Response(orjson.dumps(body), status=status, content_type=JSON)
+    response = Response(orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE), status=status, content_type=JSON)
     for name, text in headers.items():
         response.headers[name.replace("_", "-")] = text
     return response
@@ -315,7 +318,7 @@ def observe_requests(app: Flask) -> None:
 def _enter(allows: Allowed, path: Any, *, may_be_missing: bool) -> Call:
     services = services_of(current_app)
     project = getattr(path, "project", None)
-    with unit_of_work(services.database, read_only=True) as session:
+    with glance(services.database) as session:
         admitted = admit(
             session,
             request.headers.get("Authorization"),

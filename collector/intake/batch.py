@@ -25,7 +25,7 @@ from collector.intake.reading import SentBatch
 from collector.intake.results import Result, Retry, Status
 from collector.intake.signals import Candidate, Opening, fill, open_candidate, read_consent
 from collector.project_file import ProjectFile
-from collector.queries import current_file, file_of, read_project
+from collector.queries import at_the_door, file_of
 from collector.subjects.consent import (
     Lock,
     Standing,
@@ -37,7 +37,7 @@ from collector.subjects.consent import (
 from foundation.errors import Fault, InvalidBody
 from foundation.failpoints import failpoint
 
-UnitOfWork = Callable[..., AbstractContextManager[Session]]
+Opened = Callable[[], AbstractContextManager[Session]]
 LONGEST_DROPPED = 20
 
 
@@ -76,10 +76,9 @@ class Door:
 
 def open_door(session: Session, project_id: int, names: Names, *, is_ingest: bool) -> Door:
     """The project as it stands now, and the older revisions an app may have been built for."""
-    project = read_project(session, project_id)
-    number, file = current_file(session, project_id)
-    older = {old: file_of(session, project_id, old) for old in range(1, number)}
-    return Door(project_id, number, file, older.get, names, is_ingest, project.has_erasures)
+    number, has_erasures = at_the_door(session, project_id)
+    files = {revision: file_of(session, project_id, revision) for revision in range(1, number + 1)}
+    return Door(project_id, number, files[number], files.get, names, is_ingest, has_erasures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +121,16 @@ def open_batch(batch: SentBatch, opening: Opening) -> list[Candidate]:
 
 
 def take_in(
-    unit_of_work: UnitOfWork, project_id: int, opening: Opening, candidates: Sequence[Candidate], *, is_ingest: bool
+    glance: Opened,
+    unit_of_work: Opened,
+    project_id: int,
+    opening: Opening,
+    candidates: Sequence[Candidate],
+    *,
+    is_ingest: bool,
 ) -> list[Result]:
-    """The whole way: one unit of work to read what the batch is judged by, none while it is checked, one to write it."""
-    with unit_of_work(read_only=True) as session:
+    """The whole way: a glance at what the batch is judged by, no transaction while it is checked, one to write it."""
+    with glance() as session:
         door = open_door(session, project_id, opening.names, is_ingest=is_ingest)
         known = store.known_clocks(session, project_id, {c.device for c in candidates if c.device})
     clocks = clocks_of(candidates, known, sent_at=opening.sent_at, received_at=opening.received_at)
@@ -270,13 +275,14 @@ def _past(session: Session, door: Door, candidates: Sequence[Candidate], items: 
     if door.has_erasures:
         hmacs = [door.names.signal_hmac(known) for known in ids]
         suppressed = store.suppressed_among(session, door.project_id, hmacs)
-    if door.is_ingest:
-        pairs = {(c.subject_id, items[c.place]) for c in good if c.subject_id}
-        seen = store.pairs_seen(session, door.project_id, pairs)
-    else:
-        seen = store.items_held(session, door.project_id, set(items.values()))
-    stored = store.look_up(session, door.project_id, ids)
-    return Past(standings, stored.sources, stored.refused, suppressed, seen)
+    stored = store.look_up(
+        session,
+        door.project_id,
+        ids,
+        pairs={(c.subject_id, items[c.place]) for c in good if c.subject_id} if door.is_ingest else (),
+        items=() if door.is_ingest else items.values(),
+    )
+    return Past(standings, stored.sources, stored.refused, suppressed, stored.seen)
 
 
 def _record_consents(session: Session, door: Door, candidates: Sequence[Candidate]) -> dict[uuid.UUID, Standing]:
@@ -288,8 +294,8 @@ def _record_consents(session: Session, door: Door, candidates: Sequence[Candidat
     lock = Lock.FOR_CHANGE if given_here else Lock.AGAINST_ERASURE
     standings = standings_of(session, door.project_id, everybody, lock=lock)
     if new := known_here - standings.keys():
-        ensure_subjects(session, door.project_id, new, privacy=privacy)
-        standings |= standings_of(session, door.project_id, new, lock=lock)
+        all_new = ensure_subjects(session, door.project_id, new, privacy=privacy)
+        standings |= {} if all_new else standings_of(session, door.project_id, new, lock=lock)
     for subject, given in sorted(given_here, key=lambda one: (one[0], one[1].given_at, not one[1].granted)):
         standings[subject] = record_consent(
             session,

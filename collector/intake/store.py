@@ -9,10 +9,11 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete
 from sqlmodel import Session, col, select
 
 from collector.intake.event_time import ClockOffset
@@ -31,6 +32,30 @@ SIGNAL_COLUMNS = ("project_id", "id", "source_hmac", "subject_id", "device_hmac"
 AMONG = {"postgresql": "= ANY (CAST(%s AS uuid[]))", "sqlite": "IN (SELECT value FROM json_each(?))"}
 """Ids as one parameter. PostgreSQL takes an array to its index; joined with a list it may read the whole project."""
 MARK = {"postgresql": "%s", "sqlite": "?"}
+STORED, REFUSED, SEEN = "stored", "refused", "seen"
+
+
+def _for_both(statement: str) -> dict[str, str]:
+    """A statement written with MARK and AMONG, for each database."""
+    return {
+        name: statement.replace("AMONG", AMONG[name]).replace("MARK", MARK[name]) for name in ("postgresql", "sqlite")
+    }
+
+
+_IDS = _for_both(
+    f"SELECT '{STORED}', id, source_hmac, CAST(NULL AS uuid) FROM signals WHERE project_id = MARK AND id AMONG "  # noqa: S608
+    f"UNION ALL SELECT '{REFUSED}', signal_id, NULL, NULL FROM dead_letters "
+    "WHERE project_id = MARK AND signal_id AMONG"
+)
+_PAIRS = _for_both(
+    f"SELECT DISTINCT '{SEEN}', subject_id, CAST(NULL AS bytea), item_id FROM signals "  # noqa: S608
+    "WHERE project_id = MARK AND subject_id AMONG AND item_id AMONG"
+)
+_HOLD_ITEMS = f"SELECT 1 FROM items WHERE project_id = %s AND id {AMONG['postgresql']} ORDER BY id FOR KEY SHARE"  # noqa: S608
+_ITEMS = _for_both(
+    f"SELECT '{SEEN}', CAST(NULL AS uuid), CAST(NULL AS bytea), id FROM items "  # noqa: S608
+    "WHERE project_id = MARK AND id AMONG"
+)
 
 
 @dataclass(slots=True)
@@ -69,10 +94,12 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Which ids of a batch are known: stored, with the hash of what was sent then, or refused."""
+    """What is known of a batch: ids that are stored, with the hash of what was sent then, or refused; contents seen before."""
 
-    sources: dict[uuid.UUID, bytes]
-    refused: set[uuid.UUID]
+    sources: dict[uuid.UUID, bytes] = field(default_factory=dict)
+    refused: set[uuid.UUID] = field(default_factory=set)
+    seen: set[tuple[uuid.UUID | None, uuid.UUID]] = field(default_factory=set)
+    """(subject, item); no subject where nobody asks who sent it."""
 
 
 def write(session: Session, project_id: int, rows: Rows) -> dict[uuid.UUID, bytes]:
@@ -81,7 +108,7 @@ def write(session: Session, project_id: int, rows: Rows) -> dict[uuid.UUID, byte
     if rows.signals:
         _insert_items(session, project_id, rows)
         failpoint("collector.between_writes")
-        new = _insert(session, "signals", SIGNAL_COLUMNS, [rows.signals[known] for known in sorted(rows.signals)])
+        new = _insert(session, "signals", SIGNAL_COLUMNS, [rows.signals[known] for known in _in_order(rows.signals)])
         if len(new) < len(rows.signals):
             lost = look_up(session, project_id, rows.signals.keys() - new).sources
     if rows.answered:
@@ -95,60 +122,37 @@ def write(session: Session, project_id: int, rows: Rows) -> dict[uuid.UUID, byte
     return lost
 
 
-def look_up(session: Session, project_id: int, ids: Iterable[uuid.UUID]) -> Stored:
-    """What is known of these ids, in one round trip."""
-    wanted = list(ids)
-    if not wanted:
-        return Stored({}, set())
+def look_up(
+    session: Session,
+    project_id: int,
+    ids: Iterable[uuid.UUID],
+    *,
+    pairs: Iterable[tuple[uuid.UUID, uuid.UUID]] = (),
+    items: Iterable[uuid.UUID] = (),
+) -> Stored:
+    """What is known of these ids, of these pairs of (subject, item) and of these items, in one round trip."""
     dialect = session.get_bind().dialect.name
-    among, mark = AMONG[dialect], MARK[dialect]
-    rows = session.connection().exec_driver_sql(
-        f"SELECT id, source_hmac FROM signals WHERE project_id = {mark} AND id {among} UNION ALL "  # noqa: S608
-        f"SELECT signal_id, NULL FROM dead_letters WHERE project_id = {mark} AND signal_id {among}",
-        (project_id, _listed(wanted, dialect), project_id, _listed(wanted, dialect)),
-    )
-    stored = Stored({}, set())
-    for known, source in rows:
-        if source is None:
+    parts: list[str] = []
+    values: list[Any] = []
+    for statement, *lists in (
+        (_IDS, set(ids)),
+        (_PAIRS, {subject for subject, _ in pairs}, {item for _, item in pairs}),
+        (_ITEMS, set(items)),
+    ):
+        if lists[0]:
+            parts.append(statement[dialect])
+            values += [project_id, *(_listed(one, dialect) for one in lists)] * statement[dialect].count("WHERE")
+    stored = Stored()
+    if not parts:
+        return stored
+    for what, known, source, item in session.connection().exec_driver_sql(" UNION ALL ".join(parts), tuple(values)):
+        if what == STORED:
+            stored.sources[_uuid(known)] = bytes(source)
+        elif what == REFUSED:
             stored.refused.add(_uuid(known))
         else:
-            stored.sources[_uuid(known)] = bytes(source)
+            stored.seen.add((_uuid(known) if known else None, _uuid(item)))
     return stored
-
-
-def pairs_seen(
-    session: Session, project_id: int, pairs: set[tuple[uuid.UUID, uuid.UUID]]
-) -> set[tuple[uuid.UUID | None, uuid.UUID]]:
-    """Which (subject, item) have been seen before."""
-    if not pairs:
-        return set()
-    dialect = session.get_bind().dialect.name
-    among, mark = AMONG[dialect], MARK[dialect]
-    rows = session.connection().exec_driver_sql(
-        "SELECT DISTINCT subject_id, item_id FROM signals "  # noqa: S608
-        f"WHERE project_id = {mark} AND subject_id {among} AND item_id {among}",
-        (
-            project_id,
-            _listed({subject for subject, _ in pairs}, dialect),
-            _listed({item for _, item in pairs}, dialect),
-        ),
-    )
-    return {(_uuid(row[0]), _uuid(row[1])) for row in rows}
-
-
-def items_held(
-    session: Session, project_id: int, items: Iterable[uuid.UUID], *, lock: str = ""
-) -> set[tuple[uuid.UUID | None, uuid.UUID]]:
-    """Which items are held, whoever sent them; marked with no subject."""
-    wanted = list(items)
-    if not wanted:
-        return set()
-    dialect = session.get_bind().dialect.name
-    rows = session.connection().exec_driver_sql(
-        f"SELECT id FROM items WHERE project_id = {MARK[dialect]} AND id {AMONG[dialect]} {lock}",  # noqa: S608
-        (project_id, _listed(wanted, dialect)),
-    )
-    return {(None, _uuid(row[0])) for row in rows}
 
 
 def suppressed_among(session: Session, project_id: int, hmacs: Sequence[bytes]) -> set[bytes]:
@@ -160,14 +164,18 @@ def suppressed_among(session: Session, project_id: int, hmacs: Sequence[bytes]) 
     return {bytes(row) for row in rows}
 
 
+_CLOCKS = select(DeviceClock.device_hmac, DeviceClock.offset_ms, DeviceClock.since).where(
+    col(DeviceClock.project_id) == bindparam("of_project"),
+    col(DeviceClock.device_hmac).in_(bindparam("devices", expanding=True)),
+)
+
+
 def known_clocks(session: Session, project_id: int, devices: Iterable[bytes]) -> dict[bytes, ClockOffset]:
     wanted = list(devices)
     if not wanted:
         return {}
-    rows = session.exec(
-        select(DeviceClock).where(col(DeviceClock.project_id) == project_id, col(DeviceClock.device_hmac).in_(wanted))
-    )
-    return {bytes(row.device_hmac): ClockOffset(timedelta(milliseconds=row.offset_ms), row.since) for row in rows}
+    rows = session.connection().execute(_CLOCKS, {"of_project": project_id, "devices": wanted})
+    return {bytes(device): ClockOffset(timedelta(milliseconds=offset_ms), since) for device, offset_ms, since in rows}
 
 
 def keep_clocks(session: Session, project_id: int, clocks: Mapping[bytes, ClockOffset]) -> None:
@@ -189,13 +197,13 @@ def keep_clocks(session: Session, project_id: int, clocks: Mapping[bytes, ClockO
 
 def _insert_items(session: Session, project_id: int, rows: Rows) -> None:
     """Items stay while this transaction lasts: an erasure that removes one of them waits for us, or we make it anew."""
-    wanted = sorted(rows.items)
+    wanted = _in_order(rows.items)
     for _ in range(LOCK_TRIES):
         new = _insert(session, "items", ITEM_COLUMNS, [rows.items[item] for item in wanted])
         if len(new) == len(wanted):
             return
-        held = items_held(session, project_id, wanted, lock="ORDER BY id FOR KEY SHARE")
-        if len(held) == len(wanted):
+        held = session.connection().exec_driver_sql(_HOLD_ITEMS, (project_id, _listed(wanted, "postgresql")))
+        if held.rowcount == len(wanted):
             return
 
 
@@ -212,13 +220,17 @@ def _insert(session: Session, table: str, columns: Sequence[str], rows: Sequence
             f"FROM json_populate_recordset(NULL::{table}, %s) ON CONFLICT DO NOTHING RETURNING id",
             (document,),
         )
-        return {row[0] for row in result}
+        return {row[1] for row in rows} if result.rowcount == len(rows) else {row[0] for row in result}
     marks = ", ".join("?" * len(columns))
     session.connection().exec_driver_sql(
         f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})",  # noqa: S608
         [tuple(map(_plain, row)) for row in rows],
     )
     return {row[1] for row in rows}
+
+
+def _in_order(ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
+    return sorted(ids, key=attrgetter("int"))
 
 
 def _listed(ids: Iterable[uuid.UUID], dialect: str) -> str:

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, insert, update
+from sqlalchemy import bindparam, func, insert, update
 from sqlmodel import Session, col, select
 
 from collector.models import Consent, Project, Subject
 from collector.project_file import Privacy
-from foundation.database import insert_ignoring
+from foundation.database import JsonText, insert_ignoring
 from foundation.errors import Forbidden
 from foundation.identifiers import hash_of_token
 
@@ -90,6 +90,25 @@ class Lock(StrEnum):
     FOR_CHANGE = "update"
 
 
+# Made once: every batch asks these, and making a statement costs more than the database takes to answer it.
+_STANDINGS = {
+    lock: select(Subject.id, Subject.erased_at, Subject.consent)
+    .where(col(Subject.project_id) == bindparam("of_project"), col(Subject.id).in_(bindparam("wanted", expanding=True)))
+    .order_by(col(Subject.id))
+    .with_for_update(read=lock is Lock.AGAINST_ERASURE)
+    for lock in Lock
+}
+_NEWEST_SEQ = select(func.coalesce(func.max(Consent.seq), 0)).where(
+    col(Consent.project_id) == bindparam("of_project"), col(Consent.subject_id) == bindparam("of_subject")
+)
+_ADD_CONSENT = insert(Consent).values(seq=_NEWEST_SEQ.scalar_subquery() + 1)
+_SET_CONSENT = (
+    update(Subject)
+    .where(col(Subject.project_id) == bindparam("of_project"), col(Subject.id) == bindparam("wanted"))
+    .values(passes=bindparam("now_passes"), consent=bindparam("newest", type_=JsonText))
+)
+
+
 def standings_of(
     session: Session, project_id: int, subjects: Iterable[uuid.UUID], *, lock: Lock
 ) -> dict[uuid.UUID, Standing]:
@@ -100,12 +119,7 @@ def standings_of(
     wanted = list(subjects)
     if not wanted:
         return {}
-    rows = session.exec(
-        select(Subject.id, Subject.erased_at, Subject.consent)
-        .where(col(Subject.project_id) == project_id, col(Subject.id).in_(wanted))
-        .order_by(col(Subject.id))
-        .with_for_update(read=lock is Lock.AGAINST_ERASURE)
-    ).all()
+    rows = session.connection().execute(_STANDINGS[lock], {"of_project": project_id, "wanted": wanted})
     return {subject: Standing(erased_at, _given(consent)) for subject, erased_at, consent in rows}
 
 
@@ -133,27 +147,28 @@ def record_consent(
         return known
     if known.erased_at is not None and given.given_at <= known.erased_at:
         return known
-    newest = select(func.coalesce(func.max(Consent.seq), 0)).where(
-        col(Consent.project_id) == project_id, col(Consent.subject_id) == subject_id
-    )
-    row = {**_row(project_id, subject_id, given, now), "seq": newest.scalar_subquery() + 1}
-    session.connection().execute(insert(Consent).values(row))
+    row = _row(project_id, subject_id, given, now)
+    session.connection().execute(_ADD_CONSENT, {**row, "of_project": project_id, "of_subject": subject_id})
     if known.newest is not None and known.newest.given_at > given.given_at:
         return known
     session.connection().execute(
-        update(Subject)
-        .where(col(Subject.project_id) == project_id, col(Subject.id) == subject_id)
-        .values(passes=passes(given, privacy), consent=_stored(given))
+        _SET_CONSENT,
+        {
+            "of_project": project_id,
+            "wanted": subject_id,
+            "now_passes": passes(given, privacy),
+            "newest": _stored(given),
+        },
     )
     return Standing(known.erased_at, given)
 
 
-def ensure_subjects(session: Session, project_id: int, subjects: Iterable[uuid.UUID], *, privacy: Privacy) -> None:
-    """Rows for people seen for the first time."""
+def ensure_subjects(session: Session, project_id: int, subjects: Iterable[uuid.UUID], *, privacy: Privacy) -> bool:
+    """Rows for people seen for the first time; whether all of them are new, and so held by this transaction alone."""
     rows = [
         {"project_id": project_id, "id": subject, "passes": passes(None, privacy)} for subject in sorted(set(subjects))
     ]
-    insert_ignoring(session, Subject.__table__, rows)  # type: ignore[attr-defined]
+    return insert_ignoring(session, Subject.__table__, rows) == len(rows)  # type: ignore[attr-defined]
 
 
 def own_or_claim(session: Session, project_id: int, subject_id: uuid.UUID, token: str) -> None:

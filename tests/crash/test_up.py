@@ -129,8 +129,9 @@ def test_nothing_stays_behind(tmp_path, number):
         system.supervisor.send_signal(number)
         system.supervisor.wait(10)
 
+        # A process that ends shows no environment any more, by which it is found, some time before it closes its sockets.
         assert wait_until(lambda: not what_belongs_to(system.home), timeout_s=15)
-        assert port_is_free(LOOPBACK, system.port)
-        assert port_is_free(LOOPBACK, valkey)
+        assert wait_until(lambda: port_is_free(LOOPBACK, system.port), timeout_s=5)
+        assert wait_until(lambda: port_is_free(LOOPBACK, valkey), timeout_s=5)
     finally:
         end(system)

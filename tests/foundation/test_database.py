@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+from threading import Timer
 from time import sleep
 
 import pytest
@@ -150,6 +152,22 @@ class TestSqlite:
 
         assert told == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "temp_store": 2}
         assert tuple(map(int, version.split("."))) >= OLDEST_SAFE_SQLITE
+
+    def test_a_new_file_that_a_neighbour_holds_is_waited_for(self, tmp_path: Path) -> None:
+        from pysqlite3 import dbapi2
+
+        file = tmp_path / "new.sqlite3"
+        neighbour = dbapi2.connect(str(file), isolation_level=None, check_same_thread=False)
+        neighbour.execute("BEGIN IMMEDIATE")
+        lets_go = Timer(0.3, neighbour.rollback)
+        lets_go.start()
+
+        database = open_database(f"sqlite:///{file}")
+        with database.engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+        lets_go.join()
+        neighbour.close()
+        database.engine.dispose()
 
 
 class TestPostgresql:
