@@ -14,10 +14,12 @@ from flask.cli import with_appcontext
 from collector.anonymization.file_command import scrub_command
 from collector.near_duplicates.file_command import near_duplicates_command
 from foundation.cli import SECTIONS, print_json, print_table, say, told_plainly
+from foundation.opening import opened_installation
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from collector.models import DeadLetter
     from foundation.database import Database
     from foundation.settings import Settings
 
@@ -47,8 +49,7 @@ def apply(file: Path, as_json: bool) -> None:
     sections = current_app.extensions[SECTIONS]()
     with told_plainly():
         checked = parse_project(load_document(file.read_bytes()), sections)
-        _, database = _installation()
-        with unit_of_work(database) as session:
+        with opened_installation() as (_, database), unit_of_work(database) as session:
             put = put_project(session, checked.file.name, checked, sections=sections, actor=ACTOR, now=utc_now())
     answer = {
         "project": put.project,
@@ -75,10 +76,13 @@ def ingest(project: str, file: Path, as_json: bool) -> None:
 
     from rich.progress import track
 
-    with told_plainly():
-        settings, database = _installation()
-        project_id = _project_id(database, project)
-        counts: Counter[str] = Counter()
+    from collector.queries import project_named
+    from foundation.database import unit_of_work
+
+    counts: Counter[str] = Counter()
+    with told_plainly(), opened_installation() as (settings, database):
+        with unit_of_work(database, read_only=True) as session:
+            project_id = project_named(session, project)
         lines = list(_parts_of(file))
         for part in track(lines, description="ingest", console=_console(), disable=not _is_terminal()):
             counts.update(_take(settings, database, project, project_id, part))
@@ -98,14 +102,14 @@ def erase(project: str, subject: str) -> None:
     Example: flask collector erase slang-sentiment install-7f3c
     """
     from collector.intake.identity import names_of
+    from collector.queries import project_named
     from collector.subjects.erasure import request_erasure
     from foundation.database import unit_of_work, utc_now
 
-    with told_plainly():
-        settings, database = _installation()
-        project_id = _project_id(database, project)
+    with told_plainly(), opened_installation() as (settings, database):
         names = names_of(settings.pseudonym_key.get_secret_value(), project)
         with unit_of_work(database) as session:
+            project_id = project_named(session, project)
             erasure = request_erasure(session, project_id, names.subject_id(subject), actor=ACTOR, now=utc_now())
             erasure_id = str(erasure.id)
     click.echo(erasure_id)
@@ -120,27 +124,16 @@ def dead_letters(project: str, as_json: bool) -> None:
     Example: flask collector dead-letters slang-sentiment
     """
     from collector.intake.dead_letters import list_letters
+    from collector.queries import project_named
     from foundation.database import unit_of_work
 
     rows = []
-    with told_plainly():
-        _, database = _installation()
-        project_id = _project_id(database, project)
+    with told_plainly(), opened_installation() as (_, database), unit_of_work(database, read_only=True) as session:
+        project_id = project_named(session, project)
         after = None
-        with unit_of_work(database, read_only=True) as session:
-            while letters := list_letters(session, project_id, limit=BATCH, after=after):
-                after = (letters[-1].received_at, letters[-1].id)
-                rows += [
-                    {
-                        "id": str(letter.id),
-                        "signal": str(letter.signal_id) if letter.signal_id else None,
-                        "reason": letter.reason,
-                        "pointer": letter.pointer,
-                        "revision": letter.revision,
-                        "can_replay": letter.body is not None,
-                    }
-                    for letter in letters
-                ]
+        while letters := list_letters(session, project_id, limit=BATCH, after=after):
+            after = (letters[-1].received_at, letters[-1].id)
+            rows += [_letter_row(letter) for letter in letters]
     if not as_json:
         print_table("Dead letters", rows)
         return
@@ -160,13 +153,13 @@ def replay(project: str, dry_run: bool, as_json: bool) -> None:
     from collector.intake.batch import open_door
     from collector.intake.identity import names_of
     from collector.intake.replay import replay_letters
+    from collector.queries import project_named
     from foundation.database import unit_of_work
 
-    with told_plainly():
-        settings, database = _installation()
-        project_id = _project_id(database, project)
+    with told_plainly(), opened_installation() as (settings, database):
         names = names_of(settings.pseudonym_key.get_secret_value(), project)
         with unit_of_work(database) as session:
+            project_id = project_named(session, project)
             door = open_door(session, project_id, names, is_ingest=False)
             replayed = replay_letters(session, door, dry_run=dry_run)
     answer = {"replayed": replayed.replayed, "still_rejected": replayed.still_rejected}
@@ -176,22 +169,15 @@ def replay(project: str, dry_run: bool, as_json: bool) -> None:
         print_table("Dead letters", [answer])
 
 
-def _installation() -> tuple[Settings, Database]:
-    from foundation.opening import open_installation
-
-    return open_installation()
-
-
-def _project_id(database: Database, name: str) -> int:
-    from collector.queries import find_project
-    from foundation.database import unit_of_work
-    from foundation.errors import NotFound
-
-    with unit_of_work(database, read_only=True) as session:
-        project_id = find_project(session, name)
-    if project_id is None:
-        raise NotFound("there is no such project: `flask collector apply FILE.yaml` makes it")
-    return project_id
+def _letter_row(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "id": str(letter.id),
+        "signal": str(letter.signal_id) if letter.signal_id else None,
+        "reason": letter.reason,
+        "pointer": letter.pointer,
+        "revision": letter.revision,
+        "can_replay": letter.body is not None,
+    }
 
 
 def _take(settings: Settings, database: Database, project: str, project_id: int, part: bytes) -> list[str]:

@@ -272,15 +272,6 @@ class _Reader:
             self._fault(f"{at}/required", "wrong_type", "must be true or false")
         if "near_duplicates" in rule:
             self._near_duplicates(rule["near_duplicates"], at)
-        default_pii = Pii.SCRUB if kind is FieldKind.TEXT else Pii.KEEP
-        allowed = tuple(Pii) if kind is FieldKind.TEXT else (Pii.KEEP, Pii.DROP, Pii.PSEUDONYMIZE)
-        if rule.get("pii") in LATER_PII:
-            self._fault(
-                f"{at}/pii", "not_in_list", f"{rule['pii']} comes with a later release: use one of {', '.join(allowed)}"
-            )
-            pii = default_pii.value
-        else:
-            pii = self._choice(rule, at, "pii", allowed, default_pii)
         minimum, maximum = self._number(rule, at, "minimum"), self._number(rule, at, "maximum")
         if minimum is not None and maximum is not None and minimum > maximum:
             self._fault(f"{at}/minimum", "out_of_range", "must not be above maximum")
@@ -291,13 +282,22 @@ class _Reader:
             name=name,
             kind=kind,
             required=rule.get("required") is True,
-            pii=Pii(pii),
+            pii=self._pii(kind, rule, at),
             max_chars=self._whole(rule, at, "max_chars", 1, MAX_CHARS, DEFAULT_MAX_CHARS),
             minimum=minimum,
             maximum=maximum,
             unit=unit if isinstance(unit, str) else None,
             values=self._values(rule, at) if kind is FieldKind.CATEGORY else (),
         )
+
+    def _pii(self, kind: FieldKind, rule: Mapping[str, Any], at: str) -> Pii:
+        default = Pii.SCRUB if kind is FieldKind.TEXT else Pii.KEEP
+        allowed = tuple(Pii) if kind is FieldKind.TEXT else (Pii.KEEP, Pii.DROP, Pii.PSEUDONYMIZE)
+        if rule.get("pii") in LATER_PII:
+            to_use = f"use one of {', '.join(allowed)}"
+            self._fault(f"{at}/pii", "not_in_list", f"{rule['pii']} comes with a later release: {to_use}")
+            return default
+        return Pii(self._choice(rule, at, "pii", allowed, default))
 
     def _near_duplicates(self, threshold: Any, at: str) -> None:
         if not isinstance(threshold, int | float) or isinstance(threshold, bool) or not 0 < threshold <= 1:

@@ -26,6 +26,18 @@ def find_project(session: Session, name: str) -> int | None:
     return session.connection().execute(_BY_NAME, {"wanted": name}).scalar()
 
 
+def project_named(session: Session, name: str) -> int:
+    """A project's id by its name, for commands.
+
+    Raises:
+        NotFound: there is none; it says how to make one.
+    """
+    project_id = find_project(session, name)
+    if project_id is None:
+        raise NotFound("there is no such project: `flask collector apply FILE.yaml` makes it")
+    return project_id
+
+
 def read_project(session: Session, project_id: int) -> Project:
     project = session.get(Project, project_id)
     if project is None:

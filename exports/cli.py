@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from foundation.cli import DID_NOT_HOLD, print_json, print_table, say, told_plainly
+from foundation.cli import DID_NOT_HOLD, print_json, print_table, printable, say, told_plainly
 
 if TYPE_CHECKING:
     from exports.installations import OtherInstallation, ThisInstallation
@@ -60,7 +62,8 @@ def build(
         from exports.project import parse_settings
 
         overrides = parse_settings(settings)
-        version = _installation(project, url, key).build(overrides, draft=draft)
+        with _installation(project, url, key) as installation:
+            version = installation.build(overrides, draft=draft)
     if as_json:
         print_json(version)
     else:
@@ -82,8 +85,8 @@ def list_versions(project: str, url: str | None, key: str | None, as_json: bool)
 
     Example: flask exports list slang-sentiment
     """
-    with told_plainly():
-        versions = list(_installation(project, url, key).versions())
+    with told_plainly(), _installation(project, url, key) as installation:
+        versions = list(installation.versions())
     if not as_json:
         _print_versions(versions)
         return
@@ -106,7 +109,8 @@ def download(project: str, version: str, folder: Path, url: str | None, key: str
     with told_plainly():
         from exports.fetch import download_version
 
-        made, described = download_version(_installation(project, url, key), project, version, folder)
+        with _installation(project, url, key) as installation:
+            made, described = download_version(installation, project, version, folder)
     if as_json:
         print_json({"folder": str(made), "version": described["version"], "digest": described["digest"]})
     else:
@@ -114,10 +118,15 @@ def download(project: str, version: str, folder: Path, url: str | None, key: str
         say(f"checksums hold: version {described['version']}, {len(described['files'])} files")
 
 
-def _installation(project: str, url: str | None, key: str | None) -> ThisInstallation | OtherInstallation:
+@contextmanager
+def _installation(project: str, url: str | None, key: str | None) -> Iterator[ThisInstallation | OtherInstallation]:
     from exports.installations import OtherInstallation, ThisInstallation
 
-    return ThisInstallation.open(project) if url is None else OtherInstallation.open(project, url, key)
+    if url is not None:
+        yield OtherInstallation.at(url, key, project)
+        return
+    with ThisInstallation.opened(project) as installation:
+        yield installation
 
 
 def _print_versions(versions: list[dict[str, Any]]) -> None:
@@ -145,25 +154,9 @@ def _as_document(outcome: Verification) -> dict[str, Any]:
 
 
 def _print_verification(outcome: Verification) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
     if outcome.ok:
-        console.print(f"checksums hold: version {_shown(str(outcome.version))}, {outcome.files} files", highlight=False)
-        console.print(f"digest {_shown(str(outcome.digest))}", highlight=False, soft_wrap=True)
+        click.echo(f"checksums hold: version {printable(str(outcome.version))}, {outcome.files} files")
+        click.echo(f"digest {printable(str(outcome.digest))}")
         return
-    table = Table(title="This version is not as it was published", title_justify="left")
-    table.add_column("file", no_wrap=True)
-    table.add_column("what", no_wrap=True)
-    table.add_column("detail")
-    for problem in outcome.problems:
-        table.add_row(_shown(problem.path), str(problem.reason), problem.detail)
-    console.print(table)
-
-
-def _shown(text: str) -> str:
-    """Text of a folder that may be forged: no markup and nothing that a terminal would obey."""
-    from rich.markup import escape
-
-    return escape("".join(character if character.isprintable() else ascii(character)[1:-1] for character in text))
+    problems = [{"file": one.path, "what": one.reason, "detail": one.detail} for one in outcome.problems]
+    print_table("This version is not as it was published", problems)

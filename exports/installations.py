@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from foundation.client import READ_AT_ONCE, Server
-from foundation.errors import Conflict, InvalidBody, NotFound, Unavailable, UsageError
+from foundation.errors import Conflict, InvalidBody, Unavailable, UsageError
+from foundation.opening import opened_installation
 
 if TYPE_CHECKING:
     from foundation.database import Database
@@ -31,17 +33,15 @@ class ThisInstallation:
     project_id: int
 
     @classmethod
-    def open(cls, project: str) -> ThisInstallation:
-        from collector.queries import find_project
+    @contextmanager
+    def opened(cls, project: str) -> Iterator[ThisInstallation]:
+        from collector.queries import project_named
         from foundation.database import unit_of_work
-        from foundation.opening import open_installation
 
-        settings, database = open_installation()
-        with unit_of_work(database, read_only=True) as session:
-            project_id = find_project(session, project)
-        if project_id is None:
-            raise NotFound("there is no such project: `flask collector apply FILE.yaml` makes it")
-        return cls(settings, database, project, project_id)
+        with opened_installation() as (settings, database):
+            with unit_of_work(database, read_only=True) as session:
+                project_id = project_named(session, project)
+            yield cls(settings, database, project, project_id)
 
     def build(self, overrides: Mapping[str, Any], *, draft: bool) -> dict[str, Any]:
         """Asks for a version and waits; where no worker takes the job it is done here.
@@ -109,7 +109,7 @@ class OtherInstallation:
     project: str
 
     @classmethod
-    def open(cls, project: str, url: str, key: str | None) -> OtherInstallation:
+    def at(cls, url: str, key: str | None, project: str) -> OtherInstallation:
         return cls(Server.at(url, key), quote(project, safe=""))
 
     def build(self, overrides: Mapping[str, Any], *, draft: bool) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,7 +60,6 @@ class ConsentStatement:
 
     required: bool
     purposes: tuple[str, ...] = ()
-    accepted_notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,21 +100,16 @@ def target_columns(name: str) -> tuple[str, ...]:
     return tuple(f"{name}{suffix}" for suffix in TARGET_SUFFIXES)
 
 
-def column_names(plan: VersionPlan) -> list[str]:
-    """All columns of a version in the order they stand in its files."""
-    targets = [column for target in plan.targets for column in target_columns(target.name)]
-    return [*SIGNAL_COLUMNS, *(f.name for f in plan.fields), *targets, *(c.name for c in plan.context)]
-
-
-def column_faults(fields: Iterable[str], targets: Sequence[str], context: Iterable[str]) -> list[Fault]:
+def column_faults(fields: Iterable[str], targets: Iterable[str], context: Iterable[str]) -> list[Fault]:
     """Names that would give a version two columns of one name, each with a pointer into the project file."""
-    placed = [(name, f"/fields/{name}") for name in fields]
-    placed += [(column, f"/questions/{target}") for target in targets for column in target_columns(target)]
-    placed += [(name, "/context/keep") for name in context]
+    placed = [(column, "/labeling/config") for target in targets for column in target_columns(target)]
+    placed += [(name, f"/fields/{name}") for name in fields]
+    placed += [(name, "/context") for name in context]
     taken = set(SIGNAL_COLUMNS)
     faults = []
     for name, pointer in placed:
         if name in taken:
-            faults.append(Fault(pointer, "not_in_list", "a version has another column of that name: choose another"))
+            detail = f"a version has another column named {name}: give one of the two another name, or leave the question out of `export.targets`"
+            faults.append(Fault(pointer, "wrong_value", detail))
         taken.add(name)
     return faults

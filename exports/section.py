@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlmodel import Session
 
+from collector.project import load_file
+from exports.plan import column_faults
 from exports.project import parse_export
 from foundation.errors import Fault
 from labeling.project import parse_labeling
@@ -20,7 +22,10 @@ class ExportsSection:
     def check(self, body: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[Sequence[Fault], Sequence[str]]:
         labeling, _ = parse_labeling(body.get("labeling"), body.get("questions"), fields)
         parsed, faults = parse_export(body.get("export") or {}, list(labeling.questions))
-        return faults, parsed.not_in_effect
+        return [
+            *faults,
+            *column_faults(fields, parsed.targets, load_file(body).context_names),
+        ], parsed.not_in_effect
 
     def breaks(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[str]:
         """What scripts that read versions would stumble over."""

@@ -16,12 +16,12 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from collector.models import Consent, Erasure, Signal
-from collector.project import parse_project
+from collector.project import load_file, parse_project
 from collector.project_file import FieldKind, FieldRule, Pii, ProjectFile
 from collector.queries import current_file, read_project
 from exports.labels import TargetJudge, judge_of
 from exports.manifest import FORMAT
-from exports.plan import ConsentStatement, FieldSpec, FrozenInputs, TargetSpec
+from exports.plan import ConsentStatement, FieldSpec, FrozenInputs, TargetSpec, column_faults
 from exports.project import ExportSection, parse_export, with_overrides
 from exports.section import SECTION as EXPORTS
 from exports.splits import Split
@@ -62,7 +62,7 @@ class Frozen:
     @property
     def consent(self) -> ConsentStatement:
         privacy = self.file.privacy
-        return ConsentStatement(privacy.consent_required, privacy.purposes, privacy.accept_notices)
+        return ConsentStatement(privacy.consent_required, privacy.purposes)
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -123,10 +123,12 @@ def section_in_effect(body: Mapping[str, Any], overrides: Mapping[str, Any]) -> 
     """The project file's `export` with overrides laid over it.
 
     Raises:
-        InvalidBody: the overrides have mistakes; each fault points into them.
+        InvalidBody: the overrides have mistakes, or ask for two columns of one name; each fault points into the settings.
     """
     questions = [question.name for question in labeling_of(body).configuration.questions]
     section, faults = parse_export(with_overrides(body.get("export") or {}, overrides), questions)
+    file = load_file(body)
+    faults += column_faults((rule.name for rule in file.fields), section.targets, file.context_names)
     if faults:
         raise InvalidBody("the export settings have mistakes", faults=faults)
     return section

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     Keys = npt.NDArray[np.uint64]
     Positions = npt.NDArray[np.int64]
 
-CANDIDATE_COLUMNS: Final = ("item", "near_set", "subject", "frozen", "random")
 ITEMS_LOOKED_AT_TOGETHER: Final = 1 << 18
 UNIT: Final = 1 << 64
 

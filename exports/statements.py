@@ -116,7 +116,7 @@ def _frozen_side(project_id: int) -> Any:
 
 
 def _selected_by(project_id: int) -> Any:
-    """As `labeling.queries.selection_of_items` says it, for one item: the first task decides, then the first annotation."""
+    """How an item came to be labelled: its first task decides, else its first annotation from elsewhere."""
     by_task = (
         select(TASKS.c.selected_by)
         .where(TASKS.c.project_id == project_id, TASKS.c.item_id == Item.id, TASKS.c.state != TaskState.INTENT.value)

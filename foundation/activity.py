@@ -65,6 +65,14 @@ def chain_holds(session: Session, project_id: int | None) -> bool:
     return before == (head.hash if head else GENESIS)
 
 
+def broken_chains(session: Session) -> list[int | None]:
+    """The projects whose chain does not hold; None stands for the installation's own."""
+    headed = {chain or None for chain in session.exec(select(ActivityHead.chain))}
+    told = set(session.exec(select(Activity.project_id).distinct()))
+    chains = sorted(headed | told, key=lambda chain: chain or 0)
+    return [chain for chain in chains if not chain_holds(session, chain)]
+
+
 def _link(before: bytes, project_id: int | None, at: datetime, actor: str, action: str, facts: object) -> bytes:
     at_us = round(at.timestamp() * 1_000_000)
     body = orjson.dumps([project_id, at_us, actor, action, facts], option=orjson.OPT_SORT_KEYS)

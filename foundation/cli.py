@@ -71,8 +71,9 @@ def print_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
     if not rows:
         console.print(f"{title}: none", markup=False, highlight=False)
         return
-    table = Table(title=title, title_justify="left")
-    texts = [["" if value is None else str(value) for value in row.values()] for row in rows]
+    console.print(title, markup=False, highlight=False)
+    table = Table()
+    texts = [["" if value is None else printable(str(value)) for value in row.values()] for row in rows]
     for name, cells in zip(rows[0], zip(*texts, strict=True), strict=True):
         is_id = all(len(cell) == UUID_CHARS and " " not in cell for cell in cells)
         table.add_column(name.replace("_", " "), overflow="fold", no_wrap=is_id)
@@ -81,9 +82,18 @@ def print_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
     console.print(table)
 
 
+def printable(text: str) -> str:
+    """Text from outside, which may be forged, without anything that a terminal would obey.
+
+    >>> printable("café\\x1b[2J")
+    'café\\\\x1b[2J'
+    """
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
 def say(text: str) -> None:
     """A line for a person, on stderr."""
-    click.echo(text, err=True)
+    click.echo(printable(text), err=True)
 
 
 @contextmanager

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from foundation.database import OLDEST_SAFE_SQLITE, open_database
+from foundation.activity import broken_chains
+from foundation.database import OLDEST_SAFE_SQLITE, Database, open_database, unit_of_work
 from foundation.errors import DomainError
 from foundation.settings import Settings, load_settings
 
@@ -74,11 +76,21 @@ def _database(settings: Settings) -> tuple[bool, str]:
             )
         if not settings.database_url and not (settings.home / "winnow.sqlite3").exists():
             return True, "SQLite, made at the first start"
-    database = open_database(settings.database, pool_size=1)
-    with database.engine.connect() as connection:
+    with _opened(settings) as database, database.engine.connect() as connection:
         if not is_current(connection):
             return False, "its schema is not the newest: `flask up` migrates it"
-    return True, f"{database.engine.dialect.name}, schema is current"
+        return True, f"{database.engine.dialect.name}, schema is current"
+
+
+def _activity(settings: Settings) -> tuple[bool, str]:
+    if not settings.database_url and not (settings.home / "winnow.sqlite3").exists():
+        return True, "nothing was done yet"
+    with _opened(settings) as database, unit_of_work(database, read_only=True) as session:
+        broken = broken_chains(session)
+    if broken:
+        names = ", ".join("the installation's own" if chain is None else f"project {chain}'s" for chain in broken)
+        return False, f"rows of it were changed or deleted in {names}: compare with a backup"
+    return True, "every row carries the hash of the one before it"
 
 
 def _broker(settings: Settings) -> tuple[bool, str]:
@@ -103,6 +115,16 @@ def _label_studio(settings: Settings) -> tuple[bool, str]:
     return True, "answers"
 
 
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Database]:
+    """The database as it is: nothing is made or migrated."""
+    database = open_database(settings.database, pool_size=1)
+    try:
+        yield database
+    finally:
+        database.engine.dispose()
+
+
 def _files(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
 
@@ -111,6 +133,7 @@ CHECKS: dict[str, Callable[[Settings], tuple[bool, str]]] = {
     "home": _home,
     "secrets": _secrets,
     "database": _database,
+    "activity log": _activity,
     "broker": _broker,
     "label studio": _label_studio,
 }

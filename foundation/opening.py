@@ -18,12 +18,21 @@ def before_opening(hook: Callable[[], object]) -> None:
     _HOOKS.append(hook)
 
 
-def open_installation() -> tuple[Settings, Database]:
-    """What a command works on; on the embedded default what is missing is made.
+@contextmanager
+def opened_installation() -> Iterator[tuple[Settings, Database]]:
+    """This installation, for as long as a command needs it; on the embedded default what is missing is made.
 
     Raises:
         BadSettings: production, and a secret is missing or weak.
     """
+    settings, database = _open()
+    try:
+        yield settings, database
+    finally:
+        database.engine.dispose()
+
+
+def _open() -> tuple[Settings, Database]:
     from foundation.database import open_database
     from foundation.migrations import migrate
     from foundation.settings import load_settings, make_secrets
@@ -38,13 +47,3 @@ def open_installation() -> tuple[Settings, Database]:
     database = open_database(settings.database, pool_size=2)
     migrate(database)
     return settings, database
-
-
-@contextmanager
-def opened_installation() -> Iterator[tuple[Settings, Database]]:
-    """This installation, for as long as a command needs it; its connections are closed at the end."""
-    settings, database = open_installation()
-    try:
-        yield settings, database
-    finally:
-        database.engine.dispose()

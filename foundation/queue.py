@@ -122,10 +122,11 @@ def _configuration() -> dict[str, Any]:
 
 
 def _transport_options(broker_url: str) -> dict[str, float]:
-    """What Redis understands; another broker's client would refuse the names."""
-    if not broker_url.startswith("redis"):
-        return {}
-    return {"socket_connect_timeout": PUBLISH_TIMEOUT_S, "socket_timeout": 5.0}
+    """How long a client may try; without `max_retries` it sleeps for two seconds before it gives a message up."""
+    tries: dict[str, float] = {"max_retries": 1, "interval_start": 0}
+    if not broker_url.startswith("redis"):  # another broker's client would refuse the other names
+        return tries
+    return {**tries, "socket_connect_timeout": PUBLISH_TIMEOUT_S, "socket_timeout": 5.0}
 
 
 def job(kind: str) -> Callable[[JobFunction], JobFunction]:
@@ -173,14 +174,18 @@ def wake(kind: str, job_id: uuid.UUID) -> None:
 def announce(subject: str) -> None:
     """Wakes every floor that listens: an effect goes up as a row, and this only says that there is one."""
     for name in _LISTENERS.get(subject, ()):
-        _publish(name, [])
+        if not _publish(name, []):
+            return  # whoever waits for our answer shall not wait for a dead broker once a listener
 
 
-def _publish(name: str, arguments: list[str]) -> None:
+def _publish(name: str, arguments: list[str]) -> bool:
+    """Whether a wake-up was sent. Where none can be, the sweep finds the row a little later."""
     try:
         celery_app.send_task(name, arguments, retry=False, ignore_result=True, expires=WAKE_UP_LIFE_S)
     except Exception as error:  # noqa: BLE001 - whatever a broker client raises, the row in the database is enough
         log.warning("wake_up_not_sent", task=name, why=type(error).__name__)
+        return False
+    return True
 
 
 @celery_app.task(name=SWEEP)

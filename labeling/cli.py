@@ -62,7 +62,7 @@ def consensus_command(
         if as_json:
             _write_json_lines(agreed)
         else:
-            _write_table(agreed)
+            print_table(f"Consensus by {method}", [_row(one) for one in agreed])
 
 
 def _write_json_lines(agreed: Sequence[Consensus]) -> None:
@@ -82,15 +82,8 @@ def _write_json_lines(agreed: Sequence[Consensus]) -> None:
     out.flush()
 
 
-def _write_table(agreed: Sequence[Consensus]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table("item", "value", "confidence", "n")
-    for one in agreed:
-        table.add_row(escape(one.item), escape(str(one.value)), f"{one.confidence:.4f}", str(one.n))
-    Console().print(table)
+def _row(one: Consensus) -> dict[str, object]:
+    return {"item": one.item, "value": one.value, "confidence": f"{one.confidence:.4f}", "n": one.n}
 
 
 def _told(comparison: GoldComparison) -> str:

@@ -9,11 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session
-
-from collector.queries import find_project
-from foundation.database import Database, unit_of_work, utc_now
-from foundation.errors import Fault, Unparseable, UsageError
+from collector.queries import project_named
+from foundation.database import unit_of_work, utc_now
+from foundation.errors import Fault, Unparseable
 from foundation.opening import opened_installation
 from foundation.queue import enqueue_and_wake, wait_until_done
 from labeling.annotators import annotator_key
@@ -50,12 +48,13 @@ def import_file(project: str, file: Path) -> Imported:
     """Stores a file's annotations, as the call does.
 
     Raises:
-        UsageError: there is no such project. Unparseable: nothing of the file is JSON.
+        NotFound: there is no such project. Unparseable: nothing of the file is JSON.
     """
     lines = _lines_of(file.read_bytes().removeprefix(BOM))
     imported = Imported()
     with opened_installation() as (settings, database):
-        project_id = _number_of(database, project)
+        with unit_of_work(database, read_only=True) as session:
+            project_id = project_named(session, project)
         for start in range(0, len(lines), LINES_AT_ONCE):
             part = lines[start : start + LINES_AT_ONCE]
             with unit_of_work(database) as session:
@@ -78,12 +77,12 @@ def run_job(project: str, kind: str, arguments: dict[str, Any]) -> dict[str, Any
     """Runs a job here, or waits for the worker that has it; its result.
 
     Raises:
-        JobFailed: it did not end well. UsageError: there is no such project.
+        JobFailed: it did not end well. NotFound: there is no such project.
     """
     import_module("labeling.tasks")
     with opened_installation() as (_, database):
         with unit_of_work(database) as session:
-            job = enqueue_and_wake(session, kind, project_id=_number_in(session, project), args=arguments)
+            job = enqueue_and_wake(session, kind, project_id=project_named(session, project), args=arguments)
         row = wait_until_done(database, job, seconds=JOB_WITHIN_S)
     if row.result is None:
         raise JobFailed(row.error or "the job ended without a result")
@@ -93,27 +92,15 @@ def run_job(project: str, kind: str, arguments: dict[str, Any]) -> dict[str, Any
 def read_annotators(project: str) -> list[dict[str, Any]]:
     """Who answers in a project, and what was done."""
     with opened_installation() as (_, database), unit_of_work(database, read_only=True) as session:
-        return [one.as_json() for one in annotator_statistics(session, _number_in(session, project))]
+        return [one.as_json() for one in annotator_statistics(session, project_named(session, project))]
 
 
 def describe_webhook(project: str) -> dict[str, str]:
     """What to enter in Label Studio so that it tells of new annotations at once."""
-    with opened_installation() as (settings, database):
-        _number_of(database, project)
+    with opened_installation() as (settings, database), unit_of_work(database, read_only=True) as session:
+        project_named(session, project)
         return {
             "path": f"/v1/webhooks/label-studio/{project}",
             "header": SECRET_HEADER,
             "secret": secret_of(settings, project),
         }
-
-
-def _number_of(database: Database, project: str) -> int:
-    with unit_of_work(database, read_only=True) as session:
-        return _number_in(session, project)
-
-
-def _number_in(session: Session, project: str) -> int:
-    found = find_project(session, project)
-    if found is None:
-        raise UsageError("there is no project of this name: `flask collector apply FILE.yaml` makes one")
-    return found

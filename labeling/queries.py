@@ -37,14 +37,6 @@ class CountedAnswer(NamedTuple):
     value: Value
 
 
-class SelectedItem(NamedTuple):
-    """How an item came to be labelled: `propensity` is the probability of its pick, 1 where nobody picked."""
-
-    item: uuid.UUID
-    selected_by: str
-    propensity: float
-
-
 @dataclass(frozen=True, slots=True)
 class AnnotatorStatistics:
     """What one person has done. `ignored`: versions that do not count, skips apart."""
@@ -199,30 +191,6 @@ def count_skips(session: Session, project_id: int, items: Sequence[uuid.UUID]) -
     )
     last = {(item, no): why for item, no, why in rows}
     return Counter(item for (item, _), why in last.items() if why == SKIPPED)
-
-
-def selection_of_items(session: Session, project_id: int) -> Iterator[SelectedItem]:
-    """How each item with a task or an annotation was chosen; the first task decides, then the first annotation."""
-    tasks = session.connection().execute(
-        select(TASKS.c.item_id, TASKS.c.selected_by, TASKS.c.propensity)
-        .where(TASKS.c.project_id == project_id, TASKS.c.state != TaskState.INTENT.value)
-        .order_by(TASKS.c.item_id, TASKS.c.round)
-    )
-    chosen: set[uuid.UUID] = set()
-    for item, selected_by, propensity in tasks:
-        if item not in chosen:
-            chosen.add(item)
-            yield SelectedItem(item, selected_by, propensity)
-    rows = session.connection().execute(
-        select(ANNOTATIONS.c.item_id, ANNOTATIONS.c.selected_by)
-        .where(ANNOTATIONS.c.project_id == project_id, ANNOTATIONS.c.source == Source.ELSEWHERE.value)
-        .order_by(ANNOTATIONS.c.seq),
-        execution_options={"yield_per": ROWS_AT_ONCE},
-    )
-    for item, selected_by in rows:
-        if item not in chosen:
-            chosen.add(item)
-            yield SelectedItem(item, selected_by or RANDOM, 1.0)
 
 
 def annotator_statistics(session: Session, project_id: int) -> list[AnnotatorStatistics]:

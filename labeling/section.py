@@ -13,9 +13,8 @@ from labeling.project import not_in_effect, parse_labeling
 from labeling.queries import count_raw_results, count_tasks_there, count_values, labeling_of
 from labeling.questions.configuration import Break, BreakReason, LabelingConfiguration, compare
 from labeling.questions.kinds import read_value
+from labeling.studio.rows import OWN_FIELDS
 
-RESERVED = ("ext_id", "ext_batch")
-"""What Winnow adds to a task beside the fields it shows."""
 REMEDY = "keep what is there and add the new beside it, or make a new project"
 
 
@@ -27,9 +26,9 @@ class LabelingSection:
     def check(self, body: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[Sequence[Fault], Sequence[str]]:
         """Faults, and pointers to settings that are kept but not acted upon yet."""
         section, faults = parse_labeling(body.get("labeling"), body.get("questions"), fields)
-        taken = [field for field in section.configuration.fields if field in RESERVED]
+        taken = [field for field in section.configuration.fields if field in OWN_FIELDS]
         if taken:
-            detail = f"a field shown to annotators may not be named {' or '.join(RESERVED)}: Winnow uses the name"
+            detail = f"a field shown to annotators may not be named {' or '.join(OWN_FIELDS)}: Winnow uses the name"
             faults = [*faults, Fault("/labeling/config", "wrong_value", detail)]
         return faults, not_in_effect(section)
 

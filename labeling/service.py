@@ -1,4 +1,4 @@
-"""What happens to labels: those made elsewhere come in, and many answers become one."""
+"""What happens to labels made elsewhere: each is checked by itself, and those that change something are stored."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from collector.models import Item, Signal
-from collector.queries import usable_items
-from foundation.errors import Fault, NotFound
+from foundation.errors import Fault
 from labeling.annotators import MAX_NAME_CHARS, numbers_of_names
-from labeling.consensus.choice import Consensus, Vote, consensus_of, method_in_effect
 from labeling.ledger import Key, Ledger, NewAnnotation
 from labeling.models import Source
 from labeling.progress import settle_states
 from labeling.project import LabelingSection
-from labeling.queries import RANDOM, counted_answers, current_labeling
+from labeling.queries import RANDOM, current_labeling
 from labeling.questions.kinds import Question, Value, read_value
 
 KNOWN_KEYS = frozenset({"item", "signal", "question", "annotator", "value", "created_at", "lead_time_s", "selected_by"})
@@ -93,28 +91,6 @@ def import_annotations(
     for at, status in _store(session, project_id, placed, key=key, now=now):
         results[at] = LineResult(status)
     return [result for result in results if result is not None]
-
-
-def consensus_of_project(
-    session: Session, project_id: int, question: str, *, upto_seq: int | None = None
-) -> Iterator[Consensus]:
-    """The consensus of every usable item that has answers to a question; by the project file's method and level.
-
-    Raises:
-        NotFound: the project asks no such question.
-    """
-    _, section = current_labeling(session, project_id)
-    asked = section.configuration.question_named.get(question)
-    if asked is None:
-        raise NotFound("the project's labeling configuration asks no such question")
-    usable = {row[0] for row in session.connection().execute(usable_items(project_id))}
-    settings = section.questions[question]
-    votes = (
-        Vote(str(answer.item), str(answer.annotator), answer.value)
-        for answer in counted_answers(session, project_id, question, upto_seq=upto_seq)
-        if answer.item in usable
-    )
-    return consensus_of(votes, method_in_effect(asked.kind, settings.consensus), settings.level, order=asked.order)
 
 
 def count_statuses(results: Sequence[LineResult]) -> dict[str, int]:

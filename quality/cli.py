@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from foundation.cli import DID_NOT_HOLD, print_json, say, told_plainly
+from foundation.cli import DID_NOT_HOLD, print_json, print_table, say, told_plainly
 from foundation.errors import UsageError
+from foundation.opening import opened_installation
 from labeling.questions.kinds import Level
 
 if TYPE_CHECKING:
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
     from quality.expectations import SuiteResult
 
 _LEVELS = ", ".join(Level)
+_ROWS_SHOWN = 5
+_FIGURE_NAMES = {
+    "n_items": "items",
+    "n_annotators": "annotators",
+    "n_annotations": "annotations",
+    "percent_agreement": "percent agreement",
+    "alpha": "Krippendorff's alpha",
+    "alpha_ci": "95 % interval of alpha",
+    "fleiss_kappa": "Fleiss' kappa",
+    "gwet_ac1": "Gwet's AC1",
+    "cohen_kappa": "Cohen's kappa",
+}
 
 commands = click.Group("quality", help="How good the labels and the signals are.")
 
@@ -76,21 +89,27 @@ def _ordered(order: str | None, level: Level) -> list[str] | None:
 
 
 def _print_agreement(measured: Agreement) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    figures = measured.as_json()
     interval = measured.alpha_ci
-    table = Table("figure", "value", "reason", title="Agreement")
-    for name, figure in figures.items():
-        if name not in {"cohen_kappa", "reasons", "alpha_ci"}:
-            table.add_row(name, "-" if figure is None else str(figure), measured.reasons.get(name, ""))
-    shown = "-" if interval is None else f"{interval.low:.4f} to {interval.high:.4f}"
-    table.add_row("alpha, 95 % interval", shown, measured.reasons.get("alpha_ci", ""))
-    pairs = Table("annotator", "annotator", "items", "kappa", title="Cohen's kappa")
-    for pair in measured.cohen_kappa:
-        pairs.add_row(pair.a, pair.b, str(pair.n), "-" if pair.kappa is None else f"{pair.kappa:.4f}")
-    Console().print(table, pairs if measured.cohen_kappa else measured.reasons.get("cohen_kappa", ""))
+    figures = measured.as_json() | {
+        "alpha_ci": None if interval is None else f"{interval.low:.4f} to {interval.high:.4f}",
+        "cohen_kappa": "pair by pair, below" if measured.cohen_kappa else None,
+    }
+    rows = [
+        {
+            "figure": _FIGURE_NAMES.get(name, name),
+            "value": "–" if figure is None else figure,
+            "reason": measured.reasons.get(name),
+        }
+        for name, figure in figures.items()
+        if name != "reasons"
+    ]
+    print_table("Agreement", rows)
+    pairs = [
+        {"annotator": pair.a, "and": pair.b, "items": pair.n, "kappa": _four_decimals(pair.kappa)}
+        for pair in measured.cohen_kappa
+    ]
+    if pairs:
+        print_table("Cohen's kappa", pairs)
 
 
 @commands.command("expectations", short_help="Check a table against a Great Expectations suite.")
@@ -130,14 +149,19 @@ def _suite_result(file: Path, suite: Path) -> SuiteResult:
 
 
 def _print_suite(result: SuiteResult) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("expectation", "column", "holds", "rows", "failed", "first failing rows", title="Expectations")
-    for one in result.results:
-        first = ", ".join(str(row) for row in one.failing_rows[:5]) + (" …" if len(one.failing_rows) > 5 else "")
-        table.add_row(one.type, one.column or "", "yes" if one.success else "no", str(one.n), str(one.n_failed), first)
-    Console().print(table)
+    rows = [
+        {
+            "expectation": one.type,
+            "column": one.column,
+            "holds": "yes" if one.success else "no",
+            "rows": one.n,
+            "failed": one.n_failed,
+            "first failing rows": ", ".join(map(str, one.failing_rows[:_ROWS_SHOWN]))
+            + (" …" if len(one.failing_rows) > _ROWS_SHOWN else ""),
+        }
+        for one in result.results
+    ]
+    print_table("Expectations", rows)
     for position, one in enumerate(result.results):
         if one.error:
             say(f"/expectations/{position}: {one.error}")
@@ -164,21 +188,17 @@ def report(project: str, url: str | None, key: str | None, as_json: bool) -> Non
 
 
 def _measured_here(project: str) -> dict[str, Any]:
-    from collector.queries import find_project
+    from collector.queries import project_named
     from foundation.database import unit_of_work, utc_now
-    from foundation.errors import NotFound
-    from foundation.opening import open_installation
     from quality.service import measure_project, store_report
 
-    _, database = open_installation()
-    with unit_of_work(database, read_only=True) as session:
-        project_id = find_project(session, project)
-        if project_id is None:
-            raise NotFound("there is no such project: `flask collector apply FILE.yaml` makes it")
-        measured = measure_project(session, project_id)
-    with unit_of_work(database) as session:
-        row = store_report(session, project_id, measured, now=utc_now())
-        return {"report": row.no, "created_at": row.created_at.isoformat(), **measured.as_json()}
+    with opened_installation() as (_, database):
+        with unit_of_work(database, read_only=True) as session:
+            project_id = project_named(session, project)
+            measured = measure_project(session, project_id)
+        with unit_of_work(database) as session:
+            row = store_report(session, project_id, measured, now=utc_now())
+            return {"report": row.no, "created_at": row.created_at.isoformat(), **measured.as_json()}
 
 
 def _asked_of(url: str, key: str | None, project: str) -> dict[str, Any]:
@@ -190,18 +210,32 @@ def _asked_of(url: str, key: str | None, project: str) -> dict[str, Any]:
 
 
 def _print_report(document: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    print_table("Agreement", [_question_row(name, asked) for name, asked in document["questions"].items()])
+    if document["expectations"]:
+        rows = [
+            {
+                "expectation": one["type"],
+                "column": one["kwargs"].get("column"),
+                "holds": "yes" if one["success"] else "no",
+                "failing signals": one["n_failed"],
+                "error": one.get("error"),
+            }
+            for one in document["expectations"]["expectations"]
+        ]
+        print_table("Expectations", rows)
 
-    table = Table("question", "level", "alpha", "95 % interval", "items", "annotations", title="Agreement")
-    for name, figures in document["questions"].items():
-        agreement = figures["agreement"]
-        interval = " to ".join(f"{end:.4f}" for end in agreement["alpha_ci"] or ())
-        alpha = "–" if agreement["alpha"] is None else f"{agreement['alpha']:.4f}"
-        counted = (str(agreement["n_items"]), str(agreement["n_annotations"]))
-        table.add_row(name, figures["level"], alpha, interval, *counted)
-    console = Console()
-    console.print(table)
-    for one in (document["expectations"] or {}).get("expectations", []):
-        verdict = "holds" if one["success"] else f"fails for {one['n_failed']} signals {one.get('error', '')}"
-        console.print(f"{one['type']} {one['kwargs'].get('column', '')}: {verdict}")
+
+def _question_row(name: str, asked: dict[str, Any]) -> dict[str, object]:
+    figures = asked["agreement"]
+    return {
+        "question": name,
+        "level": asked["level"],
+        "alpha": _four_decimals(figures["alpha"]),
+        "95 % interval": " to ".join(_four_decimals(end) for end in figures["alpha_ci"] or ()),
+        "items": figures["n_items"],
+        "annotations": figures["n_annotations"],
+    }
+
+
+def _four_decimals(figure: float | None) -> str:
+    return "–" if figure is None else f"{figure:.4f}"

@@ -12,7 +12,7 @@ from foundation.web import Call
 from quality.queries import newest_report
 
 AXIS = (-0.2, 1.0)
-WIDTH = 420
+WIDTH = 300
 blueprint = Blueprint("quality_pages", __name__, template_folder="templates")
 
 
@@ -45,7 +45,7 @@ def bar_of(agreement: dict[str, Any]) -> dict[str, float] | None:
     """Where alpha, its interval and zero stand on a line of WIDTH pixels; None where alpha is undefined.
 
     >>> bar_of({"alpha": 1.0, "alpha_ci": [0.4, 1.0]})
-    {'low': 210.0, 'high': 420.0, 'point': 420.0, 'zero': 70.0}
+    {'low': 150.0, 'high': 300.0, 'point': 300.0, 'zero': 50.0}
     """
     if agreement["alpha"] is None:
         return None

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func
+from sqlalchemy import Select, func
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -79,9 +79,20 @@ def signals_frame(session: Session, project_id: int, file: ProjectFile) -> pd.Da
     fields = [rule.name for rule in file.fields]
     names = [*SIGNAL_COLUMNS, *fields, *file.context_names]
     columns: dict[str, list[Any]] = {name: [] for name in names}
+    for signal, item, *plain, content, extra, context in session.connection().execute(_signal_rows(project_id)):
+        values = {**context, **extra, **content}
+        for name, value in zip(SIGNAL_COLUMNS, (str(signal), str(item), *plain), strict=True):
+            columns[name].append(value)
+        for name in names[len(SIGNAL_COLUMNS) :]:
+            columns[name].append(values.get(name))
+    return pd.DataFrame(columns)
+
+
+def _signal_rows(project_id: int) -> Select[Any]:
+    """Live signals in the order of their ids: SIGNAL_COLUMNS, then what the item, the signal and its context hold."""
     signals, items = Signal.__table__.c, Item.__table__.c  # type: ignore[attr-defined]
     of_item = (items.project_id == signals.project_id) & (items.id == signals.item_id)
-    statement = (
+    return (
         select_columns(
             signals.id,
             signals.item_id,
@@ -99,10 +110,3 @@ def signals_frame(session: Session, project_id: int, file: ProjectFile) -> pd.Da
         .order_by(signals.id)
         .execution_options(yield_per=ROWS_AT_ONCE)
     )
-    for signal, item, *plain, content, extra, context in session.connection().execute(statement):
-        values = {**context, **extra, **content}
-        for name, value in zip(SIGNAL_COLUMNS, (str(signal), str(item), *plain), strict=True):
-            columns[name].append(value)
-        for name in names[len(SIGNAL_COLUMNS) :]:
-            columns[name].append(values.get(name))
-    return pd.DataFrame(columns)

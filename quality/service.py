@@ -60,19 +60,7 @@ def store_report(session: Session, project_id: int, report: QualityReport, *, no
     )
     session.add(row)
     session.flush()
-    for position, result in enumerate(report.expectations.results if report.expectations else ()):
-        for start in range(0, len(result.failing_rows), ROWS_AT_ONCE):
-            part = result.failing_rows[start : start + ROWS_AT_ONCE]
-            rows = [
-                {
-                    "project_id": project_id,
-                    "report_no": row.no,
-                    "expectation": position,
-                    "signal_id": uuid.UUID(signal),
-                }
-                for signal in part
-            ]
-            insert_ignoring(session, FailingRow.__table__, rows)  # type: ignore[attr-defined]
+    _store_failing_rows(session, row, report.expectations)
     _forget(session, project_id, row.no - REPORTS_KEPT)
     return row
 
@@ -126,3 +114,12 @@ def _expectations(session: Session, project_id: int) -> SuiteResult | None:
 def _forget(session: Session, project_id: int, upto_no: int) -> None:
     for table, number in ((FailingRow, FailingRow.report_no), (Report, Report.no)):
         session.connection().execute(delete(table).where(col(table.project_id) == project_id, col(number) <= upto_no))
+
+
+def _store_failing_rows(session: Session, report: Report, suite: SuiteResult | None) -> None:
+    for position, result in enumerate(suite.results if suite else ()):
+        named = {"project_id": report.project_id, "report_no": report.no, "expectation": position}
+        for start in range(0, len(result.failing_rows), ROWS_AT_ONCE):
+            part = result.failing_rows[start : start + ROWS_AT_ONCE]
+            rows = [{**named, "signal_id": uuid.UUID(signal)} for signal in part]
+            insert_ignoring(session, FailingRow.__table__, rows)  # type: ignore[attr-defined]

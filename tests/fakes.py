@@ -74,6 +74,23 @@ class FakeLabelStudio:
         headers = {"Authorization": f"Token {token or self.admin_token}"}
         return httpx.Client(base_url="http://studio.test", headers=headers, transport=self.transport)
 
+    def refuse_imports(self, status: int) -> None:
+        """Until `interfere` is taken away again."""
+        self.interfere = lambda request: httpx.Response(status) if request.url.path.endswith("/import") else None
+
+    def lose_answer_to_import(self, *, made: int = 1) -> None:
+        """Makes the next import, so many times over, and cuts the connection before anybody hears of it."""
+
+        def lose(request: httpx.Request) -> httpx.Response | None:
+            if not request.url.path.endswith("/import"):
+                return None
+            self.interfere = None
+            for _ in range(made):
+                self._answer(request)
+            raise httpx.ReadError("cut")
+
+        self.interfere = lose
+
     @property
     def transport(self) -> httpx.BaseTransport:
         return httpx.MockTransport(self._answer)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from foundation.cli import print_json, told_plainly
+from foundation.cli import print_json, print_table, told_plainly
 
 if TYPE_CHECKING:
     from collector.anonymization.scrub import Scrubbed
@@ -49,19 +49,14 @@ def _as_record(scrubbed: Scrubbed) -> dict[str, Any]:
 
 
 def _print_counts(found: Iterable[Scrubbed]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     counts: Counter[str] = Counter()
     records = touched = 0
     for scrubbed in found:
         records += 1
         touched += bool(scrubbed.entities)
         counts.update(str(entity.type) for entity in scrubbed.entities)
-    table = Table("type", "found", title=f"{touched} of {records} records hold personal data")
-    for kind, count in counts.most_common():
-        table.add_row(kind, str(count))
-    Console().print(table)
+    rows = [{"type": kind, "found": count} for kind, count in counts.most_common()]
+    print_table(f"{touched} of {records} records hold personal data", rows)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foundation.cli import told_plainly
+from foundation.cli import print_table, told_plainly
 from foundation.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def near_duplicates_command(file: Path, field: str, threshold: float, with_pairs
         if as_json:
             _write_json(found, lines, with_pairs=with_pairs)
         else:
-            _write_tables(found, lines, with_pairs=with_pairs)
+            _print_tables(found, lines, with_pairs=with_pairs)
 
 
 def _write_json(found: NearDuplicates, lines: list[int], *, with_pairs: bool) -> None:
@@ -69,20 +69,15 @@ def _write_json(found: NearDuplicates, lines: list[int], *, with_pairs: bool) ->
     out.flush()
 
 
-def _write_tables(found: NearDuplicates, lines: list[int], *, with_pairs: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    sets = Table("texts", "lines", title="Near-duplicate sets (lines count from 0)")
-    for members in _in_lines(found, lines):
-        sets.add_row(str(len(members)), ", ".join(map(str, members)))
-    console.print(sets)
+def _print_tables(found: NearDuplicates, lines: list[int], *, with_pairs: bool) -> None:
+    sets = [{"texts": len(members), "lines": ", ".join(map(str, members))} for members in _in_lines(found, lines)]
+    print_table("Near-duplicate sets (lines count from 0)", sets)
     if with_pairs:
-        pairs = Table("line", "line", "similarity", title="Near pairs")
-        for one, other, similarity in _pairs_in_lines(found, lines):
-            pairs.add_row(str(one), str(other), f"{similarity:.4f}")
-        console.print(pairs)
+        pairs = [
+            {"line": one, "near line": other, "similarity": f"{similarity:.4f}"}
+            for one, other, similarity in _pairs_in_lines(found, lines)
+        ]
+        print_table("Near pairs", pairs)
 
 
 def _in_lines(found: NearDuplicates, lines: list[int]) -> list[list[int]]:

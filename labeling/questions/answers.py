@@ -1,15 +1,14 @@
-"""Turns a Label Studio result into our answers and back. A result comes from outside: Label Studio checks nothing."""
+"""Turns a Label Studio result into our answers. A result comes from outside: Label Studio checks nothing."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from foundation.errors import Fault, InvalidBody
+from foundation.errors import Fault
 from labeling.questions.configuration import LabelingConfiguration
 from labeling.questions.kinds import Question, QuestionKind, Value, read_value
 
@@ -73,15 +72,6 @@ def read_answers(result: object, configuration: LabelingConfiguration) -> ReadAn
     return ReadAnswers(kept, tuple(faults), tuple(unmeasured))
 
 
-def write_result(answers: Iterable[Answer], configuration: LabelingConfiguration) -> list[dict[str, Any]]:
-    """The result that Label Studio stores for these answers.
-
-    Raises:
-        InvalidBody: an answer is to no question of the configuration, or its value is not allowed.
-    """
-    return [_region_of(number, answer, configuration) for number, answer in enumerate(answers)]
-
-
 def _fault_of_size(result: object) -> Fault | None:
     if isinstance(result, list) and len(result) > MAX_REGIONS:
         return Fault("", "too_large", f"a result has at most {MAX_REGIONS} regions")
@@ -127,16 +117,3 @@ def _read_region(region: dict[str, Any], question: Question, pointer: str, occur
         at, raw = f"{at}/0", raw[0]
     read = read_value(question, raw, at)
     return read if isinstance(read, Fault) else Answer(question.name, read)
-
-
-def _region_of(number: int, answer: Answer, configuration: LabelingConfiguration) -> dict[str, Any]:
-    question = configuration.question_named.get(answer.question)
-    if question is None:
-        fault = Fault(f"/{number}/question", "unknown_field", "not a question of the configuration")
-        raise InvalidBody("An answer is to a question that the labeling configuration does not ask.", faults=[fault])
-    value = read_value(question, answer.value, f"/{number}/value")
-    if isinstance(value, Fault):
-        raise InvalidBody("An answer holds a value that its question does not allow.", faults=[value])
-    kind = _TYPE_OF[question.kind]
-    written = [value] if question.kind is QuestionKind.CHOICE else value
-    return {"from_name": question.name, "to_name": question.to_name, "type": kind, "value": {kind: written}}

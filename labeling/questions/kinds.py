@@ -120,17 +120,6 @@ def key_of(value: Value) -> str:
     return str(value)
 
 
-def value_of_key(kind: QuestionKind, key: str) -> Value:
-    """The value whose key this is; the inverse of `key_of` for values that `read_value` accepted."""
-    match kind:
-        case QuestionKind.CHOICE:
-            return key
-        case QuestionKind.RATING:
-            return int(key)
-        case QuestionKind.NUMBER:
-            return float(key)
-
-
 def read_value(question: Question, raw: object, pointer: str = "") -> Value | Fault:
     """The canonical form of a JSON value, or the fault that says what the question allows."""
     if question.kind is QuestionKind.CHOICE:
@@ -142,16 +131,6 @@ def read_value(question: Question, raw: object, pointer: str = "") -> Value | Fa
     if isinstance(raw, bool) or not isinstance(raw, int | float):
         return Fault(pointer, "wrong_type", f"a {question.kind} is a number")
     return _read_number(question, raw, pointer)
-
-
-def read_text_value(question: Question, text: str, pointer: str = "") -> Value | Fault:
-    """As `read_value`, for a value that a CSV file holds as text."""
-    if question.kind is QuestionKind.CHOICE:
-        return read_value(question, text, pointer)
-    number = number_in(text)
-    if number is None:
-        return Fault(pointer, "wrong_type", f"a {question.kind} is a number")
-    return _read_number(question, number, pointer)
 
 
 def _read_number(question: Question, raw: float, pointer: str) -> Value | Fault:

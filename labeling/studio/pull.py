@@ -27,6 +27,7 @@ from labeling.models import (
     StudioState,
 )
 from labeling.progress import KNOWN_THERE, people_per_item, settle_states
+from labeling.project import LabelingSection
 from labeling.queries import current_labeling
 from labeling.studio.contents import changed_by_hand
 from labeling.studio.desk import Desk
@@ -182,14 +183,7 @@ def _take_page(desk: Desk, studio: StudioProject, page: Page, pulled: Pulled, li
 def _settle_page(session: Session, desk: Desk, studio: StudioProject, page: Page, numbers: Mapping[int, int]) -> Pulled:
     _, section = current_labeling(session, desk.project_id)
     ls_project, now = studio.ls_project or 0, desk.clock()
-    ours = our_tasks(session, desk.project_id, ls_project, [task.ext_id for task in page.tasks if task.ext_id])
-    # A number means nothing by itself: numbers are used again. The name has to stand in the task.
-    mine = [
-        (task, ours[task.ext_id]) for task in page.tasks if task.ext_id in ours and ours[task.ext_id].ls_task == task.id
-    ]
-    # Who answered what somebody else had put there said nothing about the item: such a task is made anew.
-    changed = changed_by_hand(session, desk.project_id, ((task, own.item) for task, own in mine), section)
-    mine = [(task, own) for task, own in mine if task.id not in changed]
+    mine, n_changed = _ours_as_we_sent_them(session, desk.project_id, ls_project, page, section)
     places = [Place(own.ext_id, own.item, ls_project, section.configuration, numbers) for _, own in mine]
     known = known_annotations(session, desk.project_id, [own.ext_id for _, own in mine])
     ledger = Ledger(session, desk.project_id, now)
@@ -215,8 +209,22 @@ def _settle_page(session: Session, desk: Desk, studio: StudioProject, page: Page
         counted=sum(1 for one in settled for row in one.rows if row.answers),
         vanished=sum(one.n_vanished for one in settled),
         unreadable=len(page.unreadable),
-        changed=len(changed),
+        changed=n_changed,
     )
+
+
+def _ours_as_we_sent_them(
+    session: Session, project_id: int, ls_project: int, page: Page, section: LabelingSection
+) -> tuple[list[tuple[StudioTask, OurTask]], int]:
+    """Tasks of ours in a page, and how many more there are whose content somebody changed."""
+    ours = our_tasks(session, project_id, ls_project, [task.ext_id for task in page.tasks if task.ext_id])
+    # A number means nothing by itself: numbers are used again. The name has to stand in the task.
+    mine = [
+        (task, ours[task.ext_id]) for task in page.tasks if task.ext_id in ours and ours[task.ext_id].ls_task == task.id
+    ]
+    # Who answered what somebody else had put there said nothing about the item: such a task is made anew.
+    changed = changed_by_hand(session, project_id, ((task, own.item) for task, own in mine), section)
+    return [(task, own) for task, own in mine if task.id not in changed], len(changed)
 
 
 def _unreadable(session: Session, project_id: int, ls_project: int, page: Page) -> list[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
@@ -22,7 +22,7 @@ from labeling.queries import current_labeling, list_unanswerable
 from labeling.selection import Pick
 from labeling.studio.contents import changed_by_hand
 from labeling.studio.desk import Desk
-from labeling.studio.intents import import_intents, write_intents
+from labeling.studio.intents import Intent, import_intents, write_intents
 from labeling.studio.pull import MASS_DELETION, is_mass_deletion
 
 LIST_EVERY = timedelta(hours=1)
@@ -94,38 +94,46 @@ def _compare(desk: Desk, studio: StudioProject, ls_project: int, *, brake: bool)
     vanished = [one for one in missing if not one.is_deleting]
     changed = [one for one in expected if one.ls_task in edited and not one.is_deleting]
     if brake and is_mass_deletion(len(vanished), len(expected)):
-        finding = Finding(DriftKind.MASS_DELETION, facts={"tasks": len(vanished), "of": len(expected)})
-        with unit_of_work(desk.database) as session:
-            report_lasting(session, desk.project_id, finding, now=desk.clock())
-        raise MassDeletion(MASS_DELETION, vanished=len(vanished), known=len(expected))
+        _stop(desk, n_vanished=len(vanished), n_expected=len(expected))
     n_foreign = _tidy_strangers(desk, ls_project, expected, listed)
     desk.still_ours()
     if changed:
         desk.gateway.delete_tasks(ls_project, [one.ls_task for one in changed])
-    again = [*vanished, *changed]
     with unit_of_work(desk.database) as session:
         mark_gone(session, desk.project_id, [one.ext_id for one in (*missing, *changed)])
         findings = [Finding(DriftKind.TASK_VANISHED, one.ext_id, one.ls_task) for one in vanished]
         findings += [Finding(DriftKind.TASK_CHANGED, one.ext_id, one.ls_task) for one in changed]
         report_drift(session, desk.project_id, findings, now=desk.clock())
-        batches = [
-            batch
-            for overlap in sorted({one.overlap for one in again})
-            for batch in write_intents(
-                session,
-                desk,
-                studio,
-                _picks_anew(session, desk.project_id, [one for one in again if one.overlap == overlap]),
-                revision=max(one.revision for one in again),
-                overlap=overlap,
-            )
-        ]
+        batches = _intents_anew(session, desk, studio, [*vanished, *changed])
         session.connection().execute(
             update(STUDIO_PROJECTS)
             .where(STUDIO_PROJECTS.c.project_id == desk.project_id)
             .values(reconciled_at=desk.clock(), n_foreign=n_foreign)
         )
     return Reconciled(len(vanished), import_intents(desk, studio, batches))
+
+
+def _stop(desk: Desk, *, n_vanished: int, n_expected: int) -> NoReturn:
+    finding = Finding(DriftKind.MASS_DELETION, facts={"tasks": n_vanished, "of": n_expected})
+    with unit_of_work(desk.database) as session:
+        report_lasting(session, desk.project_id, finding, now=desk.clock())
+    raise MassDeletion(MASS_DELETION, vanished=n_vanished, known=n_expected)
+
+
+def _intents_anew(session: Session, desk: Desk, studio: StudioProject, lost: Sequence[Expected]) -> list[list[Intent]]:
+    """A batch for each overlap, since a batch has one."""
+    return [
+        batch
+        for overlap in sorted({one.overlap for one in lost})
+        for batch in write_intents(
+            session,
+            desk,
+            studio,
+            _picks_anew(session, desk.project_id, [one for one in lost if one.overlap == overlap]),
+            revision=max(one.revision for one in lost),
+            overlap=overlap,
+        )
+    ]
 
 
 def _list_tasks(

@@ -21,6 +21,9 @@ from tests.fakes import FakeLabelStudio
 from tests.labeling.workshop import CONFIG, Person, Studio, Workshop, make_workshop, mood, stars
 
 TITLE = "Contract"
+Imported = tuple[list[NewTask], list[int]]
+"""Four tasks, and their numbers in Label Studio."""
+People = dict[str, Person]
 
 
 @pytest.fixture(scope="module", params=["memory", pytest.param("real", marks=pytest.mark.slow)])
@@ -42,7 +45,7 @@ def door_to(studio: Studio, token: str | None = None) -> LabelStudio:
 
 
 @pytest.fixture(scope="module")
-def people(studio: Studio) -> Iterator[dict[str, Person]]:
+def people(studio: Studio) -> Iterator[People]:
     made = {}
     for name in ("ann", "bob", "cem", "eve"):
         email = f"{name}-{uuid.uuid4().hex[:8]}@example.org"
@@ -59,7 +62,7 @@ def project(gateway: LabelStudio) -> int:
 
 
 @pytest.fixture
-def imported(gateway: LabelStudio, project: int) -> tuple[list[NewTask], list[int]]:
+def imported(gateway: LabelStudio, project: int) -> Imported:
     tasks = new_tasks(4)
     return tasks, gateway.import_tasks(project, tasks)
 
@@ -103,7 +106,7 @@ class TestProjects:
 
 class TestTasks:
     def test_ids_come_in_the_order_sent_and_the_content_comes_back_unchanged(
-        self, gateway: LabelStudio, project: int, imported: tuple[list[NewTask], list[int]], studio: Studio
+        self, gateway: LabelStudio, project: int, imported: Imported, studio: Studio
     ) -> None:
         tasks, ids = imported
         by_id = {task.id: task.ext_id for task in gateway.list_tasks(project)}
@@ -113,9 +116,7 @@ class TestTasks:
         assert state is not None
         assert state.n_tasks == 4
 
-    def test_a_batch_is_found_by_its_name(
-        self, gateway: LabelStudio, project: int, imported: tuple[list[NewTask], list[int]]
-    ) -> None:
+    def test_a_batch_is_found_by_its_name(self, gateway: LabelStudio, project: int, imported: Imported) -> None:
         tasks, ids = imported
         gateway.import_tasks(project, new_tasks(2))
 
@@ -129,7 +130,7 @@ class TestTasks:
         assert list(gateway.list_tasks(project)) == []
 
     def test_only_the_named_tasks_are_deleted_and_those_that_are_gone_do_no_harm(
-        self, gateway: LabelStudio, project: int, imported: tuple[list[NewTask], list[int]]
+        self, gateway: LabelStudio, project: int, imported: Imported
     ) -> None:
         _, ids = imported
         gateway.delete_tasks(project, [*ids[:2], 99_999_999])
@@ -140,7 +141,7 @@ class TestTasks:
         assert [task.id for task in gateway.read_tasks(project, ids)] == ids[2:]
 
     def test_numbers_of_deleted_tasks_are_used_again(
-        self, gateway: LabelStudio, project: int, imported: tuple[list[NewTask], list[int]]
+        self, gateway: LabelStudio, project: int, imported: Imported
     ) -> None:
         _, ids = imported
         gateway.delete_tasks(project, [ids[-1]])
@@ -150,11 +151,7 @@ class TestTasks:
 
 class TestAnnotations:
     def test_an_annotation_comes_with_its_author_its_writer_and_its_time(
-        self,
-        gateway: LabelStudio,
-        project: int,
-        imported: tuple[list[NewTask], list[int]],
-        people: dict[str, Person],
+        self, gateway: LabelStudio, project: int, imported: Imported, people: People
     ) -> None:
         _, ids = imported
         number = people["ann"].answer(ids[1], mood("bad"), stars(2), lead_time=2.5)
@@ -170,11 +167,7 @@ class TestAnnotations:
         assert annotation.updated_at <= newest.updated_at
 
     def test_a_change_moves_a_task_to_the_end_and_the_edge_is_included(
-        self,
-        gateway: LabelStudio,
-        project: int,
-        imported: tuple[list[NewTask], list[int]],
-        people: dict[str, Person],
+        self, gateway: LabelStudio, project: int, imported: Imported, people: People
     ) -> None:
         _, ids = imported
         people["ann"].answer(ids[0])
@@ -187,24 +180,14 @@ class TestAnnotations:
         at_once = gateway.tasks_changed_at(project, every[2].updated_at, after=0, limit=10)
         assert [task.id for task in at_once] == [ids[3]]
 
-    def test_skips_are_listed(
-        self,
-        gateway: LabelStudio,
-        project: int,
-        imported: tuple[list[NewTask], list[int]],
-        people: dict[str, Person],
-    ) -> None:
+    def test_skips_are_listed(self, gateway: LabelStudio, project: int, imported: Imported, people: People) -> None:
         _, ids = imported
         people["ann"].skip(ids[0])
 
         assert gateway.changed_tasks(project, None, limit=10)[-1].annotations[0].cancelled
 
     def test_a_forged_author_is_told_by_who_wrote_it(
-        self,
-        gateway: LabelStudio,
-        project: int,
-        imported: tuple[list[NewTask], list[int]],
-        people: dict[str, Person],
+        self, gateway: LabelStudio, project: int, imported: Imported, people: People
     ) -> None:
         _, ids = imported
         forged = people["eve"].answer(ids[0], completed_by=people["ann"].id)
@@ -218,12 +201,7 @@ class TestAnnotations:
 
     @pytest.mark.parametrize("deleter", ["ann", "eve"])
     def test_who_deleted_an_annotation_stands_at_the_task(
-        self,
-        gateway: LabelStudio,
-        project: int,
-        imported: tuple[list[NewTask], list[int]],
-        people: dict[str, Person],
-        deleter: str,
+        self, gateway: LabelStudio, project: int, imported: Imported, people: People, deleter: str
     ) -> None:
         _, ids = imported
         people[deleter].delete(people["ann"].answer(ids[0]))
@@ -233,11 +211,7 @@ class TestAnnotations:
         assert (newest.id, newest.updated_by, newest.annotations) == (ids[0], people[deleter].id, ())
 
     def test_a_lone_surrogate_kills_every_list_it_stands_in_but_not_the_light_one(
-        self,
-        gateway: LabelStudio,
-        project: int,
-        imported: tuple[list[NewTask], list[int]],
-        people: dict[str, Person],
+        self, gateway: LabelStudio, project: int, imported: Imported, people: People
     ) -> None:
         _, ids = imported
         people["eve"].spoil(ids[1])
@@ -251,11 +225,7 @@ class TestAnnotations:
         assert [task.id for task in gateway.find_tasks(project, ids)] == ids
 
     def test_content_with_a_lone_surrogate_is_listed_without_our_name(
-        self,
-        gateway: LabelStudio,
-        project: int,
-        imported: tuple[list[NewTask], list[int]],
-        people: dict[str, Person],
+        self, gateway: LabelStudio, project: int, imported: Imported, people: People
     ) -> None:
         tasks, ids = imported
         people["eve"].spoil_content(ids[1])
@@ -266,11 +236,7 @@ class TestAnnotations:
         assert len(gateway.changed_tasks_barely(project, None, limit=10)) == 4
 
     def test_a_changed_configuration_that_lacks_a_control_with_answers_is_refused(
-        self,
-        gateway: LabelStudio,
-        project: int,
-        imported: tuple[list[NewTask], list[int]],
-        people: dict[str, Person],
+        self, gateway: LabelStudio, project: int, imported: Imported, people: People
     ) -> None:
         people["ann"].answer(imported[1][0], mood("good"))
 
@@ -281,11 +247,7 @@ class TestAnnotations:
 
 class TestQueue:
     def test_a_task_is_handed_out_until_its_overlap_is_reached_and_again_when_more_are_asked(
-        self,
-        gateway: LabelStudio,
-        project: int,
-        imported: tuple[list[NewTask], list[int]],
-        people: dict[str, Person],
+        self, gateway: LabelStudio, project: int, imported: Imported, people: People
     ) -> None:
         _, ids = imported
         gateway.delete_tasks(project, ids[1:])
@@ -321,7 +283,7 @@ def open_workshop(
 
 class TestSync:
     def test_several_accounts_label_everything_and_both_sides_are_equal(
-        self, open_workshop: Callable[..., Workshop], people: dict[str, Person]
+        self, open_workshop: Callable[..., Workshop], people: People
     ) -> None:
         workshop = open_workshop(n_items=6, overlap=3)
         workshop.sync()
@@ -335,9 +297,7 @@ class TestSync:
         assert {task.state for task in workshop.tasks()} == {"closed"}
         assert workshop.verify() == []
 
-    def test_hostile_accounts_change_no_answer(
-        self, open_workshop: Callable[..., Workshop], people: dict[str, Person]
-    ) -> None:
+    def test_hostile_accounts_change_no_answer(self, open_workshop: Callable[..., Workshop], people: People) -> None:
         workshop = open_workshop(n_items=8, overlap=3)
         ann, bob, eve = people["ann"], people["bob"], people["eve"]
         workshop.sync()
@@ -372,7 +332,7 @@ class TestSync:
         assert [found.kind for found in workshop.verify()] == ["task_unreadable"]
 
     def test_numbers_used_again_bring_no_answer_to_another_item(
-        self, open_workshop: Callable[..., Workshop], people: dict[str, Person]
+        self, open_workshop: Callable[..., Workshop], people: People
     ) -> None:
         workshop = open_workshop(n_items=2, overlap=2)
         workshop.sync()
@@ -391,7 +351,7 @@ class TestSync:
         assert workshop.drift() == {"task_vanished": 1, "task_foreign": 1}
 
     def test_a_project_deleted_by_hand_stops_the_sync_until_it_is_accepted(
-        self, open_workshop: Callable[..., Workshop], people: dict[str, Person]
+        self, open_workshop: Callable[..., Workshop], people: People
     ) -> None:
         workshop = open_workshop(n_items=2)
         workshop.sync()

@@ -27,7 +27,10 @@ from tests.servers import LabelStudio as Server
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 KILLED = -signal.SIGKILL
-FOLLOW = "from foundation.queue import runtime; from labeling.tasks import follow_erasures; follow_erasures(runtime())"
+FOLLOW = (
+    "from wsgi import worker; worker();"
+    "from foundation.queue import runtime; from labeling.tasks import follow_erasures; follow_erasures(runtime())"
+)
 
 
 class Installation:

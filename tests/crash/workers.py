@@ -50,6 +50,7 @@ def erase() -> int:
     from collector.tasks import erase as erase_all
     from foundation.queue import runtime
 
+    _import_tasks()
     erase_all(runtime())
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from exports.queries import find_version
-from exports.snapshot import freeze, make_judges
-from exports.statements import candidate_rows
 from exports.verify import verify_folder
 from foundation import queue
 from foundation.database import Database, unit_of_work, utc_now
 from foundation.settings import Settings
-from labeling.queries import selection_of_items
-from labeling.service import consensus_of_project
+from labeling.models import Purpose, Task, TaskState
 from tests.exports.rigs import WORDS, Rig, close_rig, copy_database, copy_rows, open_rig, project_file, rig_of
 
 
@@ -33,6 +31,27 @@ def _folder(rig: Rig, version: str) -> Path:
 def _with_export(**changes: Any) -> dict[str, Any]:
     body = project_file()
     return body | {"export": body["export"] | changes}
+
+
+def _add_task(rig: Rig, text: str, *, selected_by: str, state: TaskState = TaskState.LIVE) -> None:
+    with unit_of_work(rig.database) as session:
+        task = Task(
+            project_id=rig.project_id,
+            ext_id=uuid.uuid4(),
+            item_id=uuid.UUID(rig.sent[text]),
+            purpose=Purpose.LABEL,
+            round=1,
+            batch=uuid.uuid4(),
+            state=state,
+            overlap=1,
+            asked=1,
+            wanted=1,
+            revision=1,
+            selected_by=selected_by,
+            propensity=0.5,
+            created_at=utc_now(),
+        )
+        session.add(task)
 
 
 class TestRows:
@@ -145,26 +164,29 @@ class TestRows:
         assert result["state"] == "published"
         assert len(small_rig.rows("1.0.0")) == 60
 
-    def test_labels_and_selection_are_those_of_labeling(self, rig: Rig) -> None:
-        rig.fill()
-        rig.label({"lol": ["so-so"] * 2, "meh": ["good", "bad"]}, selected_by="uncertain")
+    def test_a_tie_goes_to_the_value_that_is_most_frequent_in_the_project(self, small_rig: Rig) -> None:
+        small_rig.send(["lol", "meh", "gr8"])
+        small_rig.label({"lol": ["so-so", "so-so"], "meh": ["good", "bad"], "gr8": ["good"]})
 
-        with unit_of_work(rig.database, read_only=True) as session:
-            frozen = freeze(session, rig.project_id, {})
-            (judge,) = make_judges(session, frozen)
-            rows = list(
-                session.connection().execute(
-                    candidate_rows(rig.project_id, ["mood"], frozen.inputs.annotations_upto_seq)
-                )
-            )
-            labels = {str(row.id): judge.label_of(row.votes_0) for row in rows}
-            agreed = {row.item: row for row in consensus_of_project(session, rig.project_id, "mood")}
-            selected = {str(row.item): row.selected_by for row in selection_of_items(session, rig.project_id)}
+        small_rig.build(export={"split": {"train": 1, "validation": 0, "test": 0}})
 
-        assert {item: (label.value, label.confidence, label.n) for item, label in labels.items()} == {
-            item: (row.value, row.confidence, row.n) for item, row in agreed.items()
+        found = {
+            row["text"]: (row["mood"], row["mood_confidence"], row["mood_n"])
+            for row in small_rig.rows("1.0.0").values()
         }
-        assert {str(row.id): row.selected_by for row in rows} == selected
+        assert found == {"lol": ("so-so", 1.0, 2), "meh": ("good", 0.5, 2), "gr8": ("good", 1.0, 1)}
+
+    def test_the_first_task_says_how_an_item_was_chosen_else_the_first_annotation(self, small_rig: Rig) -> None:
+        small_rig.send(["lol", "meh", "gr8", "ugh"])
+        _add_task(small_rig, "lol", selected_by="quota")
+        _add_task(small_rig, "meh", selected_by="quota", state=TaskState.INTENT)
+        small_rig.label({"lol": ["good"], "meh": ["good"], "gr8": ["good"]}, selected_by="uncertain")
+        small_rig.label({"ugh": ["good"], "gr8": ["bad"]})
+
+        small_rig.build(export={"split": {"train": 1, "validation": 0, "test": 0}})
+
+        found = {row["text"]: row["selected_by"] for row in small_rig.rows("1.0.0").values()}
+        assert found == {"lol": "quota", "meh": "uncertain", "gr8": "uncertain", "ugh": "random"}
 
 
 class TestAgain:

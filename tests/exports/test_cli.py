@@ -18,12 +18,10 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from exports.cli import commands
 from exports.service import BUILD
 from exports.verify import verify_folder
-from foundation import opening as installations
 from foundation import queue
-from foundation.database import Database, unit_of_work
+from foundation.database import unit_of_work
 from foundation.jobs import Job
 from foundation.keys import Role
-from foundation.settings import Settings
 from tests.exports.rigs import WORDS, Rig
 
 PLACES = ("here", "server")
@@ -50,23 +48,6 @@ def server_url(filled: Rig) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(autouse=True)
-def closed_installations(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A command ends with its process, which closes what it opened; here the test does."""
-    opened: list[Database] = []
-    really = installations.open_installation
-
-    def remembering() -> tuple[Settings, Database]:
-        settings, database = really()
-        opened.append(database)
-        return settings, database
-
-    monkeypatch.setattr(installations, "open_installation", remembering)
-    yield
-    for database in opened:
-        database.engine.dispose()
 
 
 def run(*arguments: object) -> Result:

@@ -17,7 +17,6 @@ from pyarrow import parquet
 from exports.errors import BuildRunning, NothingToWrite, RowsChanged, VersionExists
 from exports.folder import sides_of, unfinished_folder, write_version
 from exports.formats.parquet import ParquetLimits
-from exports.plan import column_faults, column_names
 from exports.splits import SIDES, Shares
 from exports.verify import verify_folder
 from tests.exports.making import make_candidates, make_plan, make_rows, pieces, split_of, write
@@ -95,7 +94,6 @@ class TestRows:
             *("valence", "valence_confidence", "valence_n", "valence_votes", "valence_source"),
             *("os_name", "battery"),
         ]
-        assert column_names(make_plan()) == read(tmp_path / "v", "train").column_names
 
     def test_every_row_is_on_the_side_of_the_split_in_order_of_items(self, tmp_path):
         candidates = make_candidates(400)
@@ -208,7 +206,8 @@ class TestLoading:
         }
         assert listed == {(file.path, file.sha256) for file in version.files if file.path.startswith("data/")}
         assert [records["@id"] for records in croissant["recordSet"]] == ["train", "test"]
-        assert [field["name"] for field in croissant["recordSet"][0]["field"]] == column_names(make_plan())
+        columns = [field["name"] for field in croissant["recordSet"][0]["field"]]
+        assert columns == read(tmp_path / "v", "train").column_names
 
 
 class TestRefusals:
@@ -260,11 +259,6 @@ class TestRefusals:
 
         assert verify_folder(version.folder).ok
         assert sorted(path.name for path in tmp_path.iterdir()) == ["v"]
-
-    def test_columns_of_one_name_are_pointed_at(self):
-        faults = column_faults(["text", "weight", "mood_n"], ["mood"], ["text", "locale"])
-
-        assert [fault.pointer for fault in faults] == ["/fields/weight", "/questions/mood", "/context/keep"]
 
 
 @pytest.mark.slow

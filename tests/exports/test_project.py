@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exports.gates import AlphaGate, Bound, ExpectationsGate, UnmeasuredGate
 from exports.project import LabelRules, Unresolved, Weights, parse_export, parse_settings, with_overrides
+from exports.section import SECTION
 from exports.splits import Shares
 from foundation.errors import UsageError
+from tests.exports.rigs import CONFIG, project_file
 
 QUESTIONS = ("sentiment", "topic")
 WHOLE = {
@@ -147,3 +151,29 @@ class TestOverrides:
     def test_a_word_that_is_no_setting_is_a_mistake_of_usage(self, word):
         with pytest.raises(UsageError):
             parse_settings([word])
+
+
+class TestSection:
+    def test_a_file_whose_columns_differ_has_no_fault(self):
+        assert faults_of_file() == []
+
+    @pytest.mark.parametrize("name", ["mood", "mood_n"])
+    def test_a_field_named_as_a_column_of_a_question_is_pointed_at(self, name: str):
+        assert faults_of_file(fields={"text": {"kind": "text"}, name: {"kind": "text"}}) == [f"/fields/{name}"]
+
+    def test_a_question_that_no_version_holds_may_be_named_as_a_field(self):
+        assert faults_of_file(fields={"text": {"kind": "text"}, "mood": {"kind": "text"}}, export={"targets": []}) == []
+
+    def test_an_attribute_named_as_a_field_is_pointed_at(self):
+        assert faults_of_file(context={"keep": [], "attributes": ["price"]}) == ["/context"]
+
+    def test_a_question_named_as_a_column_of_every_version_is_pointed_at(self):
+        config = CONFIG.replace('name="mood"', 'name="weight"')
+
+        assert faults_of_file(labeling={"config": config}, export={}) == ["/labeling/config"]
+
+
+def faults_of_file(**changes: Any) -> list[str]:
+    body = project_file(**changes)
+    faults, _ = SECTION.check(body, {name: rule["kind"] for name, rule in body["fields"].items()})
+    return [fault.pointer for fault in faults]

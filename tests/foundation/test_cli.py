@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from foundation.cli import LazyGroup, print_table
+from foundation.cli import LazyGroup, print_table, say
 from foundation.database import Database
 from foundation.keys_cli import commands
 from tests.signals import Held, make_project
@@ -71,10 +71,23 @@ class TestTable:
         assert "[bold]" + "x" * 200 in printed
         assert "n items" in printed
 
+    def test_a_cell_cannot_command_the_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
+        print_table("Dead letters", [{"pointer": "/payload/\x1b[2Jx"}])
+
+        printed = capsys.readouterr().out
+        assert "\x1b" not in printed
+        assert r"/payload/\x1b[2Jx" in printed
+
     def test_no_rows_are_one_line(self, capsys: pytest.CaptureFixture[str]) -> None:
         print_table("Dead letters", [])
 
         assert capsys.readouterr().out == "Dead letters: none\n"
+
+
+def test_a_line_on_stderr_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    say("/payload/\x1b[2Jx is not declared")
+
+    assert capsys.readouterr().err == "/payload/\\x1b[2Jx is not declared\n"
 
 
 class TestLazyGroup:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from collector.queries import find_project
-from foundation.activity import Activity, chain_holds, record_activity
+from foundation.activity import Activity, broken_chains, chain_holds, record_activity
 from foundation.database import Database, unit_of_work, utc_now
 from foundation.errors import Forbidden, KeyRetired, NotFound, Unauthorized
 from foundation.guards import MANAGERS, READERS, WRITERS, Admitted, admit
@@ -120,6 +120,15 @@ class TestActivity:
             connection.exec_driver_sql(tampering)
 
         assert not self.holds(database, project.id)
+        with unit_of_work(database, read_only=True) as session:
+            assert broken_chains(session) == [project.id]
+
+    def test_a_log_whose_rows_all_hold_has_no_broken_chain(self, database: Database, project: Held) -> None:
+        self.add(database, project.id, 2)
+        self.add(database, None, 2)
+
+        with unit_of_work(database, read_only=True) as session:
+            assert broken_chains(session) == []
 
     def test_many_at_once_make_one_chain(self, database: Database, project: Held) -> None:
         with ThreadPoolExecutor(8) as pool:

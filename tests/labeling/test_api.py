@@ -56,6 +56,7 @@ def with_label_studio(app: Flask) -> Any:
 def make_labelled(client: FlaskClient, database: Database, name: str, **changes: Any) -> Held:
     held = make_project(database, name)
     body = _body(client, held)
+    del body["fields"]["stars"]  # the configuration asks a question of that name
     put = client.put(held.url, json={**body, "labeling": TEXT_CONFIG, **changes}, headers=key(held))
     assert put.status_code == 200, put.json
     return held

@@ -63,13 +63,15 @@ class TestImport:
         assert told["errors"][0]["pointer"] == "/value"
         assert workshop.values() == ["bad"]
 
-    def test_a_project_that_is_not_there_ends_with_2(self, runner: CliRunner, tmp_path: Path) -> None:
+    def test_a_project_that_is_not_there_ends_with_1_as_for_every_command(
+        self, runner: CliRunner, tmp_path: Path
+    ) -> None:
         file = tmp_path / "labels.json"
         file.write_text("[]")
 
         done = runner.invoke(commands, ["import", "nobodys", str(file)])
 
-        assert (done.exit_code, done.stdout) == (2, "")
+        assert (done.exit_code, done.stdout) == (1, "")
 
     def test_a_file_that_is_no_json_is_told_in_a_line(self, runner: CliRunner, name: str, tmp_path: Path) -> None:
         file = tmp_path / "labels.csv"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
-import httpx
 import pytest
 from sqlmodel import col, delete, select
 
@@ -18,7 +17,7 @@ from labeling.errors import StudioUnavailable
 from labeling.studio.desk import sit_down
 from labeling.tasks import follow_erasures
 from tests.fakes import FakeLabelStudio
-from tests.labeling.workshop import CONFIG, NOW, Workshop, mood
+from tests.labeling.workshop import CONFIG, NOW, Workshop, bare_signal, mood
 
 
 def leave(workshop: Workshop, gone: list[uuid.UUID], stay: list[uuid.UUID] | None = None) -> Erasure:
@@ -93,14 +92,7 @@ class TestFollow:
     def test_an_import_that_was_cut_off_is_looked_up_first(
         self, workshop: Workshop, fake_studio: FakeLabelStudio
     ) -> None:
-        def lose_answer(request: httpx.Request) -> httpx.Response | None:
-            if not request.url.path.endswith("/import"):
-                return None
-            fake_studio.interfere = None
-            fake_studio._answer(request)
-            raise httpx.ReadError("cut")
-
-        fake_studio.interfere = lose_answer
+        fake_studio.lose_answer_to_import()
         with pytest.raises(StudioUnavailable):
             workshop.sync()
 
@@ -152,7 +144,7 @@ class TestFollow:
         follow(workshop, leave(workshop, [item]))
         with unit_of_work(workshop.database) as session:
             session.add(Item(**kept))
-            session.add(_signal(workshop, item))
+            session.add(bare_signal(workshop.project_id, item))
 
         assert workshop.sync()["pushed"] == 1
         assert sorted(task.round for task in workshop.tasks() if task.item_id == item) == [1, 2]
@@ -162,10 +154,7 @@ class TestProjectGone:
     def test_an_import_that_was_cut_off_keeps_no_erasure_waiting(
         self, workshop: Workshop, fake_studio: FakeLabelStudio
     ) -> None:
-        def refuse(request: httpx.Request) -> httpx.Response | None:
-            return httpx.Response(502) if request.url.path.endswith("/import") else None
-
-        fake_studio.interfere = refuse
+        fake_studio.refuse_imports(502)
         with pytest.raises(StudioUnavailable):
             workshop.sync()
         fake_studio.interfere = None
@@ -229,20 +218,3 @@ class TestWaiting:
         with unit_of_work(workshop.database, read_only=True) as session:
             assert open_erasures(session, "labeling") == []
         assert shown(workshop, erasure)["tasks"] == 0
-
-
-def _signal(workshop: Workshop, item: uuid.UUID) -> Signal:
-    return Signal(
-        project_id=workshop.project_id,
-        id=uuid.uuid4(),
-        source_hmac=b"0" * 16,
-        item_id=item,
-        key_id=uuid.UUID(int=1),
-        revision=1,
-        captured_at=NOW,
-        received_at=NOW,
-        event_time=NOW,
-        time_quality="raw",
-        context={},
-        extra={},
-    )

@@ -196,14 +196,7 @@ class TestSyncWhenItBreaks:
     def test_an_import_whose_answer_was_lost_is_not_made_twice(
         self, workshop: Workshop, fake_studio: FakeLabelStudio
     ) -> None:
-        def lose_answer(request: httpx.Request) -> httpx.Response | None:
-            if not request.url.path.endswith("/import"):
-                return None
-            fake_studio.interfere = None
-            fake_studio._answer(request)
-            raise httpx.ReadError("cut")
-
-        fake_studio.interfere = lose_answer
+        fake_studio.lose_answer_to_import()
         with pytest.raises(StudioUnavailable):
             workshop.sync()
 
@@ -214,10 +207,7 @@ class TestSyncWhenItBreaks:
     def test_an_import_that_never_arrived_is_made_at_the_next_run(
         self, workshop: Workshop, fake_studio: FakeLabelStudio
     ) -> None:
-        def refuse(request: httpx.Request) -> httpx.Response | None:
-            return httpx.Response(502) if request.url.path.endswith("/import") else None
-
-        fake_studio.interfere = refuse
+        fake_studio.refuse_imports(502)
         with pytest.raises(StudioUnavailable):
             workshop.sync()
         fake_studio.interfere = None
@@ -233,10 +223,7 @@ class TestSyncWhenItBreaks:
     ) -> None:
         workshop = open_workshop(content=lambda n: {"text": f"text {n}", "note": f"note {n}"})
 
-        def refuse(request: httpx.Request) -> httpx.Response | None:
-            return httpx.Response(502) if request.url.path.endswith("/import") else None
-
-        fake_studio.interfere = refuse
+        fake_studio.refuse_imports(502)
         with pytest.raises(StudioUnavailable):
             workshop.sync()
         fake_studio.interfere = None
@@ -264,15 +251,7 @@ class TestSyncWhenItBreaks:
     def test_an_import_that_label_studio_made_twice_is_made_single_again(
         self, workshop: Workshop, fake_studio: FakeLabelStudio
     ) -> None:
-        def double(request: httpx.Request) -> httpx.Response | None:
-            if not request.url.path.endswith("/import"):
-                return None
-            fake_studio.interfere = None
-            fake_studio._answer(request)
-            fake_studio._answer(request)
-            raise httpx.ReadError("cut")
-
-        fake_studio.interfere = double
+        fake_studio.lose_answer_to_import(made=2)
         with pytest.raises(StudioUnavailable):
             workshop.sync()
         assert len(fake_studio.tasks) == 10

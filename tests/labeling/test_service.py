@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from foundation.database import unit_of_work
-from labeling.queries import count_values, newest_seq, selection_of_items
-from labeling.service import LineResult, consensus_of_project, count_statuses, import_annotations
+from labeling.queries import count_values, newest_seq
+from labeling.service import LineResult, count_statuses, import_annotations
 from tests.labeling.workshop import NOW, Workshop, mood
 
 KEY = b"k" * 32
@@ -161,13 +161,6 @@ class TestImport:
         assert states[workshop.items[0]] == "closed"
         assert states[workshop.items[1]] == "live"
 
-    def test_items_labelled_elsewhere_count_as_chosen_at_random_unless_told(self, workshop: Workshop) -> None:
-        hand_in(workshop, label(workshop), label(workshop, 1, selected_by="quota"))
-
-        with unit_of_work(workshop.database, read_only=True) as session:
-            found = {one.item: one.selected_by for one in selection_of_items(session, workshop.project_id)}
-        assert found == {workshop.items[0]: "random", workshop.items[1]: "quota"}
-
     def test_another_projects_item_is_not_there(self, workshop: Workshop, open_workshop: Any) -> None:
         other = open_workshop()
 
@@ -177,26 +170,15 @@ class TestImport:
         assert other.counted() == workshop.counted() == []
 
 
-class TestConsensus:
-    def test_the_majority_of_usable_items(self, workshop: Workshop) -> None:
-        for name, value in (("a", "good"), ("b", "good"), ("c", "bad")):
-            hand_in(workshop, label(workshop, 0, name, value), label(workshop, 1, name, value))
-        workshop.withdraw([workshop.items[1]])
-
-        with unit_of_work(workshop.database, read_only=True) as session:
-            (agreed,) = consensus_of_project(session, workshop.project_id, "mood")
-
-        assert (agreed.item, agreed.value, agreed.n) == (str(workshop.items[0]), "good", 3)
-
-    def test_at_a_frozen_number_it_never_changes(self, workshop: Workshop) -> None:
+class TestCounting:
+    def test_what_counted_at_a_number_never_changes(self, workshop: Workshop) -> None:
         hand_in(workshop, label(workshop, value="good"))
         frozen = _newest(workshop)
         hand_in(workshop, label(workshop, value="bad"))
 
+        assert [one.value for one in workshop.counted(upto_seq=frozen)] == ["good"]
         with unit_of_work(workshop.database, read_only=True) as session:
-            (agreed,) = consensus_of_project(session, workshop.project_id, "mood", upto_seq=frozen)
             assert count_values(session, workshop.project_id, "mood") == {"bad": 1}
-        assert agreed.value == "good"
 
 
 def _newest(workshop: Workshop) -> int:

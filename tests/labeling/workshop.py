@@ -212,22 +212,7 @@ def add_items(session: Session, project_id: int, contents: Iterable[dict[str, An
         item = random_uuid()
         ids.append(item)
         items.append(Item(project_id=project_id, id=item, content=content, revision=1, scrub_hash="x", created_at=NOW))
-        signals.append(
-            Signal(
-                project_id=project_id,
-                id=random_uuid(),
-                source_hmac=item.bytes,
-                item_id=item,
-                key_id=uuid.UUID(int=1),
-                revision=1,
-                captured_at=NOW,
-                received_at=NOW,
-                event_time=NOW,
-                time_quality="raw",
-                context={},
-                extra={},
-            )
-        )
+        signals.append(bare_signal(project_id, item))
     for model, rows in ((Item, items), (Signal, signals)):
         insert_ignoring(session, model.__table__, [row.model_dump() for row in rows])  # type: ignore[attr-defined]
     return ids
@@ -239,3 +224,21 @@ def with_studio(settings: Settings, url: str, token: str) -> Settings:
 
 def _revision(project_id: int, number: int, body: dict[str, Any]) -> Revision:
     return Revision(project_id=project_id, number=number, body=body, scrub_hash="x", created_at=NOW)
+
+
+def bare_signal(project_id: int, item: uuid.UUID) -> Signal:
+    """One more observation of an item, with nothing to it."""
+    return Signal(
+        project_id=project_id,
+        id=random_uuid(),
+        source_hmac=random_uuid().bytes,
+        item_id=item,
+        key_id=uuid.UUID(int=1),
+        revision=1,
+        captured_at=NOW,
+        received_at=NOW,
+        event_time=NOW,
+        time_quality="raw",
+        context={},
+        extra={},
+    )

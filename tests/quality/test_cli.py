@@ -52,6 +52,12 @@ class TestAgreement:
         assert "alpha" in done.stdout
         assert "Cohen's kappa" in done.stdout
 
+    def test_an_annotators_name_is_not_read_as_markup(self, run):
+        done = run("agreement", "r.csv", "--level", "ordinal", r_csv=RATINGS.replace(",b,", ",[/b],"))
+
+        assert done.exit_code == 0
+        assert "[/b]" in done.stdout
+
     def test_figures_that_are_undefined_have_a_reason(self, run):
         done = run("agreement", "r.csv", "--level", "nominal", "--json", r_csv="item,annotator,value\ni,a,x\n")
 

@@ -2,14 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foundation.errors import InvalidBody
 from labeling.questions.answers import (
     MAX_REGIONS,
     MAX_RESULT_BYTES,
     Answer,
     ReadAnswers,
     read_answers,
-    write_result,
 )
 from labeling.questions.configuration import parse_configuration
 
@@ -121,35 +119,3 @@ class TestReadAnswers:
     def test_no_junk_raises(self, junk):
         read_answers(junk, CONFIGURATION)
         read_answers([junk], CONFIGURATION)
-
-
-class TestWriteResult:
-    @given(
-        st.fixed_dictionaries(
-            {},
-            optional={
-                "sentiment": st.sampled_from(["negative", "positive"]),
-                "stars": st.integers(1, 5),
-                "price": st.floats(allow_nan=False, allow_infinity=False),
-            },
-        )
-    )
-    def test_what_is_written_is_read_back(self, values):
-        answers = tuple(Answer(question, value) for question, value in values.items())
-
-        assert read_answers(write_result(answers, CONFIGURATION), CONFIGURATION) == ReadAnswers(answers)
-
-    def test_it_has_label_studios_form(self):
-        assert write_result([Answer("sentiment", "positive"), Answer("stars", 4)], CONFIGURATION) == [
-            {"from_name": "sentiment", "to_name": "t", "type": "choices", "value": {"choices": ["positive"]}},
-            {"from_name": "stars", "to_name": "t", "type": "rating", "value": {"rating": 4}},
-        ]
-
-    def test_what_is_not_asked_or_not_allowed_is_refused_with_its_place(self):
-        with pytest.raises(InvalidBody) as unknown:
-            write_result([Answer("nobody", "x")], CONFIGURATION)
-        with pytest.raises(InvalidBody) as wrong:
-            write_result([Answer("stars", 4), Answer("sentiment", "meh")], CONFIGURATION)
-
-        assert unknown.value.faults[0].pointer == "/0/question"
-        assert wrong.value.faults[0].pointer == "/1/value"

@@ -1,0 +1,94 @@
+"""`flask collector …` on an installation: what the calls do, from a shell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from flask import Flask
+from sqlmodel import select
+
+from collector.cli import commands
+from collector.models import Erasure
+from foundation.cli import SECTIONS
+from foundation.database import Database, unit_of_work
+from tests.signals import CONSENT, Held, make_project, make_signal, ndjson, project_body
+from wsgi import sections
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(database: Database, tmp_path: Path) -> Run:
+    app = Flask("winnow")
+    app.extensions[SECTIONS] = sections
+    url = database.engine.url.render_as_string(hide_password=False)
+    environment = {"WINNOW_HOME": str(tmp_path), "WINNOW_DATABASE_URL": url}
+    return lambda *arguments: app.test_cli_runner().invoke(commands, [str(one) for one in arguments], env=environment)
+
+
+@pytest.fixture
+def held(database: Database) -> Held:
+    return make_project(database)
+
+
+@pytest.fixture
+def backlog(tmp_path: Path) -> Path:
+    """Two signals: one as the project wants it, one with a field it does not declare."""
+    file = tmp_path / "backlog.ndjson"
+    wrong = make_signal(consent=CONSENT, payload={"text": "gr8", "colour": "red"})
+    file.write_bytes(ndjson(make_signal(consent=CONSENT), wrong))
+    return file
+
+
+class TestApply:
+    def test_a_file_makes_a_project_and_again_changes_nothing(self, run: Run, tmp_path: Path) -> None:
+        file = tmp_path / "project.json"
+        file.write_text(json.dumps(project_body()))
+
+        answers = [json.loads(run("apply", file, "--json").stdout) for _ in range(2)]
+
+        assert [answer["revision"] for answer in answers] == [1, 1]
+
+
+class TestIngest:
+    def test_it_takes_signals_as_the_call_does_and_again_is_safe(self, run: Run, held: Held, backlog: Path) -> None:
+        first, again = (run("ingest", held.name, backlog, "--json") for _ in range(2))
+
+        assert json.loads(first.stdout) == {"accepted": 1, "duplicate": 0, "replayed": 0, "rejected": 1}
+        assert json.loads(again.stdout) == {"accepted": 0, "duplicate": 0, "replayed": 1, "rejected": 1}
+        assert "/payload/colour" in first.stderr
+
+
+class TestDeadLetters:
+    def test_they_are_listed_and_tried_again(self, run: Run, held: Held, backlog: Path) -> None:
+        run("ingest", held.name, backlog)
+
+        (letter,) = map(json.loads, run("dead-letters", held.name, "--json").stdout.splitlines())
+        replayed = run("replay", held.name, "--dry-run", "--json")
+
+        assert (letter["reason"], letter["pointer"]) == ("unknown_field", "/payload/colour")
+        assert json.loads(replayed.stdout) == {"replayed": 0, "still_rejected": 1}
+
+
+class TestErase:
+    def test_it_asks_for_an_erasure_and_prints_its_id_alone(self, run: Run, held: Held, database: Database) -> None:
+        done = run("erase", held.name, "install-7f3c")
+
+        with unit_of_work(database, read_only=True) as session:
+            (erasure,) = session.exec(select(Erasure).where(Erasure.project_id == held.id)).all()
+            assert done.stdout == f"{erasure.id}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("ingest", "nobodys", __file__), ("erase", "nobodys", "x"), ("dead-letters", "nobodys"), ("replay", "nobodys")],
+)
+def test_a_project_that_is_not_there_is_told_in_one_line(run: Run, arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "error: there is no such project: `flask collector apply FILE.yaml` makes it\n"
