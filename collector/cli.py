@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,10 @@ from flask.cli import with_appcontext
 
 from collector.anonymization.file_command import scrub_command
 from collector.near_duplicates.file_command import near_duplicates_command
-from foundation.cli import SECTIONS, print_json, print_table, say, told_plainly
+from foundation.cli import SECTIONS, print_json, print_table, progress_through, say, told_plainly
 from foundation.opening import opened_installation
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from collector.models import DeadLetter
     from foundation.database import Database
     from foundation.settings import Settings
@@ -74,17 +73,15 @@ def ingest(project: str, file: Path, as_json: bool) -> None:
     """
     from collections import Counter
 
-    from rich.progress import track
-
     from collector.queries import project_named
+    from collector.text_lines import read_lines
     from foundation.database import unit_of_work
 
     counts: Counter[str] = Counter()
-    with told_plainly(), opened_installation() as (settings, database):
+    with told_plainly(), opened_installation() as (settings, database), progress_through(file, "ingest") as advance:
         with unit_of_work(database, read_only=True) as session:
             project_id = project_named(session, project)
-        lines = list(_parts_of(file))
-        for part in track(lines, description="ingest", console=_console(), disable=not _is_terminal()):
+        for part in _parts_of(read_lines(file, advance)):
             counts.update(_take(settings, database, project, project_id, part))
     answer = {status: counts[status] for status in ("accepted", "duplicate", "replayed", "rejected")}
     if as_json:
@@ -201,27 +198,8 @@ def _take(settings: Settings, database: Database, project: str, project_id: int,
     return [result.status.value for result in results]
 
 
-def _parts_of(file: Path) -> Iterator[bytes]:
-    """The file's lines in batches, unpacked by its name's ending."""
-    import gzip
-    from itertools import islice
-
-    import zstandard
-
-    readers: dict[str, Any] = {".gz": gzip.open, ".zst": zstandard.open}
-    with readers.get(file.suffix, open)(file, "rb") as lines:
-        while part := b"".join(line if line.endswith(b"\n") else line + b"\n" for line in islice(lines, BATCH)):
-            if part.strip():
-                yield part
-
-
-def _is_terminal() -> bool:
-    import sys
-
-    return sys.stderr.isatty()
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(stderr=True)
+def _parts_of(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines in batches."""
+    while part := [line + b"\n" for line in islice(lines, BATCH)]:
+        if any(map(bytes.strip, part)):
+            yield b"".join(part)

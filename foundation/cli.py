@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -94,6 +95,16 @@ def printable(text: str) -> str:
 def say(text: str) -> None:
     """A line for a person, on stderr."""
     click.echo(printable(text), err=True)
+
+
+@contextmanager
+def progress_through(file: Path, label: str, *, shown: bool = True) -> Iterator[Callable[[int], object]]:
+    """A progress bar on stderr, in bytes of a file, where stderr is a terminal; gives what moves it on."""
+    if not (shown and sys.stderr.isatty()):
+        yield lambda _: None
+        return
+    with click.progressbar(length=file.stat().st_size, label=label, file=sys.stderr) as bar:
+        yield bar.update
 
 
 @contextmanager

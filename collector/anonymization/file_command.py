@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from foundation.cli import print_json, print_table, told_plainly
+from foundation.cli import print_json, print_table, progress_through, told_plainly
 
 if TYPE_CHECKING:
     from collector.anonymization.scrub import Scrubbed
@@ -34,7 +33,7 @@ def scrub_command(file: Path, field: str, as_json: bool) -> None:
     from collector.anonymization.file_scrub import scrub_lines
     from collector.text_lines import read_lines
 
-    with told_plainly(), _progress(file, shown=not (as_json and sys.stdout.isatty())) as advance:
+    with told_plainly(), progress_through(file, "scrub", shown=not (as_json and sys.stdout.isatty())) as advance:
         found = scrub_lines(read_lines(file, advance), field=field)
         if as_json:
             for scrubbed in found:
@@ -57,13 +56,3 @@ def _print_counts(found: Iterable[Scrubbed]) -> None:
         counts.update(str(entity.type) for entity in scrubbed.entities)
     rows = [{"type": kind, "found": count} for kind, count in counts.most_common()]
     print_table(f"{touched} of {records} records hold personal data", rows)
-
-
-@contextmanager
-def _progress(file: Path, *, shown: bool) -> Iterator[Any]:
-    """A progress bar on stderr, in bytes of the file, where stderr is a terminal; gives what moves it on."""
-    if not (shown and sys.stderr.isatty()):
-        yield lambda _: None
-        return
-    with click.progressbar(length=file.stat().st_size, label="scrub", file=sys.stderr) as bar:
-        yield bar.update

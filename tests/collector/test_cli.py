@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +62,16 @@ class TestIngest:
         assert json.loads(first.stdout) == {"accepted": 1, "duplicate": 0, "replayed": 0, "rejected": 1}
         assert json.loads(again.stdout) == {"accepted": 0, "duplicate": 0, "replayed": 1, "rejected": 1}
         assert "/payload/colour" in first.stderr
+
+    def test_what_came_before_a_cut_is_taken_and_the_cut_is_told(self, run: Run, held: Held, tmp_path: Path) -> None:
+        file = tmp_path / "cut.ndjson.gz"
+        lines = b"".join(json.dumps(make_signal()).encode() + b"\n" for _ in range(2000))
+        file.write_bytes(gzip.compress(lines)[:-50])
+
+        done = run("ingest", held.name, file, "--json")
+
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "ends too early" in done.stderr
 
 
 class TestDeadLetters:
