@@ -327,6 +327,8 @@ def _enter(allows: Allowed, path: Any, *, may_be_missing: bool) -> Call:
             find_project=services.find_project,
             may_be_missing=may_be_missing,
         )
+    if path is not None and any("\0" in value for value in path.model_dump().values()):
+        raise NotFound("nothing has a name with U+0000")  # PostgreSQL would not take it as a text
     caller = admitted.caller
     if caller.role is Role.INGEST:
         services.limiter.count_request(str(caller.key_id), request.remote_addr or "", project or "")

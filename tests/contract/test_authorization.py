@@ -40,6 +40,10 @@ class Route:
         return "{project}" in self.path
 
     @property
+    def names_something(self) -> bool:
+        return "{" in self.path.replace("{project}", "")
+
+    @property
     def is_about_a_job(self) -> bool:
         return "{job}" in self.path
 
@@ -158,6 +162,18 @@ class TestEveryRoute:
         foreign, missing = two.call(route, holder, "foreign"), two.call(route, holder, "missing")
 
         assert (foreign.status_code, foreign.data) == (missing.status_code, missing.data)
+
+
+class TestNames:
+    @pytest.mark.parametrize("route", [route for route in ROUTES if route.names_something], ids=str)
+    def test_nothing_has_a_name_with_nul(self, two: Two, route: Route) -> None:
+        path = route.path.replace("{project}", two.own.name)
+        path = "/".join("a%00b" if part.startswith("{") else part for part in path.split("/"))
+        headers = {"Authorization": f"Bearer {two.own.keys['manage']}"}
+
+        answer = two.client.open(path, method=route.method, headers=headers, json={})
+
+        assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
 
 
 class TestWebhook:
