@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
-BATCHES_AHEAD: Final = 2
+BATCHES_AHEAD: Final = 4
+"""Reading goes on while a row group is written."""
 
 
 @dataclass(frozen=True)

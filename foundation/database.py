@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,9 +21,14 @@ from sqlalchemy import (
     Engine,
     ForeignKey,
     Integer,
+    Select,
     Text,
+    Uuid,
+    bindparam,
     create_engine,
     event,
+    func,
+    select,
 )
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -282,6 +288,20 @@ def _insert_or_ignore(table: Any, dialect: str) -> Any:
 
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+
+
+def these(session: Session, ids: Collection[uuid.UUID]) -> Select[Any]:
+    """Ids as a query, for `column.in_(…)`: one parameter, however many they are.
+
+    A list of parameters costs more: PostgreSQL keeps the plan of a statement that comes often, and by it goes through the
+    whole list for every row.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import ARRAY
+
+        return select(func.unnest(bindparam(None, list(ids), ARRAY(Uuid))))
+    listed = func.json_each(orjson.dumps([one.hex for one in ids]).decode())
+    return select(listed.table_valued("value").c.value)
 
 
 def refresh_statistics(database: Database, tables: Iterable[str]) -> None:

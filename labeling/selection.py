@@ -12,12 +12,11 @@ from sqlmodel import Session
 
 from collector.queries import read_project, usable_items
 from labeling.counters import PICK, take_numbers
-from labeling.models import ANSWERS, TASKS, Purpose, TaskState
+from labeling.models import TASKS, Purpose, TaskState
 from labeling.queries import RANDOM, annotators_per_item, list_unanswerable
 
 TAKEN = (TaskState.INTENT.value, TaskState.LIVE.value, TaskState.CLOSED.value, TaskState.DELETING.value)
 OPEN = (TaskState.INTENT.value, TaskState.LIVE.value)
-IDS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,10 @@ def pick_items(session: Session, project_id: int, *, how_many: int, overlap: int
     """
     if how_many <= 0:
         return []
-    given_up = set(list_unanswerable(session, project_id))
-    eligible = [item for item in _items_in_want(session, project_id, overlap) if item not in given_up]
+    answers = _count_answers(session, project_id)
+    left_out = set(list_unanswerable(session, project_id))
+    left_out.update(item for item, n in answers.items() if n >= overlap)
+    eligible = _items_without_task(session, project_id, left_out)
     if not eligible:
         return []
     seed = read_project(session, project_id).seed
@@ -56,25 +57,18 @@ def pick_items(session: Session, project_id: int, *, how_many: int, overlap: int
     key = hashlib.sha256(f"{seed}:{draw}".encode()).digest()
     chosen = heapq.nsmallest(how_many, eligible, key=lambda item: hashlib.blake2b(item.bytes, key=key).digest())
     propensity = len(chosen) / len(eligible)
-    answers = _count_answers(session, project_id, chosen)
     return [Pick(item, RANDOM, propensity, answers.get(item, 0)) for item in chosen]
 
 
-def _items_in_want(session: Session, project_id: int, overlap: int) -> list[uuid.UUID]:
+def _items_without_task(session: Session, project_id: int, left_out: set[uuid.UUID]) -> list[uuid.UUID]:
     taken = select(TASKS.c.item_id).where(
         TASKS.c.project_id == project_id, TASKS.c.purpose == Purpose.LABEL.value, TASKS.c.state.in_(TAKEN)
     )
-    enough = annotators_per_item(project_id).having(func.count(func.distinct(ANSWERS.c.annotator_no)) >= overlap)
     # Left out here and not in the query: PostgreSQL goes through a list that does not fit its memory once a row.
-    left_out = {row[0] for query in (taken, enough) for row in session.connection().execute(query)}
-    rows = session.connection().execute(usable_items(project_id))
-    return [row[0] for row in rows if row[0] not in left_out]
+    unwanted = left_out.union(session.connection().execute(taken).scalars())
+    return [item for item in session.connection().execute(usable_items(project_id)).scalars() if item not in unwanted]
 
 
-def _count_answers(session: Session, project_id: int, items: list[uuid.UUID]) -> dict[uuid.UUID, int]:
-    found: dict[uuid.UUID, int] = {}
-    for start in range(0, len(items), IDS_AT_ONCE):
-        part = items[start : start + IDS_AT_ONCE]
-        rows = session.connection().execute(annotators_per_item(project_id).where(ANSWERS.c.item_id.in_(part)))
-        found.update((item, int(n)) for item, n in rows)
-    return found
+def _count_answers(session: Session, project_id: int) -> dict[uuid.UUID, int]:
+    rows = session.connection().execute(annotators_per_item(project_id))
+    return {item: int(n) for item, n in rows}

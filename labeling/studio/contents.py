@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 
 from collector.models import Item, Signal
 from collector.queries import live_signal_passes, usable_items
+from foundation.database import these
 from labeling.project import LabelingSection
 from labeling.studio.rows import StudioTask
 
@@ -22,9 +23,8 @@ def contents_of(
 ) -> dict[uuid.UUID, dict[str, Any]]:
     """What annotators are to see of each item that may be used: the fields the configuration shows, and nothing else."""
     fields = section.configuration.fields
-    rows = session.connection().execute(
-        usable_items(project_id).add_columns(col(Item.content)).where(col(Item.id).in_(items))
-    )
+    usable = usable_items(project_id, among=these(session, items))
+    rows = session.connection().execute(usable.add_columns(col(Item.content)))
     contents: dict[uuid.UUID, Mapping[str, Any]] = {row[0]: row[1] for row in rows}
     lacking = [item for item, content in contents.items() if not all(field in content for field in fields)]
     extras = _extras(session, project_id, lacking)

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 from sqlmodel import Session
 
 from foundation.database import unit_of_work
@@ -190,14 +190,12 @@ def _last_rounds(session: Session, project_id: int, items: Sequence[uuid.UUID]) 
 def _note_live(desk: Desk, studio: StudioProject, ids: Mapping[uuid.UUID, int]) -> None:
     if not ids:
         return
+    # Not `state = 'intent'`: of that PostgreSQL's statistics know none, so it would go through all intents for each task.
+    is_intent = and_(*(TASKS.c.state != state.value for state in TaskState if state is not TaskState.INTENT))
     with unit_of_work(desk.database) as session:
         session.connection().execute(
             update(TASKS)
-            .where(
-                TASKS.c.project_id == desk.project_id,
-                TASKS.c.ext_id == bindparam("task"),
-                TASKS.c.state == TaskState.INTENT.value,
-            )
+            .where(TASKS.c.project_id == desk.project_id, TASKS.c.ext_id == bindparam("task"), is_intent)
             .values(state=TaskState.LIVE.value, ls_project=studio.ls_project, ls_task=bindparam("number")),
             [{"task": ext_id, "number": ls_task} for ext_id, ls_task in ids.items()],
         )

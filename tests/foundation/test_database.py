@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Timer
 from time import sleep
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import Uuid, select, text, type_coerce
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
@@ -27,6 +28,7 @@ from foundation.database import (
     clock_ms,
     insert_ignoring,
     open_database,
+    these,
     unit_of_work,
     utc_now,
 )
@@ -137,6 +139,19 @@ class TestInserting:
             held = {head.chain: head.hash for head in session.exec(select_rows(ActivityHead))}
 
         assert held == {7: b"first", 8: b"new"}
+
+
+class TestThese:
+    @pytest.mark.parametrize("n", [0, 1, 40_000])
+    def test_as_many_ids_as_one_likes_are_one_parameter(self, database: Database, n: int) -> None:
+        ids = [UUID(int=number << 64) for number in range(n)]
+
+        with unit_of_work(database, read_only=True) as session:
+            query = these(session, ids)
+            (told,) = query.subquery().c
+            found = session.connection().execute(select(type_coerce(told, Uuid))).scalars().all()
+
+        assert sorted(found) == ids
 
 
 class TestSqlite:

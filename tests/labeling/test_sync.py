@@ -5,8 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from collector.queries import usable_items
 from foundation.database import unit_of_work
@@ -42,6 +44,28 @@ class TestPush:
 
         assert workshop.sync()["pushed"] == 0
         assert len(workshop.listed()) == 5
+
+    def test_no_task_costs_a_look_at_all_others(self, open_workshop: Open) -> None:
+        workshop = open_workshop(n_items=1_000, backlog=1_000)
+        asked: dict[str, tuple[str, Any]] = {}
+
+        def keep(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+            if statement.startswith(("UPDATE tasks", "SELECT items.id, items.content")):
+                asked[statement.split(maxsplit=1)[0]] = statement, parameters
+
+        event.listen(workshop.database.engine, "before_cursor_execute", keep)
+        try:
+            workshop.sync()
+        finally:
+            event.remove(workshop.database.engine, "before_cursor_execute", keep)
+
+        # A plan that PostgreSQL keeps for later calls goes through a list of parameters for each row.
+        assert len(asked["SELECT"][1]) < 10
+        explain = "EXPLAIN" if workshop.database.is_postgresql else "EXPLAIN QUERY PLAN"
+        statement, (given, *_) = asked["UPDATE"]
+        with workshop.database.engine.connect() as connection:
+            plan = str(connection.exec_driver_sql(f"{explain} {statement}", given).all())
+        assert "ix_tasks_state" not in plan
 
     def test_the_project_has_the_title_the_overlap_and_no_secret_of_ours(
         self, workshop: Workshop, fake_studio: FakeLabelStudio
