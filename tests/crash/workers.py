@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from foundation.database import open_database, unit_of_work, utc_now
+from foundation.database import glance, open_database, unit_of_work, utc_now
 from foundation.settings import load_settings
 
 
@@ -29,7 +29,8 @@ def intake(project: str, body: str) -> int:
         names_of(settings.pseudonym_key.get_secret_value(), project), random_uuid(), now, now, settings.max_signal_bytes
     )
     candidates = open_batch(read_json(Path(body).read_bytes(), max_signals=settings.max_signals), opening)
-    take_in(partial(unit_of_work, database), project_id, opening, candidates, is_ingest=True)
+    read, write = partial(glance, database), partial(unit_of_work, database)
+    take_in(read, write, project_id, opening, candidates, is_ingest=True)
     sys.stdout.write("acknowledged\n")
     sys.stdout.flush()
     database.engine.dispose()
