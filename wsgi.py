@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -135,6 +136,14 @@ def __getattr__(name: str) -> Any:
     if name in {"app", "application"}:
         is_command = os.environ.get("FLASK_RUN_FROM_CLI") == "true" and not NEEDS_ROUTES & set(sys.argv[1:2])
         made = _command_line() if is_command else create_app()
+        if not is_command:
+            _let_batches_pass()
         globals()[name] = made
         return made
     raise AttributeError(name)
+
+
+def _let_batches_pass() -> None:
+    """The thousands of objects of a batch go with its answer; looking for circles among them took a tenth of its time."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
