@@ -66,7 +66,7 @@ def verify_folder(folder: Path, *, expected_digest: str | None = None) -> Verifi
     listed, manifest = _read_manifest(folder, problems)
     problems += _compare(listed, found)
     problems += _check_digest(manifest, expected_digest)
-    problems += _check_checksums(folder, found)
+    problems += _check_checksums(folder, listed, found)
     version, digest = manifest.get("version"), manifest.get("digest")
     return Verification(
         tuple(sorted(problems, key=lambda problem: (problem.path, problem.reason))),
@@ -147,10 +147,13 @@ def _check_digest(manifest: Mapping[str, Any], expected_digest: str | None) -> I
         yield FolderProblem(MANIFEST, ProblemReason.DIGEST, "this is not the version of the digest that was expected")
 
 
-def _check_checksums(folder: Path, found: Mapping[str, FileEntry]) -> Iterator[FolderProblem]:
+def _check_checksums(
+    folder: Path, listed: Mapping[str, FileEntry], found: Mapping[str, FileEntry]
+) -> Iterator[FolderProblem]:
+    """Whether the checksums are those of the manifest; a file that has changed is told of once."""
     if CHECKSUMS not in found:
         yield FolderProblem(CHECKSUMS, ProblemReason.MISSING, "is not in the folder")
-        return
-    covered = [file for path, file in found.items() if path != CHECKSUMS]
-    if (folder / CHECKSUMS).read_bytes() != checksum_lines(covered):
-        yield FolderProblem(CHECKSUMS, ProblemReason.CHECKSUMS, "does not name every file with its checksum")
+    elif MANIFEST in found:
+        covered = [*listed.values(), found[MANIFEST]]
+        if (folder / CHECKSUMS).read_bytes() != checksum_lines(covered):
+            yield FolderProblem(CHECKSUMS, ProblemReason.CHECKSUMS, "does not name every file with its checksum")

@@ -84,6 +84,12 @@ class TestChanges:
                 flip(path, place)
         assert verify_folder(folder).ok
 
+    def test_a_changed_data_file_is_told_of_once(self, folder):
+        (changed,) = (folder / "data").glob("train-*.parquet")
+        flip(changed, 0)
+
+        assert [problem.path for problem in verify_folder(folder).problems] == [f"data/{changed.name}"]
+
     def test_each_file_cut_or_grown_is_found(self, folder):
         for path in files_of(folder):
             content = path.read_bytes()
