@@ -92,8 +92,10 @@ class TestKillOne:
         os.kill(killed, signal.SIGKILL)
 
         def is_whole() -> bool:
-            as_before = {name: len(system.pids(name)) for name in PARTS} == before
-            return as_before and killed not in system.pids(part) and system.is_ready()
+            now = {name: system.pids(name) for name in PARTS}
+            as_before = {name: len(pids) for name, pids in now.items()} == before
+            # One look for both: between two, what was killed is counted first and missing then.
+            return as_before and killed not in now[part] and system.is_ready()
 
         assert wait_until(is_whole, timeout_s=60)
 
