@@ -80,17 +80,6 @@ def write_version(
     return WrittenVersion(destination, manifest["digest"], tuple(sorted(files)), contents)
 
 
-def sides_of(folder: Path) -> Iterator[tuple[Side, pa.RecordBatch]]:
-    """The side of each item of a written version, as batches with the one column `item`."""
-    from pyarrow import parquet
-
-    for side in SIDES:
-        for shard in sorted((folder / "data").glob(f"{side}-*.parquet")):
-            with parquet.ParquetFile(shard) as file:
-                for batch in file.iter_batches(columns=["item"]):
-                    yield side, batch
-
-
 @contextmanager
 def unfinished_folder(destination: Path) -> Iterator[Path]:
     """A hidden folder beside the destination that takes its name when the block ends well, and is gone when not.

@@ -280,7 +280,7 @@ def _past(session: Session, door: Door, candidates: Sequence[Candidate], items: 
         door.project_id,
         ids,
         pairs={(c.subject_id, items[c.place]) for c in good if c.subject_id} if door.is_ingest else (),
-        items=() if door.is_ingest else items.values(),
+        items=() if door.is_ingest else set(items.values()),
     )
     return Past(standings, stored.sources, stored.refused, suppressed, stored.seen)
 

@@ -6,7 +6,7 @@ That is the fastest way that can be repeated: a COPY fails as a whole when one i
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -42,9 +42,12 @@ def _for_both(statement: str) -> dict[str, str]:
     }
 
 
-_IDS = _for_both(
-    f"SELECT '{STORED}', id, source_hmac, CAST(NULL AS uuid) FROM signals WHERE project_id = MARK AND id AMONG "  # noqa: S608
-    f"UNION ALL SELECT '{REFUSED}', signal_id, NULL, NULL FROM dead_letters "
+_STORED = _for_both(
+    f"SELECT '{STORED}', id, source_hmac, CAST(NULL AS uuid) FROM signals "  # noqa: S608
+    "WHERE project_id = MARK AND id AMONG"
+)
+_REFUSED = _for_both(
+    f"SELECT '{REFUSED}', signal_id, CAST(NULL AS bytea), CAST(NULL AS uuid) FROM dead_letters "  # noqa: S608
     "WHERE project_id = MARK AND signal_id AMONG"
 )
 _PAIRS = _for_both(
@@ -125,23 +128,24 @@ def write(session: Session, project_id: int, rows: Rows) -> dict[uuid.UUID, byte
 def look_up(
     session: Session,
     project_id: int,
-    ids: Iterable[uuid.UUID],
+    ids: Collection[uuid.UUID],
     *,
-    pairs: Iterable[tuple[uuid.UUID, uuid.UUID]] = (),
-    items: Iterable[uuid.UUID] = (),
+    pairs: Collection[tuple[uuid.UUID, uuid.UUID]] = (),
+    items: Collection[uuid.UUID] = (),
 ) -> Stored:
     """What is known of these ids, of these pairs of (subject, item) and of these items, in one round trip."""
     dialect = session.get_bind().dialect.name
     parts: list[str] = []
     values: list[Any] = []
     for statement, *lists in (
-        (_IDS, set(ids)),
+        (_STORED, ids),
+        (_REFUSED, ids),
         (_PAIRS, {subject for subject, _ in pairs}, {item for _, item in pairs}),
-        (_ITEMS, set(items)),
+        (_ITEMS, items),
     ):
         if lists[0]:
             parts.append(statement[dialect])
-            values += [project_id, *(_listed(one, dialect) for one in lists)] * statement[dialect].count("WHERE")
+            values += [project_id, *(_listed(one, dialect) for one in lists)]
     stored = Stored()
     if not parts:
         return stored

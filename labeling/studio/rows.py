@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -141,10 +141,6 @@ def read_time(written: Any) -> datetime:
 def write_time(value: datetime) -> str:
     """As Label Studio's filters take it, to the microsecond."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def newest_of(tasks: Sequence[StudioTask]) -> datetime | None:
-    return max((task.updated_at for task in tasks), default=None)
 
 
 def _annotation(row: Any) -> StudioAnnotation:

@@ -15,7 +15,7 @@ import pytest
 from pyarrow import parquet
 
 from exports.errors import BuildRunning, NothingToWrite, RowsChanged, VersionExists
-from exports.folder import sides_of, unfinished_folder, write_version
+from exports.folder import unfinished_folder, write_version
 from exports.formats.parquet import ParquetLimits
 from exports.splits import SIDES, Shares
 from exports.verify import verify_folder
@@ -103,7 +103,7 @@ class TestRows:
         for code, side in enumerate(SIDES):
             expected = [one.item for one, found in zip(candidates, split.codes.tolist(), strict=True) if found == code]
             assert read(tmp_path / "v", side)["item"].to_pylist() == expected
-        found = {item: side for side, batch in sides_of(tmp_path / "v") for item in batch["item"].to_pylist()}
+        found = {item for side in SIDES for item in read(tmp_path / "v", side)["item"].to_pylist()}
         assert len(found) == sum(int((split.codes == code).sum()) for code in range(3))
 
     def test_no_group_is_on_two_sides_and_its_name_tells_no_subject(self, tmp_path):
