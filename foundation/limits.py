@@ -33,10 +33,12 @@ class CountsOfTheWindow(Storage):
         return ValueError
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        now = time.time()
         with self._lock:
-            if time.time() >= self._ends_at:
+            # Or it lies too far ahead: the clock was set back, and phones must not wait until it has caught up.
+            if not 0 < self._ends_at - now <= expiry + 1:
                 self._hits.clear()
-                self._ends_at = time.time() + expiry
+                self._ends_at = now + expiry
             self._hits[key] += amount
             return self._hits[key]
 

@@ -53,6 +53,14 @@ class TestCountsOfTheWindow:
         assert counts.incr("b", 60) == 1
         assert counts.get("a") == 0
 
+    def test_a_clock_that_is_set_back_begins_another_window(self) -> None:
+        counts = CountsOfTheWindow()
+        counts.incr("a", 60)
+        counts._ends_at += 3600
+
+        assert counts.incr("a", 60) == 1
+        assert counts.incr("a", 60) == 2
+
     def test_no_hit_is_lost_between_threads(self) -> None:
         counts = CountsOfTheWindow()
         threads = [threading.Thread(target=lambda: [counts.incr("a", 60) for _ in range(500)]) for _ in range(8)]
