@@ -323,9 +323,8 @@ def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None
     standing = past.standings.get(candidate.subject_id) if candidate.subject_id else None
     if standing and standing.newest and not standing.newest.granted:
         return Fault("/subject", "consent_missing", "consent was withdrawn")
-    if (
-        not door.file.privacy.consent_required or not candidate.sent
-    ):  # of what could not be read nobody knows the person
+    # Of what could not be read nobody knows the person.
+    if not door.file.privacy.consent_required or not candidate.sent:
         return None
     if candidate.subject_id is None:
         return Fault("/subject", "consent_missing", "name the subject whose consent covers this signal")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Timer
@@ -185,34 +186,32 @@ class TestSqlite:
         database.engine.dispose()
 
 
+@contextmanager
+def with_a_dead_connection(url: str) -> Iterator[tuple[Database, int]]:
+    """A database whose only pooled connection was ended by the server, and the number of its backend there."""
+    if url.startswith("sqlite"):
+        pytest.skip("about PostgreSQL")
+    database, other = open_database(url), open_database(url)
+    with unit_of_work(database, read_only=True) as session:
+        backend = session.connection().execute(text("SELECT pg_backend_pid()")).scalar_one()
+    with unit_of_work(other) as session:
+        session.connection().execute(text("SELECT pg_terminate_backend(:pid, 1000)"), {"pid": backend})
+    yield database, backend
+    for opened in (database, other):
+        opened.engine.dispose()
+
+
 class TestPostgresql:
     def test_a_connection_that_died_while_it_lay_idle_is_replaced(self, database_url: str) -> None:
-        if database_url.startswith("sqlite"):
-            pytest.skip("about PostgreSQL")
-        database, other = open_database(database_url), open_database(database_url)
-        with unit_of_work(database, read_only=True) as session:
-            backend = session.connection().execute(text("SELECT pg_backend_pid()")).scalar_one()
-        with unit_of_work(other) as session:
-            session.connection().execute(text("SELECT pg_terminate_backend(:pid, 1000)"), {"pid": backend})
-        sleep(IDLE_S * 1.1)
+        with with_a_dead_connection(database_url) as (database, backend):
+            sleep(IDLE_S * 1.1)
 
-        with unit_of_work(database, read_only=True) as session:
-            assert session.connection().execute(text("SELECT pg_backend_pid()")).scalar_one() != backend
-        for opened in (database, other):
-            opened.engine.dispose()
+            with unit_of_work(database, read_only=True) as session:
+                assert session.connection().execute(text("SELECT pg_backend_pid()")).scalar_one() != backend
 
     def test_one_that_dies_under_load_is_a_pause_and_no_more(self, database_url: str) -> None:
-        if database_url.startswith("sqlite"):
-            pytest.skip("about PostgreSQL")
-        database, other = open_database(database_url), open_database(database_url)
-        with unit_of_work(database, read_only=True) as session:
-            backend = session.connection().execute(text("SELECT pg_backend_pid()")).scalar_one()
-        with unit_of_work(other) as session:
-            session.connection().execute(text("SELECT pg_terminate_backend(:pid, 1000)"), {"pid": backend})
-
-        with pytest.raises(Unavailable), unit_of_work(database) as session:
-            session.connection().execute(text("SELECT 1"))
-        with unit_of_work(database) as session:
-            session.connection().execute(text("SELECT 1"))
-        for opened in (database, other):
-            opened.engine.dispose()
+        with with_a_dead_connection(database_url) as (database, _):
+            with pytest.raises(Unavailable), unit_of_work(database) as session:
+                session.connection().execute(text("SELECT 1"))
+            with unit_of_work(database) as session:
+                session.connection().execute(text("SELECT 1"))
