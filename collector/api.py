@@ -40,8 +40,9 @@ from foundation.failpoints import failpoint
 from foundation.guards import MANAGERS, READERS, WRITERS
 from foundation.keys import Role
 from foundation.observability import SIGNALS
+from foundation.openapi import CURSOR, JSON, NDJSON
 from foundation.queue import announce
-from foundation.web import JSON, NDJSON, Call, Routes, json_answer, load_json, media_type_among
+from foundation.web import Call, Routes, json_answer, load_json, media_type_among
 
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
 SUBJECT, TOKEN, SENT_AT = "Winnow-Subject", "Winnow-Subject-Token", "Winnow-Sent-At"
@@ -109,7 +110,7 @@ def get_project_file(call: Call) -> ResponseReturnValue:
     f"{PROJECT}/signals",
     allows=WRITERS,
     summary="Send signals",
-    takes=schemas.SignalBatch,
+    takes=schemas.SignalBatch | schemas.SignalSent,
     takes_also=(NDJSON,),
     answers={200: schemas.SignalsAnswer},
     headers={
@@ -224,7 +225,7 @@ def get_erasure(call: Call) -> ResponseReturnValue:
     summary="What was refused, and why",
     answers={200: schemas.DeadLetterPage},
     problems=(422,),
-    query=("cursor",),
+    query=CURSOR,
 )
 def get_dead_letters(call: Call) -> ResponseReturnValue:
     after = _letter_after(read_cursor(request.args.get("cursor")))
