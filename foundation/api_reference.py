@@ -183,7 +183,7 @@ def _curl(method: str, path: str, described: Mapping[str, Any], schemas: Mapping
     headers = ['"Authorization: Bearer $KEY"'] if described.get("security") else []
     for one in described.get("parameters", []):
         if one["in"] == "path":
-            path = path.replace("{%s}" % one["name"], str(one["example"]))
+            path = path.replace("{" + one["name"] + "}", str(one["example"]))
         if one["in"] == "header" and "example" in one:
             headers.append(f'"{one["name"]}: {one["example"]}"')
     content = described.get("requestBody", {}).get("content", {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,7 @@ def anchor_of(heading: str) -> str:
 
 
 def _give_anchors(tokens: Sequence[Token]) -> None:
-    for opening, inside in zip(tokens, tokens[1:], strict=False):
+    for opening, inside in pairwise(tokens):
         if opening.type == "heading_open":
             opening.attrSet("id", anchor_of(inside.content))
 
