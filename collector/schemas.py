@@ -12,16 +12,20 @@ from collector.models import ErasureState
 from foundation.openapi import Place
 from foundation.reasons import Reason
 
-
-CONSENT = {"granted": True, "purposes": ["training"], "notice": "1", "given_at": "2026-11-22T08:20:00+01:00"}
-SIGNAL = {
+CONSENT: dict[str, Any] = {
+    "granted": True,
+    "purposes": ["training"],
+    "notice": "1",
+    "given_at": "2026-11-22T08:20:00+01:00",
+}
+SIGNAL: dict[str, Any] = {
     "id": "0199f0aa-7b3c-4c1e-9d43-6a5f0c9b2e14",
     "subject": "install-1",
     "captured_at": "2026-11-22T08:26:18.123+01:00",
     "payload": {"text": "Lovely socks, arrived early."},
     "context": {"os_name": "android", "app_version": "3.2.1"},
 }
-PROJECT = {
+PROJECT: dict[str, Any] = {
     "project": "shop-reviews",
     "title": "Tone of shop reviews",
     "fields": {"text": {"kind": "text", "required": True, "max_chars": 500}},

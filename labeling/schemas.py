@@ -12,8 +12,7 @@ from foundation.openapi import Place
 from labeling.models import AnnotatorRole, AnnotatorState
 from labeling.service import LineStatus
 
-
-ANNOTATION = {
+ANNOTATION: dict[str, Any] = {
     "signal": "0199f0aa-7b3c-4c1e-9d43-6a5f0c9b2e14",
     "question": "tone",
     "annotator": "kim@example.org",
