@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from collector import schemas
 from collector.intake.batch import open_batch, open_door, take_in
-from collector.intake.dead_letters import list_letters
+from collector.intake.dead_letters import list_letters, why_no_replay
 from collector.intake.event_time import read_time
 from collector.intake.identity import Names, names_of
 from collector.intake.reading import read_json, read_ndjson
@@ -241,6 +241,7 @@ def get_dead_letters(call: Call) -> ResponseReturnValue:
                 received_at=letter.received_at,
                 expires_at=letter.expires_at,
                 can_replay=letter.body is not None,
+                why_no_replay=why_no_replay(letter),
             ).model_dump(mode="json")
             for letter in letters[:PAGE]
         ]

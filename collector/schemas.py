@@ -167,6 +167,7 @@ class DeadLetterRead(BaseModel):
     received_at: datetime
     expires_at: datetime
     can_replay: bool
+    why_no_replay: str | None = Field(description="why nothing of it was kept that could be replayed")
 
 
 class DeadLetterPage(BaseModel):

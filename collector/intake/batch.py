@@ -39,6 +39,8 @@ from foundation.failpoints import failpoint
 
 Opened = Callable[[], AbstractContextManager[Session]]
 LONGEST_DROPPED = 20
+LEAVES_NOTHING = frozenset({"erased", "consent_missing", "missing_field"})
+"""Faults of a person: of a signal that nobody agreed to, or of somebody who left, no content is kept."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ def judge_batch(session: Session, door: Door, candidates: Sequence[Candidate]) -
             if candidate.id in past.refused:
                 rows.answered.add(candidate.id)
         else:
-            is_refused_for_good = fault is not None and fault.reason in {"erased", "consent_missing"}
+            leaves_nothing = fault is not None and fault.reason in LEAVES_NOTHING
             candidate.faults.extend([fault] if fault else [])
             rows.letters.append(
                 letter_of(
@@ -201,7 +203,7 @@ def judge_batch(session: Session, door: Door, candidates: Sequence[Candidate]) -
                     door.project_id,
                     revision=door.number,
                     kept_for=timedelta(days=door.file.dead_letters_days),
-                    body=None if is_refused_for_good else _kept(door, candidate),
+                    body=None if leaves_nothing else _kept(door, candidate),
                 )
             )
             results.append(_rejection(candidate))
@@ -326,8 +328,8 @@ def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None
     # Of what could not be read nobody knows the person.
     if not door.file.privacy.consent_required or not candidate.sent:
         return None
-    if candidate.subject_id is None:
-        return Fault("/subject", "consent_missing", "name the subject whose consent covers this signal")
+    if candidate.subject_id is None and candidate.sent.get("subject") is None:
+        return Fault("/subject", "missing_field", "is required: without a person no consent can ever cover this signal")
     # A clock that cannot be believed rejects nothing: the capture was no later than now, so the consent must not be either.
     is_believed = candidate.time is not None and candidate.time.quality is not TimeQuality.IMPLAUSIBLE
     by = candidate.captured_at if is_believed and candidate.captured_at else candidate.received_at
