@@ -28,7 +28,7 @@ MODELS = (
     "exports.models",
 )
 SECTIONS = ("labeling.section", "quality.section", "exports.section")
-ROUTES = ("collector.api", "labeling.api", "quality.api", "exports.api", "foundation.jobs_api")
+ROUTES = ("collector.api", "collector.items.api", "labeling.api", "quality.api", "exports.api", "foundation.jobs_api")
 BLUEPRINTS = ("foundation.health", "foundation.docs_pages", "foundation.login", "quality.pages")
 COMMANDS = (
     LazyGroup("collector", "collector.cli:commands", "Signals: scrub, apply a project, ingest, erase."),
@@ -82,7 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _services(settings: Settings) -> Services:
-    from collector.queries import find_project
+    from collector.queries import find_project, name_projects
     from foundation.database import open_database
     from foundation.limits import open_limiter
     from foundation.web import Services
@@ -93,6 +93,7 @@ def _services(settings: Settings) -> Services:
         database=open_database(settings.database),
         limiter=open_limiter(settings),
         find_project=find_project,
+        name_projects=name_projects,
         sections=sections(),
         counters=(count_labeling,),
     )

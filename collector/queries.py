@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -24,6 +25,12 @@ def find_project(session: Session, name: str) -> int | None:
     if not NAME.fullmatch(name):  # not asked for: PostgreSQL takes no text with a NUL, and paths may hold one
         return None
     return session.connection().execute(_BY_NAME, {"wanted": name}).scalar()
+
+
+def name_projects(session: Session, ids: Collection[int]) -> dict[int, str]:
+    """The names of projects by their ids."""
+    rows = session.exec(select(Project.id, Project.name).where(col(Project.id).in_(ids)))
+    return {project_id: name for project_id, name in rows if project_id is not None}
 
 
 def project_named(session: Session, name: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +31,8 @@ from foundation.openapi import JSON, PARAMETERS, body_of, operation_id, paramete
 from foundation.settings import Settings
 
 log = structlog.get_logger(__name__)
+NameProjects = Callable[[Session, Collection[int]], dict[int, str]]
+"""The names of projects by their ids."""
 EXTENSION = "winnow"
 REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 """A UUID or a trace id: anything freer could be a card or account number, and it would stand in the log."""
@@ -48,6 +50,7 @@ class Services:
     database: Database
     limiter: Limiter
     find_project: FindProject
+    name_projects: NameProjects
     sections: tuple[Any, ...] = ()
     counters: tuple[Callable[[Session, int], dict[str, int]], ...] = ()
 
