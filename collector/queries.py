@@ -10,8 +10,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, select
 
 from collector.models import DeadLetter, Item, Project, Revision, Signal, Subject
-from collector.project import NAME, load_file
-from collector.project_file import ProjectFile
+from collector.project import load_file
+from collector.project_file import NAME, ProjectFile
 from foundation.errors import NotFound
 
 # Made once: every batch asks these, and making a statement costs more than the database takes to answer it.

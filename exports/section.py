@@ -10,6 +10,7 @@ from sqlmodel import Session
 from collector.project import load_file
 from exports.plan import column_faults
 from exports.project import parse_export
+from foundation.document import Anything, Definition
 from foundation.errors import Fault
 from labeling.project import parse_labeling
 
@@ -17,15 +18,15 @@ from labeling.project import parse_labeling
 class ExportsSection:
     """How the project file's `export` is read."""
 
-    keys = ("export",)
+    definitions: Mapping[str, Definition] = {"export": Anything()}
 
-    def check(self, body: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[Sequence[Fault], Sequence[str]]:
+    def check(self, body: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[Sequence[Fault], Mapping[str, str]]:
         labeling, _ = parse_labeling(body.get("labeling"), body.get("questions"), fields)
         parsed, faults = parse_export(body.get("export") or {}, list(labeling.questions))
         return [
             *faults,
             *column_faults(fields, parsed.targets, load_file(body).context_names),
-        ], parsed.not_in_effect
+        ], dict.fromkeys(parsed.not_in_effect, "")
 
     def breaks(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[str]:
         """What scripts that read versions would stumble over."""
