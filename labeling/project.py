@@ -47,6 +47,13 @@ class Choose:
     backlog: int = 500
 
 
+class Push(StrEnum):
+    """When items go to Label Studio: by themselves, or only when a sync is asked for."""
+
+    AUTO = "auto"
+    MANUAL = "manual"
+
+
 @dataclass(frozen=True, slots=True)
 class Honeypots:
     """Known answers among the tasks: their share of all tasks, and how often one person may meet the same."""
@@ -81,6 +88,7 @@ class LabelingSection:
     overlap: int = 1
     max_overlap: int = 1
     choose: Choose = field(default_factory=Choose)
+    push: Push = Push.AUTO
     honeypots: Honeypots | None = None
     onboarding: Onboarding | None = None
     questions: Mapping[str, QuestionSettings] = field(default_factory=dict)
@@ -112,6 +120,7 @@ def parse_labeling(
             given, "/labeling", "max_overlap", default=overlap, lowest=overlap, highest=MAX_OVERLAP
         ),
         choose=_read_choose(reader, given),
+        push=_read_push(reader, given),
         honeypots=_read_honeypots(reader, given),
         onboarding=_read_onboarding(reader, given),
         questions=_read_questions(reader, questions, configuration),
@@ -133,7 +142,7 @@ def not_in_effect(section: LabelingSection) -> list[str]:
     return [pointer for pointer, is_idle in settings.items() if is_idle]
 
 
-_LABELING_KEYS = ("config", "guidelines", "overlap", "max_overlap", "choose", "honeypots", "onboarding")
+_LABELING_KEYS = ("config", "guidelines", "overlap", "max_overlap", "choose", "push", "honeypots", "onboarding")
 _CHOOSE_KEYS = ("random", "quota", "uncertain", "backlog")
 
 
@@ -262,6 +271,12 @@ def _read_choose(reader: _Reader, given: Mapping[str, Any]) -> Choose:
         reader.refuse(at, "out_of_range", "the shares random, quota and uncertain sum to 1")
         return Choose()
     return Choose(random, quota, uncertain, backlog)
+
+
+def _read_push(reader: _Reader, given: Mapping[str, Any]) -> Push:
+    if "push" not in given:
+        return Push.AUTO
+    return reader.member(given["push"], "/labeling/push", Push, tuple(Push)) or Push.AUTO
 
 
 def _read_honeypots(reader: _Reader, given: Mapping[str, Any]) -> Honeypots | None:
