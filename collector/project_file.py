@@ -116,10 +116,11 @@ class ProjectFile:
 
 
 _TEXTS_BY_LANGUAGE: Final = Either(
+    required=True,
     of=(
         Text(max_chars=MAX_NOTICE_CHARS),
         MappingOf(called="language", of=Text(max_chars=MAX_NOTICE_CHARS), says="The same text in several languages."),
-    )
+    ),
 )
 _CONSENT_WORDS: Final = Text(
     pattern=CONSENT_WORD,
@@ -151,6 +152,7 @@ _BOUNDS: Final = {
     "unit": Text(says="What the number counts, such as EUR or m/s2; it goes into schema and card."),
 }
 FIELD: Final = Kinds(
+    required=True,
     tag="kind",
     tag_says="What the field holds.",
     to_come=("image", "audio", "series"),
@@ -289,9 +291,12 @@ DEFINITIONS: Final[Mapping[str, Definition]] = {
     "population": MappingOf(
         called="column",
         of=MappingOf(
+            required=True,
             called="value",
             at_least=1,
-            of=Number(lowest=0, highest=1, says="The share of the population that has this value, from 0 to 1."),
+            of=Number(
+                required=True, lowest=0, highest=1, says="The share of the population that has this value, from 0 to 1."
+            ),
         ),
         says="Shares of the population that the data is to stand for, by context column and value; those of a column add up to 1.",
         instead="nothing is weighted, chosen or measured by it",

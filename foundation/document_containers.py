@@ -85,14 +85,15 @@ class MappingOf(Definition):
             if self.pattern and not self.pattern.fullmatch(key):
                 reader.fault(below, "wrong_value", f"the name must be {self.pattern_says}")
             else:
-                taken[key] = self.of.take(value, below, reader)
+                taken[key] = reader.read(self.of, value, below)
         return taken
 
     def form(self) -> Schema:
         bounds = {"type": "object", "minProperties": self.at_least, "maxProperties": self.at_most}
+        value = _shown(self.of)
         if self.pattern is None:
-            return {**bounds, "additionalProperties": self.of.schema()}
-        named = {f"^(?:{self.pattern.pattern})$": self.of.schema()}
+            return {**bounds, "additionalProperties": value}
+        named = {f"^(?:{self.pattern.pattern})$": value}
         return {**bounds, "patternProperties": named, "additionalProperties": False}
 
     def parts(self) -> Iterator[tuple[str, Definition]]:
@@ -139,7 +140,7 @@ class Object(Definition):
                 reader.fault(pointer_to(at, key), "unknown_field", allowed)
 
     def form(self) -> Schema:
-        properties = {key: one.schema() if one.required else _or_null(one.schema()) for key, one in self.keys.items()}
+        properties = {key: _shown(one) for key, one in self.keys.items()}
         required = [key for key, one in self.keys.items() if one.required]
         return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
@@ -227,11 +228,12 @@ def _is_mapping(raw: Any) -> bool:
     return isinstance(raw, Mapping) and all(isinstance(key, str) for key in raw)
 
 
-def _or_null(schema: Schema) -> Schema:
-    """Absent and null are the same."""
+def _shown(definition: Definition) -> Schema:
+    """The schema of a value with a key: absent and null are the same."""
+    schema = definition.schema()
+    if definition.required or ("type" not in schema and "anyOf" not in schema):
+        return schema
     if "anyOf" in schema:
         return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
-    if "type" not in schema:
-        return schema
     listed = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
     return {**schema, "type": [schema["type"], "null"], **listed}
