@@ -10,13 +10,16 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Final, TypeVar
 
-from exports.gates import AlphaGate, Bound, ExpectationsGate, GateRule, UnmeasuredGate
+from exports.gates import AlphaGate, Bound, ExpectationsGate, GateRule, MinRowsGate, UnmeasuredGate
 from exports.splits import Shares
 from foundation.errors import Fault, UsageError
 
 KEYS: Final = ("targets", "labels", "split", "weights", "gates", "formats")
 LABEL_KEYS: Final = ("min_annotations", "min_confidence", "unresolved")
 ALPHA_KEYS: Final = ("alpha", "bound")
+MIN_ROWS: Final = "min_rows"
+LEAST_ROWS: Final = 1
+MOST_ROWS: Final = 10**9
 UNMEASURED_GATES: Final = ("audit_error_upper", "population_tvd", "k")
 FORMATS: Final = ("parquet",)
 FORMATS_TO_COME: Final = ("jsonl", "csv", "tfrecord", "webdataset", "coco")
@@ -56,6 +59,11 @@ class ExportSection:
     formats: tuple[str, ...] = FORMATS
 
     @property
+    def min_rows(self) -> int:
+        """Rows that every side the split asks for must hold: as the gate says, else 1."""
+        return next((rule.rows for rule in self.gates if isinstance(rule, MinRowsGate)), LEAST_ROWS)
+
+    @property
     def not_in_effect(self) -> tuple[str, ...]:
         return ("weights: population",) if self.weights is Weights.POPULATION else ()
 
@@ -67,6 +75,8 @@ class ExportSection:
                 gates[rule.target] = {"alpha": rule.threshold, "bound": str(rule.bound)}
             elif isinstance(rule, ExpectationsGate):
                 gates["expectations"] = "pass"
+            elif isinstance(rule, MinRowsGate):
+                gates[MIN_ROWS] = rule.rows
             else:
                 gates[rule.name] = rule.threshold
         return {
@@ -190,6 +200,14 @@ class _Reader:
             return None
         return value
 
+    def whole(self, value: Any, pointer: str, bounds: tuple[int, int]) -> int | None:
+        """A whole number within the bounds (3.0 is one), or None and a fault."""
+        if isinstance(value, float) and math.isfinite(value) and not value.is_integer():
+            self.fault(pointer, "wrong_type", "must be a whole number")
+            return None
+        number = self.number(value, pointer, bounds)
+        return None if number is None else int(number)
+
 
 def escaped(key: object) -> str:
     """A key as a part of a JSON pointer (RFC 6901)."""
@@ -216,10 +234,7 @@ def _labels(reader: _Reader, given: Mapping[str, Any]) -> LabelRules:
     default = LabelRules()
     least, sure = default.min_annotations, default.min_confidence
     if "min_annotations" in given:
-        if isinstance(given["min_annotations"], float) and not given["min_annotations"].is_integer():
-            reader.fault("/export/labels/min_annotations", "wrong_type", "must be a whole number")
-        else:
-            least = int(reader.number(given["min_annotations"], "/export/labels/min_annotations", (0, 1000)) or 0)
+        least = reader.whole(given["min_annotations"], "/export/labels/min_annotations", (0, 1000)) or 0
     if "min_confidence" in given:
         sure = reader.number(given["min_confidence"], "/export/labels/min_confidence", (0, 1)) or 0.0
     return LabelRules(least, sure, reader.choice(given, "unresolved", "/export/labels", default.unresolved))
@@ -244,7 +259,7 @@ def _split(reader: _Reader, given: Any) -> Shares:
 
 
 def _gates(reader: _Reader, given: Any, questions: Sequence[str]) -> tuple[GateRule, ...]:
-    known = (*questions, *UNMEASURED_GATES, "expectations")
+    known = (*questions, *UNMEASURED_GATES, "expectations", MIN_ROWS)
     rules: list[GateRule] = []
     for name, rule in reader.mapping(given, "/export/gates", known).items():
         pointer = f"/export/gates/{escaped(name)}"
@@ -255,6 +270,9 @@ def _gates(reader: _Reader, given: Any, questions: Sequence[str]) -> tuple[GateR
                 rules.append(ExpectationsGate())
             else:
                 reader.fault(pointer, "not_in_list", "must be pass")
+        elif name == MIN_ROWS:
+            rows = reader.whole(rule, pointer, (0, MOST_ROWS))
+            rules += [MinRowsGate(rows)] if rows is not None else []
         elif name in UNMEASURED_GATES:
             bounds = (1, 10**6) if name == "k" else (0, 1)
             threshold = reader.number(rule, pointer, bounds)
