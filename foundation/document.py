@@ -235,27 +235,30 @@ class Choice(Definition):
 
     Args:
         values: what is taken.
+        called: one of them in words, such as "a measured question".
         to_come: what a later release takes: refused, and said so.
         instead_of: for values that are taken and not acted upon yet, what is done instead.
     """
 
     values: tuple[str, ...]
+    called: str = ""
     to_come: tuple[str, ...] = ()
     instead_of: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def allowed(self) -> str:
-        return f"one of {', '.join(self.values)}" if self.values else "one of none"
+        return f"{self.called or 'one'} of {', '.join(self.values) or 'none'}"
 
     def take(self, raw: Any, at: str, reader: Reader) -> Any:
         for value in self.values:
             if raw == value:
                 return value
-        listed = ", ".join(self.values)
+        listed = ", ".join(self.values) or "there is none"
         if raw in self.to_come:
             return reader.refuse(self, at, "not_in_list", f"comes with a later release: for now only {listed}")
         near = did_you_mean(raw, self.values) if isinstance(raw, str) else ""
-        return reader.refuse(self, at, "not_in_list", f"{near}allowed: {listed or 'none'}")
+        must = f"must be {self.called}: " if self.called else "allowed: "
+        return reader.refuse(self, at, "not_in_list", f"{near}{must}{listed}")
 
     def done_instead_of(self, value: Any) -> str:
         return self.instead_of.get(value, "") or super().done_instead_of(value)

@@ -106,11 +106,14 @@ class Object(Definition):
 
     Args:
         keys: what each may be.
+        others: what the values of further keys may be, which the document chooses; `called` says in a word what they name.
         into: made of the values by key; the dictionary itself where it is None.
         may_be_absent: whether its absence is a value of its own, the default; else every key has its default then.
     """
 
     keys: Mapping[str, Definition]
+    others: Definition | None = None
+    called: str = ""
     into: Callable[..., Any] | None = None
     may_be_absent: bool = False
 
@@ -127,7 +130,8 @@ class Object(Definition):
             return self.absent(Reader(), at)
         before = len(reader.faults)
         self.check_keys(raw, at, reader)
-        taken = {key: reader.read(one, raw.get(key), pointer_to(at, key)) for key, one in self.keys.items()}
+        known = {**self.keys, **{key: self.others for key in raw if key not in self.keys}} if self.others else self.keys
+        taken = {key: reader.read(one, raw.get(key), pointer_to(at, key)) for key, one in known.items()}
         if self.may_be_absent and len(reader.faults) > before:
             return self.default
         return self.into(**taken) if self.into else taken
@@ -135,17 +139,20 @@ class Object(Definition):
     def check_keys(self, raw: Mapping[str, Any], at: str, reader: Reader) -> None:
         """Notes a fault for each key that is not known here."""
         for key in raw:
-            if key not in self.keys:
+            if key not in self.keys and self.others is None:
                 allowed = f"{did_you_mean(key, self.keys)}allowed here: {', '.join(self.keys) or 'nothing'}"
                 reader.fault(pointer_to(at, key), "unknown_field", allowed)
 
     def form(self) -> Schema:
         properties = {key: _shown(one) for key, one in self.keys.items()}
         required = [key for key, one in self.keys.items() if one.required]
-        return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+        others = _shown(self.others) if self.others else False
+        return {"type": "object", "properties": properties, "required": required, "additionalProperties": others}
 
     def parts(self) -> Iterator[tuple[str, Definition]]:
         yield from self.keys.items()
+        if self.others:
+            yield f"<{self.called}>", self.others
 
 
 @dataclass(frozen=True, kw_only=True)
