@@ -10,8 +10,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, select
 
 from collector.models import DeadLetter, Item, Project, Revision, Signal, Subject
-from collector.project import NAME, load_file
-from collector.project_file import ProjectFile
+from collector.project import load_file
+from collector.project_file import NAME, ProjectFile
 from collector.subjects.cover import is_covered
 from foundation.errors import NotFound
 
