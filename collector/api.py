@@ -86,7 +86,11 @@ def put_project_file(call: Call) -> ResponseReturnValue:
             if_match=if_match,
         )
     body = schemas.ProjectPut(
-        project=put.project, revision=put.revision, breaks=list(put.breaks), not_in_effect=list(put.not_in_effect)
+        project=put.project,
+        revision=put.revision,
+        breaks=list(put.breaks),
+        not_in_effect=list(put.instead),
+        instead=dict(put.instead),
     )
     return json_answer(body, 201 if put.is_new else 200, ETag=f'"{put.revision}"')
 

@@ -54,12 +54,14 @@ def apply(file: Path, as_json: bool) -> None:
         "project": put.project,
         "revision": put.revision,
         "breaks": list(put.breaks),
-        "not_in_effect": list(put.not_in_effect),
+        "not_in_effect": list(put.instead),
     }
     if as_json:
-        print_json(answer)
+        print_json({**answer, "instead": dict(put.instead)})
     else:
         print_table("Project", [answer])
+        for pointer, sentence in put.instead.items():
+            say(f"{pointer} is not in effect yet: {sentence}")
 
 
 @commands.command()

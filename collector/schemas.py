@@ -113,6 +113,7 @@ class ProjectPut(BaseModel):
     not_in_effect: list[str] = Field(
         description="pointers to settings that are kept and that a later release acts upon"
     )
+    instead: dict[str, str] = Field(description="for each of them, by its pointer, what is done instead")
 
 
 class ProjectCounts(BaseModel):

@@ -17,7 +17,8 @@ from collector.intake.fields import Payload, PayloadReader, safe_key
 from collector.intake.identity import Names
 from collector.intake.reading import Sent
 from collector.project_file import CONSENT_WORD, ProjectFile
-from collector.subjects.consent import FUTURE_LIMIT, Given
+from collector.subjects.consent import FUTURE_LIMIT
+from collector.subjects.cover import Given
 from foundation.errors import Fault
 
 KNOWN = frozenset(

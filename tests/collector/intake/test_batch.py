@@ -247,9 +247,15 @@ class TestConsent:
 
     def test_the_newest_by_its_own_time_counts(self, phone: Phone) -> None:
         phone.send(make_signal(), consent=self.granted(2))
-        phone.send(make_signal(), consent=self.granted(5, granted=False))
+        phone.send(make_signal(), consent=self.granted(5, purposes=[]))
 
         assert phone.send_one(make_signal(), consent=None)["status"] == "accepted"
+
+    def test_a_withdrawal_counts_from_its_receipt(self, phone: Phone) -> None:
+        phone.send(make_signal(), consent=self.granted(2))
+        phone.send(make_signal(), consent=self.granted(5, granted=False))
+
+        assert phone.send_one(make_signal(), consent=None)["status"] == "rejected"
 
     def test_of_several_in_a_batch_every_one_counts(self, phone: Phone) -> None:
         newer = make_signal(consent=self.granted(1))
@@ -277,7 +283,8 @@ class TestConsent:
         signal = make_signal(captured_at=f"{year}-01-01T00:00:00Z")
 
         assert phone.send_one(signal, consent=self.granted(1))["status"] == "accepted"
-        assert phone.send_one({**signal, "id": str(uuid.uuid4())}, consent=self.granted(-0.5))["status"] == "rejected"
+        # A consent stamped ahead counts from its receipt, and this signal's capture too.
+        assert phone.send_one({**signal, "id": str(uuid.uuid4())}, consent=self.granted(-0.5))["status"] == "duplicate"
 
     def test_where_none_is_asked_for_a_withdrawal_still_holds(
         self, phone: Phone, database: Database, project: Held
