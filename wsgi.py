@@ -82,7 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _services(settings: Settings) -> Services:
-    from collector.queries import find_project, name_projects
+    from collector.queries import find_project, name_projects, near_project
     from foundation.database import open_database
     from foundation.limits import open_limiter
     from foundation.web import Services
@@ -93,6 +93,7 @@ def _services(settings: Settings) -> Services:
         database=open_database(settings.database),
         limiter=open_limiter(settings),
         find_project=find_project,
+        near_project=near_project,
         name_projects=name_projects,
         sections=sections(),
         counters=(count_labeling,),

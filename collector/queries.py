@@ -14,7 +14,11 @@ from collector.models import DeadLetter, Item, Project, Revision, Signal, Subjec
 from collector.project import load_file
 from collector.project_file import NAME, ProjectFile
 from collector.subjects.cover import is_covered
+from foundation.document import did_you_mean
 from foundation.errors import NotFound
+
+MOST_NAMES = 1_000
+"""So many names are looked at for a near one."""
 
 # Made once: every batch asks these, and making a statement costs more than the database takes to answer it.
 _BY_NAME = select(Project.id).where(col(Project.name) == bindparam("wanted"))
@@ -34,6 +38,12 @@ def name_projects(session: Session, ids: Collection[int]) -> dict[int, str]:
     return {project_id: name for project_id, name in rows if project_id is not None}
 
 
+def near_project(session: Session, name: str) -> str:
+    """A question that names the project of the nearest name, for those who may see all; empty where none is near."""
+    names = session.exec(select(Project.name).order_by(col(Project.name)).limit(MOST_NAMES)).all()
+    return did_you_mean(name, names)
+
+
 def project_named(session: Session, name: str) -> int:
     """A project's id by its name, for commands.
 
@@ -42,7 +52,8 @@ def project_named(session: Session, name: str) -> int:
     """
     project_id = find_project(session, name)
     if project_id is None:
-        raise NotFound("there is no such project: `flask collector apply FILE.yaml` makes it")
+        near = near_project(session, name)
+        raise NotFound(f"{near}there is no such project: `flask collector apply FILE.yaml` makes it")
     return project_id
 
 

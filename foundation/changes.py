@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from foundation.identifiers import pointer_to
+from foundation.document import pointer_to
 
 MAX_CHANGES = 50
 MAX_CHARS = 200

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from collector.models import Item
 from foundation.database import Database, unit_of_work
-from tests.signals import CONSENT, Phone, make_project, make_signal
+from tests.signals import CONSENT, Phone, make_project, make_signal, revise
 
 WITHDRAWN = {**CONSENT, "granted": False, "given_at": "2026-02-01T00:00:00Z"}
 
@@ -188,6 +188,15 @@ class TestJobs:
         assert {job["job"] for job in (*first["jobs"], *second["jobs"])} == asked
 
 
+class TestNearNames:
+    def test_an_admin_who_misspells_a_project_is_told_the_nearest(self, phone: Phone) -> None:
+        assert "did you mean slang?" in _ask(phone, "admin", "/v1/projects/slnag/items")["detail"]
+
+    @pytest.mark.parametrize("role", ["ingest", "read", "manage"])
+    def test_whoever_may_not_see_all_is_told_nothing(self, phone: Phone, role: str) -> None:
+        assert "slang" not in _ask(phone, role, "/v1/projects/slnag/items")["detail"]
+
+
 class TestActivity:
     def test_rows_name_their_project_and_can_be_asked_for_by_it(self, phone: Phone, database: Database) -> None:
         make_project(database, "other")
@@ -197,6 +206,19 @@ class TestActivity:
 
         assert {row["project"] for row in everything} >= {"slang", "other"}
         assert {row["project"] for row in of_other} == {"other"}
+
+    def test_a_revision_says_what_changed_from_what_to_what(self, phone: Phone, database: Database) -> None:
+        lowered = {"consent": "required", "purposes": ["training", "research"], "notices": {"1": {"en": "We use it"}}}
+        revise(database, phone.held, privacy=lowered, title="Slang")
+
+        newest = _ask(phone, "admin", "/v1/activity?project=slang")["activity"][-1]
+
+        assert newest["action"] == "project_revised"
+        assert newest["facts"]["revision"] == 2
+        assert {change["pointer"]: (change.get("old"), change["new"]) for change in newest["facts"]["changes"]} == {
+            "/privacy/purposes": (["training"], ["training", "research"]),
+            "/title": (None, "Slang"),
+        }
 
     def test_another_project_is_as_a_missing_one(self, phone: Phone, database: Database) -> None:
         make_project(database, "other")
