@@ -57,13 +57,21 @@ class PlaceAtFault(BaseModel):
     detail: str
 
 
+class ValueDropped(BaseModel):
+    pointer: str
+    reason: str
+
+
 class SignalResult(BaseModel):
     id: str | None
     status: str
     retry: str
     item: str | None = None
     redactions: dict[str, int] | None = None
-    dropped: list[str] | None = None
+    dropped: list[ValueDropped] | None = Field(
+        default=None,
+        description="values that were not kept: undeclared, personal by the project's rule, or not readable",
+    )
     errors: list[PlaceAtFault] | None = None
 
 
@@ -91,6 +99,7 @@ class ProjectCounts(BaseModel):
     tasks: int
     annotations: int
     dead_letters: int
+    context_dropped: int = Field(description="context values of stored signals that could not be read and are null")
 
 
 class ProjectRead(BaseModel):
