@@ -25,10 +25,10 @@ _NOT_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
 _FEWEST_DIGITS = 4  # those of the shortest IPv4 address
 _WINDOW, _BEYOND = 1 << 14, 1 << 10
 _BEYOND_A_HIT = 64
-_DOT_OF_A_MAC = _COLON_OF_IPV6 = 4
+_DOTS_OF_A_MAC = (2, 4)
+_COLON_OF_IPV6 = 4
 _DOTS_OF_IPV4 = 3
 _AFTER_A_COUNTRY = frozenset(b"0123456789 \t.-")
-_DASHES_OF_A_MAC = 5
 _MARKS_OF_MAC = frozenset({b"-----", b"-------", b"     ", b"       "})
 _FIRST_OF_NUMBER = frozenset(b"0123456789(+")
 _NUMBER_WITH_EXTENSION = NUMBER_BYTES + b"xet#"
@@ -91,12 +91,12 @@ def _named_find(around: Surroundings, candidate: bytes) -> Find | None:
     dot = candidate.find(b".")
     if dot < 0 or 0 <= candidate.find(b":", 0, _COLON_OF_IPV6 + 1) < dot:
         return code_find(around)
-    return (mac_find(around, candidate) if dot == _DOT_OF_A_MAC else None) or host_find(around)
+    return (mac_find(around, candidate) if dot in _DOTS_OF_A_MAC else None) or host_find(around)
 
 
 def _examined_number(around: Surroundings, candidate: bytes) -> tuple[Find | None, int]:
     is_dotted = candidate.count(b".") == _DOTS_OF_IPV4
-    if is_dotted or candidate[2::3] in _MARKS_OF_MAC or candidate.count(b"-") >= _DASHES_OF_A_MAC:
+    if is_dotted or candidate[2::3] in _MARKS_OF_MAC or candidate[4:5] in b".-" or candidate[1:2] == b"-":
         find = ipv4_find(around, candidate) if is_dotted else mac_find(around, candidate)
         if find:
             return find, find[1]

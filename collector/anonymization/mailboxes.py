@@ -53,7 +53,8 @@ def _local_part(around: Surroundings) -> bytes:
     if quoted:
         return quoted[0]
     local = _without_key(before[len(before.rstrip(_LOCAL_BYTES)) :])
-    local = _ELLIPSIS.split(local)[-1].lstrip(_NOT_FIRST_IN_LOCAL)
+    name = local.rstrip(b".")
+    local = (_ELLIPSIS.split(name)[-1] + local[len(name) :]).lstrip(_NOT_FIRST_IN_LOCAL)
     # Text of a script without blanks touches what follows it; a name in that script goes on in it, or with digits.
     glued = _GLUED_SCRIPT.match(local)
     return local[glued.end() :] if glued else local

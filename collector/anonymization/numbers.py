@@ -9,7 +9,7 @@ from collector.anonymization.patterns import Personal
 from collector.anonymization.phones import is_series, names_another_number, phone_score
 from collector.anonymization.surroundings import Find, Surroundings
 from collector.anonymization.versions import is_version
-from collector.anonymization.words import PHONE_WORDS, SOCIAL_WORDS
+from collector.anonymization.words import CARD_WORDS, PHONE_WORDS, SOCIAL_WORDS
 
 # Of a payment card, the longest number there is (ISO/IEC 7812).
 MOST_DIGITS_OF_ONE = 19
@@ -24,6 +24,7 @@ _CARD_AS_PRINTED = re.compile(
 _CARD_GROUPS = re.compile(
     rb"[0-9]{2,7}(?:( {1,2}|[\t./-])[0-9]{2,7})(?:\1[0-9]{2,7}){0,3}(?:\1[0-9]{1,7})?|[0-9](?: [0-9])+"
 )
+_CARD_GROUPS_OF_A_NAMED = re.compile(rb"[0-9]+(?:[ \t./-]{1,3}[0-9]+)*")
 _SOCIAL_GROUPS = re.compile(rb"[0-9]{3}(?:-[0-9]{2}-|\.[0-9]{2}\.| [0-9]{2} )[0-9]{4}")
 _SOCIAL_LOOSE = re.compile(rb"[0-9]{9}|[0-9]{5}-[0-9]{4}|[0-9]{3}-[0-9]{6}")
 _OCTET = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
@@ -36,6 +37,7 @@ _MOST_CHUNKS, _SHORTEST_ROW = 6, 7
 _OPENING = ord("(")
 _FEWEST_DIGITS, _SOCIAL_DIGITS, _SHORTEST_CARD, _DOTS_OF_IPV4 = 4, 9, 12, 3
 _MAYBE_A_PHONE = (12, 13)
+_LONG_CARD = 15
 
 
 def number_find(around: Surroundings) -> Find | None:
@@ -102,14 +104,24 @@ def _is_part_of_a_figure(around: Surroundings, count: int) -> bool:
 
 
 def _card(around: Surroundings, number: bytes, digits: bytes) -> Find | None:
-    if len(digits) > MOST_DIGITS_OF_ONE or not is_card(digits) or not around.stands_alone():
+    count = len(digits)
+    if count > MOST_DIGITS_OF_ONE or not is_card(digits) or not _is_free(around, count):
         return None
-    is_grouped_freely = len(number) != len(digits) and not _CARD_AS_PRINTED.fullmatch(number)
-    if is_grouped_freely and (not _CARD_GROUPS.fullmatch(number) or names_another_number(around.words_before())):
-        return None
-    if len(digits) in _MAYBE_A_PHONE and not PHONE_WORDS.isdisjoint(around.words_before()[-2:]):
+    words = None
+    if len(number) != count and not _CARD_AS_PRINTED.fullmatch(number):
+        words = around.words_before()
+        is_named = not CARD_WORDS.isdisjoint(words)
+        groups = _CARD_GROUPS_OF_A_NAMED if is_named else _CARD_GROUPS
+        if not groups.fullmatch(number) or (names_another_number(words) and not is_named):
+            return None
+    if count in _MAYBE_A_PHONE and not PHONE_WORDS.isdisjoint((words or around.words_before())[-2:]):
         return None
     return around.found(Personal.CARD, 1.0)
+
+
+def _is_free(around: Surroundings, count: int) -> bool:
+    """True where nothing touches a card's number; a word may touch a long one, as in `card4111111111111111`."""
+    return around.stands_alone() or (count >= _LONG_CARD and not around.is_glued())
 
 
 def ipv4_find(around: Surroundings, number: bytes) -> Find | None:

@@ -61,7 +61,6 @@ _SPACED_SHAPES = re.compile(
 # A mobile number of mainland China, in a text that has ideographs beside it.
 _CHINESE_MOBILE = re.compile(rb"1[3-9][0-9]([ -]?)[0-9]{4}\1[0-9]{4}")
 _BESIDE = 8
-_WORD_LENGTH, _HEXADECIMAL = 3, frozenset(b"abcdefABCDEF")
 _MARKS = frozenset((b"$", b"\xa2", b"\xa3", b"\xa5", b"%", b"_"))
 _JOINTS = frozenset((b"-", b".", b"#"))
 _IDEOGRAPH = IDEOGRAPH.encode("latin-1")
@@ -88,7 +87,7 @@ def phone_score(number: bytes, digits: bytes, around: Surroundings) -> float:
         return 0.0 if names_another_number(around.words_before()) else _SHAPED
     if count < len(number) and _DATE_OR_AMOUNT.fullmatch(number):
         return 0.0
-    if _has_trunk_prefix(number, digits) and not _is_glued(around):
+    if _has_trunk_prefix(number, digits) and not around.is_glued():
         return 0.0 if names_another_number(around.words_before()) else _TRUNK
     return _NAMED if around.stands_alone() and _is_named_phone(number, digits, around) else 0.0
 
@@ -101,9 +100,9 @@ def _has_telling_shape(number: bytes, digits: bytes) -> bool:
 
 
 def names_another_number(words: Sequence[bytes]) -> bool:
-    """True after `order 0123456789` or `account number: 0123456789`."""
+    """True after `order 0123456789`, `account number: 0123456789` and `pages 012 034 056`."""
     for word in reversed(words):
-        if word not in COUNTING_WORDS:
+        if word not in COUNTING_WORDS and not word.isdigit():
             return word in OTHER_NUMBER_WORDS
     return False
 
@@ -133,19 +132,6 @@ def _is_marked(around: Surroundings) -> bool:
         return True
     joined = around.shadow[max(around.floor, around.start - 2) : around.start - 1]
     return around.before in _JOINTS and joined.isalnum() and not joined.islower()
-
-
-def _is_glued(around: Surroundings) -> bool:
-    """True within something like `a0871234567f`; a word may touch a number, as in `call09050000327now`."""
-    before, after = (
-        around.shadow[max(around.floor, around.start - 3) : around.start],
-        around.shadow[around.end : around.end + 3],
-    )
-    return (before[-1:].isalnum() and not _is_word(before)) or (after[:1].isalnum() and not _is_word(after))
-
-
-def _is_word(three: bytes) -> bool:
-    return len(three) == _WORD_LENGTH and three.isalpha() and not _HEXADECIMAL.issuperset(three)
 
 
 def _has_trunk_prefix(number: bytes, digits: bytes) -> bool:

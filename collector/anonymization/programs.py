@@ -22,6 +22,16 @@ _OBJECTS = frozenset(
     b" player account customer order product task job project package pkg person people employee student company"
     b" date datetime torch tf np pd plt df cv2 json time random string str list dict array map set bool int".split()
 )
+# Of these, the ones that no host begins with, so that longer chains count: `response.data.name`.
+_OBJECTS_ALONE = frozenset(
+    b"self this obj object request req response res resp event evt err exc logger args kwargs opts params props".split()
+)
+_LABELS_OF_AN_ATTRIBUTE = 2
+_WORDS_FOR_A_PACKAGE = frozenset(
+    b"bundle package pkg applicationid appid bundleid packagename namespace classname".split()
+)
+# Products that are called like a host.
+_PRODUCTS = frozenset((b"asp.net", b"vb.net", b"ado.net", b"ml.net", b"socket.io"))
 _CODE_AFTER = re.compile(rb" ?(?:[=\[{]|[!<>+*-]=|\+\+|\)\.)| (?:<|>|&&|\|\|) ")
 _CODE_WORDS_REACH = 16
 _HUMP = re.compile(rb"[a-z][A-Z]")
@@ -52,7 +62,12 @@ def is_attribute(around: Surroundings, labels: list[bytes]) -> bool:
     before = around.shadow[max(around.floor, around.start - _CODE_WORDS_REACH) : around.start]
     if _KEYWORDS_BEFORE.search(before):
         return True
-    if len(labels) != 2 or not is_word(labels[1]):
+    if b".".join(labels) in _PRODUCTS:
+        return True
+    if len(labels) > _LABELS_OF_AN_ATTRIBUTE:
+        is_chain = labels[0] in _OBJECTS_ALONE and is_word(labels[-1])
+        return is_chain or not _WORDS_FOR_A_PACKAGE.isdisjoint(around.words_before()[-3:])
+    if not is_word(labels[1]):
         return False
     if labels[0] in _OBJECTS or _HUMP.search(around.candidate):
         return True

@@ -29,6 +29,7 @@ def _as_words(byte: int) -> int:
     return 0 if byte in b"\0>" else ord(" ")
 
 
+_WORD_LENGTH, _HEXADECIMAL = 3, frozenset(b"abcdefABCDEF")
 _WORDS = bytes(_as_words(byte) for byte in range(256))
 # Between the members of a list: "078-05-1121, 07805-1121", "555 1234 or 555 9876".
 _LIST_LINKS = frozenset({b"or", b"and", b"oder", b"und", b"ou", b"et", b"o", b"y", b"e"})
@@ -74,6 +75,12 @@ class Surroundings:
         """True where neither a letter nor a digit nor an underscore touches the candidate."""
         return self.before not in TOUCHING and self.after not in TOUCHING
 
+    def is_glued(self) -> bool:
+        """True within something like `a0871234567f`; a word may touch a number, as in `call09050000327now`."""
+        before = self.shadow[max(self.floor, self.start - _WORD_LENGTH) : self.start]
+        after = self.shadow[self.end : self.end + _WORD_LENGTH]
+        return (before[-1:].isalnum() and not _is_word(before)) or (after[:1].isalnum() and not _is_word(after))
+
     def words_before(self) -> list[bytes]:
         """The last words of the sentence or line before, in lower case; if that is empty, of the one before it.
 
@@ -111,3 +118,7 @@ class Surroundings:
 
 def _with_parts(word: re.Match[bytes]) -> bytes:
     return word[0] + b" " + _HUMP.sub(b" ", word[0])
+
+
+def _is_word(three: bytes) -> bool:
+    return len(three) == _WORD_LENGTH and three.isalpha() and not _HEXADECIMAL.issuperset(three)

@@ -35,7 +35,7 @@ def is_version(around: Surroundings) -> bool:
         before = around.shadow[max(around.floor, around.start - _PRODUCT_REACH) : around.start]
         return _PRODUCT.search(before) is not None and not _is_private(around.candidate)
     # Not even one number before, so no list.
-    return len(words) > 1 and any(word.isdigit() for word in words[-2:]) and _continues_versions(around)
+    return any(word.isdigit() for word in words[-2:]) and _continues_versions(around)
 
 
 def _continues_versions(around: Surroundings) -> bool:

@@ -89,6 +89,10 @@ VERSION_WORDS = _words(
 )
 WORDS_AFTER_A_PHONE = _words("office fax mobile cell home work phone tel desk direct landline ext extension mob")
 COUNTING_WORDS = _words(
-    "number numbers no nr num nummer nummern numero numeros numeri nomor numer numery cislo is are at on to ist sind es",
+    "number numbers no nr n num nummer nummern numero numeros numeri nomor numer numery cislo is are at on to ist sind es",
     "son est sont e sao sono adalah la sayi lautet",
+)
+CARD_WORDS = _words(
+    "card cards cc visa mastercard master maestro amex debit credit creditcard cardnumber cardno pan karte kreditkarte tarjeta",
+    "carte cartao carta kaart kart karta kartu kort kortti",
 )
