@@ -6,7 +6,7 @@ import re
 
 from collector.anonymization.checks import base58_holds, bech32_holds, is_ip_address
 from collector.anonymization.macs import mac_find
-from collector.anonymization.patterns import Personal
+from collector.anonymization.patterns import CRYPTO, IP
 from collector.anonymization.surroundings import Find, Surroundings
 from collector.anonymization.words import IP_WORDS
 
@@ -34,7 +34,7 @@ def _ipv6(around: Surroundings) -> Find | None:
     if around.before in b":." or not around.stands_alone() or not is_ip_address(address):
         return None
     if width or address == b"::1" or _is_telling(address) or not IP_WORDS.isdisjoint(around.words_before()[-3:]):
-        return around.found(Personal.IP, 0.9)
+        return around.found(IP, 0.9)
     return None
 
 
@@ -58,5 +58,5 @@ def _coin(around: Surroundings, candidate: bytes) -> Find | None:
     if not around.stands_alone():
         return None
     if base58_holds(candidate) or bech32_holds(candidate):
-        return around.found(Personal.CRYPTO, 1.0)
-    return around.found(Personal.CRYPTO, 0.9) if _ETHEREUM.fullmatch(candidate) else None
+        return around.found(CRYPTO, 1.0)
+    return around.found(CRYPTO, 0.9) if _ETHEREUM.fullmatch(candidate) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from collector.anonymization.patterns import Personal
+from collector.anonymization.patterns import URL
 from collector.anonymization.programs import is_attribute, is_package
 from collector.anonymization.sentences import is_missing_blank
 from collector.anonymization.surroundings import Find, Surroundings
@@ -24,13 +24,11 @@ def link_find(around: Surroundings) -> Find | None:
     link = _ended(around)
     scheme, mark, rest = link.partition(b"://")
     if mark and scheme.isalpha():
-        return (
-            around.part(around.start, around.start + len(link)).found(Personal.URL, 0.95) if rest.strip(b"/") else None
-        )
+        return around.part(around.start, around.start + len(link)).found(URL, 0.95) if rest.strip(b"/") else None
     labels = _END_OF_HOST.split(link, 1)[0].lower().split(b".")
     if around.before.isalnum() or len(labels) < 3 or not all(labels) or not _may_be_top(labels[-1], len(labels)):
         return None
-    return around.part(around.start, around.start + len(link)).found(Personal.URL, 0.9)
+    return around.part(around.start, around.start + len(link)).found(URL, 0.9)
 
 
 def _may_be_top(label: bytes, count: int) -> bool:
@@ -90,7 +88,7 @@ def host_find(around: Surroundings) -> Find | None:
     if len(labels) > 1 and is_package(labels):
         return None
     if mark and _is_host(labels, has_path=candidate[mark.start() : mark.start() + 1] == b"/"):
-        return around.part(around.start, around.start + len(_ended(around))).found(Personal.URL, 0.6)
+        return around.part(around.start, around.start + len(_ended(around))).found(URL, 0.6)
     for count in range(len(labels), 1, -1):
         if _is_host(labels[:count], has_path=False) or _is_native(around, labels[:count]):
             end = around.start + len(b".".join(labels[:count]))
@@ -104,7 +102,7 @@ def _unless_words_or_code(around: Surroundings, labels: list[bytes]) -> Find | N
         return None
     if len(labels) == 2 and is_missing_blank(around, *labels):
         return None
-    return around.found(Personal.URL, 0.5)
+    return around.found(URL, 0.5)
 
 
 def _is_host(labels: list[bytes], *, has_path: bool) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from collector.anonymization.checks import IBAN_LENGTH, iban_holds
-from collector.anonymization.patterns import Personal
+from collector.anonymization.patterns import IBAN
 from collector.anonymization.surroundings import TOUCHING, Find, Surroundings
 
 _MARKS = b" \t./-"
@@ -57,7 +57,7 @@ def iban_find(around: Surroundings) -> Find | None:
     if not (account.fullmatch(bare) if account else bare.isdigit()) or not iban_holds(iban):
         return None
     whole = around.part(start, end)
-    return whole.found(Personal.IBAN, 1.0) if _stands_alone(whole) else None
+    return whole.found(IBAN, 1.0) if _stands_alone(whole) else None
 
 
 def _stands_alone(around: Surroundings) -> bool:

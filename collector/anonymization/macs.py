@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from collector.anonymization.patterns import Personal
+from collector.anonymization.patterns import MAC
 from collector.anonymization.surroundings import Find, Surroundings
 from collector.anonymization.words import MAC_WORDS
 
@@ -36,16 +36,16 @@ def mac_find(around: Surroundings, candidate: bytes) -> Find | None:
     if not around.stands_alone() or around.before in b":-" or around.after in b":-":
         return None
     if _PLAIN.fullmatch(candidate):
-        return around.found(Personal.MAC, 0.95)
+        return around.found(MAC, 0.95)
     # The other shapes are also worn by plain numbers and words, so both must be there, or the word for it.
     plain = candidate.translate(None, _MARKS)
     is_mixed = not plain.isalpha() and not plain.isdigit()
     if _WITHOUT_ZEROS.fullmatch(candidate):
         is_long = is_mixed and len(plain) >= _FEWEST_HEXADECIMALS
-        return around.found(Personal.MAC, 0.8) if is_long or _is_named(around) else None
+        return around.found(MAC, 0.8) if is_long or _is_named(around) else None
     if _BLANKS.fullmatch(candidate) or _GROUPS.fullmatch(candidate):
-        return around.found(Personal.MAC, 0.7) if is_mixed or _is_named(around) else None
-    return around.found(Personal.MAC, 0.7) if _COMPACT.fullmatch(candidate) and _is_named(around) else None
+        return around.found(MAC, 0.7) if is_mixed or _is_named(around) else None
+    return around.found(MAC, 0.7) if _COMPACT.fullmatch(candidate) and _is_named(around) else None
 
 
 def _is_named(around: Surroundings) -> bool:

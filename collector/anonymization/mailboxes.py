@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from collector.anonymization.patterns import Personal
+from collector.anonymization.patterns import EMAIL
 from collector.anonymization.surroundings import Find, Surroundings
 from collector.anonymization.tops import NOT_TOPS, RISKY_TOPS, SAFE_TOPS
 
@@ -39,7 +39,7 @@ def email_find(around: Surroundings) -> Find | None:
         domain = _with_true_top(domain)
     if not domain or not local:
         return None
-    return around.part(around.start - len(local), around.start + sign_width + len(domain)).found(Personal.EMAIL, 1.0)
+    return around.part(around.start - len(local), around.start + sign_width + len(domain)).found(EMAIL, 1.0)
 
 
 def _local_part(around: Surroundings) -> bytes:
@@ -52,9 +52,15 @@ def _local_part(around: Surroundings) -> bytes:
     quoted = _QUOTED_LOCAL.search(before) if before.endswith(b'"') else None
     if quoted:
         return quoted[0]
-    local = _without_key(before[len(before.rstrip(_LOCAL_BYTES)) :])
-    name = local.rstrip(b".")
-    local = (_ELLIPSIS.split(name)[-1] + local[len(name) :]).lstrip(_NOT_FIRST_IN_LOCAL)
+    local = before[len(before.rstrip(_LOCAL_BYTES)) :]
+    if b"=" in local or b"/" in local:
+        local = _without_key(local)
+    if b"..." in local:
+        name = local.rstrip(b".")
+        local = _ELLIPSIS.split(name)[-1] + local[len(name) :]
+    local = local.lstrip(_NOT_FIRST_IN_LOCAL)
+    if local.isascii():
+        return local
     # Text of a script without blanks touches what follows it; a name in that script goes on in it, or with digits.
     glued = _GLUED_SCRIPT.match(local)
     return local[glued.end() :] if glued else local
@@ -62,13 +68,11 @@ def _local_part(around: Surroundings) -> bytes:
 
 def _without_key(local: bytes) -> bytes:
     """Without `email=`, `user:` or a path in front; with them where they belong to the name."""
-    if b"=" not in local and b"/" not in local:
-        return local
     path = _RETURN_PATH.search(local)
     if path:
         return path[0]
     returned = _VERP.search(local)
-    if returned and _is_top(returned[1]) and not _is_key(local[: local.rfind(b"=")]):
+    if returned and _is_top(returned[1].lower()) and not _is_key(local[: local.rfind(b"=")]):
         return returned[0]
     department = _DEPARTMENT.search(local)
     if department and department.start() == 0 and not _is_key(local.partition(b"/")[0]):
@@ -81,7 +85,7 @@ def _is_key(word: bytes) -> bool:
 
 
 def _is_top(label: bytes) -> bool:
-    return label.lower() in SAFE_TOPS or label.lower() in RISKY_TOPS
+    return label in SAFE_TOPS or label in RISKY_TOPS
 
 
 def _with_true_top(domain: bytes) -> bytes:

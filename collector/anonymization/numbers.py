@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from collector.anonymization.checks import is_card, is_social_security_number
-from collector.anonymization.patterns import Personal
+from collector.anonymization.patterns import CARD, IP, PHONE, SSN
 from collector.anonymization.phones import is_series, names_another_number, phone_score
 from collector.anonymization.surroundings import Find, Surroundings
 from collector.anonymization.versions import is_version
@@ -92,7 +92,10 @@ def _whole(around: Surroundings) -> Find | None:
         find = _social(around, number, digits)
     if not find and number.count(b".") == _DOTS_OF_IPV4:
         find = ipv4_find(around, number)
-    return find or _phone(around, number, digits)
+    if find:
+        return find
+    score = phone_score(number, digits, around)
+    return around.found(PHONE, score) if score else None
 
 
 def _is_part_of_a_figure(around: Surroundings, count: int) -> bool:
@@ -116,7 +119,7 @@ def _card(around: Surroundings, number: bytes, digits: bytes) -> Find | None:
             return None
     if count in _MAYBE_A_PHONE and not PHONE_WORDS.isdisjoint((words or around.words_before())[-2:]):
         return None
-    return around.found(Personal.CARD, 1.0)
+    return around.found(CARD, 1.0)
 
 
 def _is_free(around: Surroundings, count: int) -> bool:
@@ -130,7 +133,7 @@ def ipv4_find(around: Surroundings, number: bytes) -> Find | None:
         return None
     if around.after == b"." and around.shadow[around.end + 1 : around.end + 2].isdigit():
         return None
-    return None if is_version(around) else around.found(Personal.IP, 0.95)
+    return None if is_version(around) else around.found(IP, 0.95)
 
 
 def _social(around: Surroundings, number: bytes, digits: bytes) -> Find | None:
@@ -140,13 +143,8 @@ def _social(around: Surroundings, number: bytes, digits: bytes) -> Find | None:
         words = around.words_before()
         near = words[-2:] if b"-" in number else words
         named_phone = not PHONE_WORDS.isdisjoint(near) and SOCIAL_WORDS.isdisjoint(words)
-        return None if named_phone else around.found(Personal.SSN, 0.85)
+        return None if named_phone else around.found(SSN, 0.85)
     if not _SOCIAL_LOOSE.fullmatch(number):
         return None
-    named = not SOCIAL_WORDS.isdisjoint(around.words_before()) or around.continues_list_of(Personal.SSN)
-    return around.found(Personal.SSN, 0.6) if named else None
-
-
-def _phone(around: Surroundings, number: bytes, digits: bytes) -> Find | None:
-    score = phone_score(number, digits, around)
-    return around.found(Personal.PHONE, score) if score else None
+    named = not SOCIAL_WORDS.isdisjoint(around.words_before()) or around.continues_list_of(SSN)
+    return around.found(SSN, 0.6) if named else None

@@ -21,6 +21,9 @@ class Personal(StrEnum):
     CRYPTO = "CRYPTO"
 
 
+# The same as plain strings: a member of an enumeration is looked up and hashed in Python, for every find.
+EMAIL, PHONE, CARD, IBAN, IP, MAC, URL, SSN, CRYPTO = (kind.value for kind in Personal)
+
 # No class holds a line break or a text end, so no hit leaves its line. Few branches count far: every counter multiplies
 # the states of the automaton. So an e-mail address is hit at its sign, and what stands before is looked up afterwards.
 _WORD = rb"A-Za-z0-9\xc0-\xff"
@@ -57,4 +60,4 @@ NUMBERS = ShadowPattern(_NUMBER)
 MOST_DIGITS = 1 + _MOST_MORE_DIGITS
 
 # The plain name of a type, which any encoder knows, and what stands in the text instead of the find.
-REPLACEMENTS: dict[str, tuple[str, str]] = {kind: (kind.value, f"<{kind.value}>") for kind in Personal}
+REPLACEMENTS: dict[str, tuple[str, str]] = {kind.value: (kind.value, f"<{kind.value}>") for kind in Personal}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from collector.anonymization.checks import is_international_number
-from collector.anonymization.patterns import Personal
+from collector.anonymization.patterns import PHONE
 from collector.anonymization.shadow import IDEOGRAPH
 from collector.anonymization.surroundings import Surroundings
 from collector.anonymization.words import (
@@ -81,11 +81,11 @@ def phone_score(number: bytes, digits: bytes, around: Surroundings) -> float:
     elif digits[:2] == b"00" and len(digits) >= 10 and is_international_number(digits[2:]) and around.stands_alone():
         return 0.0 if names_another_number(around.words_before()) else _INTERNATIONAL
     count = len(digits)
-    if not _MIN_DIGITS <= count <= _MAX_DIGITS or _is_marked(around) or b"\t" in number or is_series(number):
+    if not _MIN_DIGITS <= count <= _MAX_DIGITS or _is_marked(around):
         return 0.0
     if count >= _SHAPED_DIGITS and _has_telling_shape(number, digits):
         return 0.0 if names_another_number(around.words_before()) else _SHAPED
-    if count < len(number) and _DATE_OR_AMOUNT.fullmatch(number):
+    if count < len(number) and (_DATE_OR_AMOUNT.fullmatch(number) or b"\t" in number or is_series(number)):
         return 0.0
     if _has_trunk_prefix(number, digits) and not around.is_glued():
         return 0.0 if names_another_number(around.words_before()) else _TRUNK
@@ -156,7 +156,7 @@ def _is_named_phone(number: bytes, digits: bytes, around: Surroundings) -> bool:
         return True
     if not OTHER_NUMBER_WORDS.isdisjoint(words):
         return False
-    if around.word_after() in WORDS_AFTER_A_PHONE or around.continues_list_of(Personal.PHONE):
+    if around.word_after() in WORDS_AFTER_A_PHONE or around.continues_list_of(PHONE):
         return True
     if _CHINESE_MOBILE.fullmatch(number) and _is_among_ideographs(around):
         return True

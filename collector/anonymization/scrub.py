@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from collector.anonymization.candidates import find_personal
-from collector.anonymization.patterns import REPLACEMENTS, Personal
+from collector.anonymization.patterns import EMAIL, REPLACEMENTS
 from collector.anonymization.shadow import shadow_of
 from collector.anonymization.surroundings import Find
 from collector.anonymization.views import View, view_of
@@ -126,7 +126,7 @@ def _is_calm(find: Find, shadow: bytes) -> bool:
     before = shadow[start - 1 : start]
     if before not in _CALM_BEFORE and not (before in _CALM_AFTER_BLANK and shadow[start - 2 : start - 1] in _BLANK):
         return False
-    if kind == Personal.EMAIL and shadow[start : start + 1].isdigit():
+    if kind == EMAIL and shadow[start : start + 1].isdigit():
         return False
     after = shadow[end : end + 1]
     return after in _CALM_AFTER or (after in _CALM_AT_END and shadow[end + 1 : end + 2] in _BLANK)
@@ -134,6 +134,11 @@ def _is_calm(find: Find, shadow: bytes) -> bool:
 
 def _redacted(text: str, own: Sequence[Find], offset: int) -> Scrubbed:
     """The text without its own finds, whose places count from a point so far before the text."""
+    if len(own) == 1:
+        [(start, end, kind, score)] = own
+        name, placeholder = REPLACEMENTS[kind]
+        start, end = start - offset, end - offset
+        return Scrubbed(text[:start] + placeholder + text[end:], (Entity(name, start, end, score),))
     entities: list[Entity] = []
     pieces: list[str] = []
     done = 0

@@ -90,8 +90,10 @@ class Surroundings:
         seen = self._seen()
         if not seen.isascii():
             seen = shadow_of(in_english(self.text[self.start - len(seen) : self.start]))
-        elif _HUMP_AFTER_TWO.search(seen, max(len(seen) - _REACH_OF_A_KEY, 0)):
-            seen = _CAMEL.sub(_with_parts, seen)
+        else:
+            key = seen[-_REACH_OF_A_KEY:]
+            if key != key.lower() and _HUMP_AFTER_TWO.search(key):
+                seen = _CAMEL.sub(_with_parts, seen)
         seen = seen.translate(_WORDS).rpartition(TEXT_END)[2]
         return seen.rstrip().rpartition(b"\n")[2].split()[-_NEAR_WORDS:]
 

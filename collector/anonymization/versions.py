@@ -27,15 +27,15 @@ def is_version(around: Surroundings) -> bool:
     if around.after in _BEFORE_A_TAIL and _TAIL.match(around.shadow, around.end):
         return True
     words = around.words_before()
-    if not IP_WORDS.isdisjoint(words):
-        return False
     if not VERSION_WORDS.isdisjoint(words[-2:]):
-        return True
+        return IP_WORDS.isdisjoint(words)
     if around.before == b"/":
         before = around.shadow[max(around.floor, around.start - _PRODUCT_REACH) : around.start]
-        return _PRODUCT.search(before) is not None and not _is_private(around.candidate)
-    # Not even one number before, so no list.
-    return any(word.isdigit() for word in words[-2:]) and _continues_versions(around)
+        is_product = _PRODUCT.search(before) is not None and IP_WORDS.isdisjoint(words)
+        return is_product and not _is_private(around.candidate)
+    # A list has numbers before: `1.2.3.4, ` and `1.2.3.4 and `.
+    may_continue = bool(words) and (words[-1].isdigit() or words[-2:][0].isdigit())
+    return may_continue and IP_WORDS.isdisjoint(words) and _continues_versions(around)
 
 
 def _continues_versions(around: Surroundings) -> bool:
