@@ -90,6 +90,44 @@ _FOUND_ANYWHERE = re2.compile(f"({_any_of(_STEMS_ANYWHERE)})")
 _FOUND_AT_START = re2.compile(rf"(^|[^\p{{L}}\p{{M}}]){_ARABIC_PREFIX}({_any_of(_STEMS_AT_START)})[\p{{L}}\p{{M}}]*")
 
 
+# What parts the members of a list, and nothing.
+LIST_LINKS = frozenset(
+    folded(word)
+    for word in [
+        "και",
+        "ή",
+        "и",
+        "или",
+        "та",
+        "або",
+        "і",
+        "و",
+        "أو",
+        "یا",
+        "اور",
+        "और",
+        "या",
+        "এবং",
+        "অথবা",
+        "বা",
+        "和",
+        "或",
+        "及",
+        "跟",
+        "、",
+        "，",
+        "と",
+        "か",
+        "와",
+        "과",
+        "및",
+        "또는",
+        "และ",
+        "หรือ",
+    ]
+)
+
+
 def in_english(text: str) -> str:
     """The text, folded, with each announcing word that is known as the English one.
 

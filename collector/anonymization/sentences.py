@@ -31,7 +31,7 @@ _COMMON = {
     "it": "il lo la gli le e \xe8 sono era io tu lui lei noi non un una mi ti si che di in per con molto ma come sta sto va "
     "ho hai anche tutto bene cosa questo",
     "nl": "de het een en is zijn was ik jij je hij zij we wij niet met op te ook maar hoe wat heb heeft gaat kan nog al "
-    "goed dan hier daar",
+    "goed dan hier daar tot",
     "sv": "och \xe4r jag du han hon vi inte en ett det den p\xe5 med f\xf6r som men hur vad har kan bra ska nu ja nej",
     "da": "og er jeg du han hun vi ikke en et det den p\xe5 med for som men hvor hvad har kan skal nu godt",
     "no": "og er jeg du han hun vi ikke en et det den p\xe5 med for som men hva har kan skal na bra",
@@ -64,6 +64,7 @@ _TOP_LANGUAGES = {
 }
 # Countries' domains that programs and products use as names.
 _NAMES = frozenset((b"io", b"ai", b"co", b"id", b"app", b"dev", b"pro", b"tv"))
+_COMMON_ANYWHERE = frozenset(word for line in _COMMON.values() for word in _words(line))
 # Words a sentence often ends with: `gut.es`, `salut.ca`. No host is called so, or hardly one that is met.
 _LAST_WORDS = _words(
     "good great fine nice cool ok okay yes no bad top best super awesome thanks thank thx lol haha hahaha you me it him her them "
@@ -75,7 +76,7 @@ _LAST_WORDS = _words(
     "mucho nada todo eso esto ella \xe9l ellos verdad perfecto genial amigo amiga chicos "
     "salut merci bonjour bonsoir oui non bon mieux demain hier maintenant ici l\xe0 moi toi lui elle nous vous rien tout fait "
     "ca \xe7a beau belle super parfait d'accord "
-    "bom boa bem obrigado obrigada ol\xe1 ola sim n\xe3o nao hoje amanh\xe3 amanha ontem agora tudo nada isso ele voc\xea "
+    "bom boa bem s\xe9 voil\xe0 ziens obrigado obrigada ol\xe1 ola sim n\xe3o nao hoje amanh\xe3 amanha ontem agora tudo nada isso ele voc\xea "
     "lindo linda legal demais "
     "bene buono bello ciao grazie s\xec si oggi domani ieri adesso qui tutto niente questo perfetto "
     "goed mooi leuk dank hoi nee vandaag gisteren nu alles niets bra tack hej nej godt tak dobrze dzieki czesc tak nie "
@@ -85,8 +86,8 @@ _LAST_WORDS = _words(
 _LEADS_TO_A_HOST = _words(
     "on at from via visit visiting see site website web webpage page link url http https domain host hostname server go goto by "
     "www to check browse open use using through under called "
-    "auf bei von unter \xfcber ueber seite besuche besuchen siehe sur chez visitez site en de na no pelo em p\xe1gina pagina sitio "
-    "web visita visite op van bij bekijk su da sul dal p\xe5 fra fr\xe5n"
+    "auf bei von unter \xfcber ueber seite besuche besuchen siehe sur chez visitez site en na pelo em p\xe1gina pagina sitio "
+    "web visita visite op van bij bekijk sul dal p\xe5 fra fr\xe5n"
 )
 _REACH = 48
 _LINE = re.compile(rb"[^\0\n\r<>]*")
@@ -118,7 +119,7 @@ def is_missing_blank(around: Surroundings, name: bytes, top: bytes) -> bool:
         return True
     if not words:
         return False
-    if name in _LAST_WORDS:
+    if name in _LAST_WORDS or name in _COMMON_ANYWHERE:
         return True
     before, after = _words_around(around)
     if before[-1:] and before[-1] in _LEADS_TO_A_HOST:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from collector.anonymization.languages import in_english
+from collector.anonymization.languages import LIST_LINKS, folded, in_english
 from collector.anonymization.shadow import shadow_of
 
 # Start, end, type, score; offsets in code points of the shadow.
@@ -111,6 +111,9 @@ class Surroundings:
             last_type, gap = (placeholder[1].decode(), placeholder[2]) if placeholder else ("", b"")
         if last_type != kind or TEXT_END in gap:
             return False
+        if not gap.isascii():
+            written = self.text[self.start - len(gap) : self.start]
+            return folded(written).strip(" ,;/&|") in LIST_LINKS
         words = gap.translate(_WORDS).split()
         return _LIST_LINKS.issuperset(words) and (bool(words) or not _LIST_MARKS.isdisjoint(gap))
 
