@@ -23,11 +23,23 @@ from tests.servers import LabelStudio, running_bucket_server, running_label_stud
 from tests.signals import Held, Phone, empty, make_project
 from wsgi import create_app
 
+SERVERS = {"postgres_url", "valkey_url", "bucket_url", "label_studio"}
+"""Fixtures that start a real server; `make quick` does without, whoever wrote the test."""
 MIGRATED = "winnow_migrated"
 PLENTY = 1_000_000
 
 hypothesis_settings.register_profile("winnow", deadline=None)  # other work on the machine must not fail a test
 hypothesis_settings.load_profile("winnow")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as slow what needs a server, so that no test has to say it; a pair on both databases stays quick on SQLite."""
+    for item in items:
+        values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if SERVERS & set(getattr(item, "fixturenames", ())) or "postgresql" in [
+            value for value in values if isinstance(value, str)
+        ]:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
