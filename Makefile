@@ -48,11 +48,12 @@ studio: ready
 demo: studio  ## the whole way on real input: from phones to a training set, a few minutes
 	@$(BIN)/python -m examples.slang
 
-test: setup studio quick  ## all tests, with a real PostgreSQL, Valkey and Label Studio
+test: setup studio  ## all tests, with a real PostgreSQL, Valkey and Label Studio
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 	$(BIN)/python -m pytest -m slow
 
 quick: setup  ## the tests that need no server, in a minute
-	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
+	$(BIN)/python -m pytest -m "not slow" --hypothesis-profile=quick $(PARALLEL)
 
 run: studio  ## the embedded system until Ctrl-C
 	@$(BIN)/winnow up
