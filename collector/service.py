@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -84,18 +84,22 @@ def _revise(
     if old_body == checked.file.body:
         return Put(project.name, project.revision, is_new=False, breaks=(), not_in_effect=checked.not_in_effect)
     breaks = list(breaks_of(load_file(old_body), checked.file))
+    lowered: list[Mapping[str, Any]] = []
     for section in sections:
         section.judge(session, project.id or 0, old_body, checked.file.body)
         breaks.extend(section.breaks(old_body, checked.file.body))
+        lowered.extend(section.lowers(old_body, checked.file.body))
     project.revision += 1
     project.consent_required = checked.file.privacy.consent_required
     session.add(project)
-    _add_revision(session, project, checked, actor=actor, now=now)
+    _add_revision(session, project, checked, actor=actor, now=now, **({"lowered": lowered} if lowered else {}))
     reconsider_subjects(session, project, checked.file.privacy)
     return Put(project.name, project.revision, is_new=False, breaks=tuple(breaks), not_in_effect=checked.not_in_effect)
 
 
-def _add_revision(session: Session, project: Project, checked: Checked, *, actor: str, now: datetime) -> None:
+def _add_revision(
+    session: Session, project: Project, checked: Checked, *, actor: str, now: datetime, **facts: object
+) -> None:
     session.add(
         Revision(
             project_id=project.id or 0,
@@ -105,7 +109,9 @@ def _add_revision(session: Session, project: Project, checked: Checked, *, actor
             created_at=now,
         )
     )
-    record_activity(session, "project_revised", actor=actor, project_id=project.id, now=now, revision=project.revision)
+    record_activity(
+        session, "project_revised", actor=actor, project_id=project.id, now=now, revision=project.revision, **facts
+    )
 
 
 def _body_of(session: Session, project: Project) -> dict[str, Any]:
