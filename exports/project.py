@@ -16,6 +16,7 @@ from foundation.document_containers import Either, ListOf, Object
 from foundation.errors import Fault, UsageError
 
 LEAST_ROWS: Final = 1
+MIN_ROWS: Final = "min_rows"
 FORMATS: Final = ("parquet",)
 
 
@@ -70,7 +71,7 @@ class ExportSection:
             elif isinstance(rule, ExpectationsGate):
                 gates["expectations"] = "pass"
             elif isinstance(rule, MinRowsGate):
-                gates["min_rows"] = rule.rows
+                gates[MIN_ROWS] = rule.rows
             else:
                 gates[rule.name] = rule.threshold
         return {
@@ -113,7 +114,7 @@ OTHER_GATES: Final[Mapping[str, Definition]] = {
         instead=_REFUSES,
     ),
     "expectations": Choice(values=("pass",), says="All expectations have to hold."),
-    "min_rows": Whole(
+    MIN_ROWS: Whole(
         lowest=0,
         highest=10**9,
         default_says=str(LEAST_ROWS),
@@ -220,7 +221,7 @@ def _gates(given: Mapping[str, Any]) -> tuple[GateRule, ...]:
             rules.append(AlphaGate(name, rule["alpha"], rule["bound"]))
         elif rule == "pass":
             rules.append(ExpectationsGate())
-        elif name == "min_rows" and rule is not None:
+        elif name == MIN_ROWS and rule is not None:
             rules.append(MinRowsGate(rule))
         elif rule is not None:
             rules.append(UnmeasuredGate(name, rule))
