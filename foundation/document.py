@@ -96,7 +96,7 @@ class Definition(ABC):
         reason: the one reason a fault has, whatever is wrong: a promise to programs that is older than these definitions.
     """
 
-    says: str = ""
+    says: str = field(default="", kw_only=False)
     default: Any = None
     default_says: str = ""
     required: bool = False

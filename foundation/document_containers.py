@@ -41,7 +41,8 @@ class ListOf(Definition):
         if self.as_one and wrong:
             reader.refuse(self, at, "wrong_type")
         kept = tuple(entry for place, entry in enumerate(taken) if pointer_to(at, place) not in wrong)
-        if self.unique and len(set(kept)) < len(kept):
+        texts = [entry for entry in raw if isinstance(entry, str)]
+        if self.unique and len(set(texts)) < len(texts) and not (self.as_one and wrong):
             reader.refuse(self, at, "wrong_value", "names a thing twice")
         return kept
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from hmac import compare_digest
 
+import orjson
 from flask import Blueprint, Response, current_app, render_template, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
@@ -49,6 +50,12 @@ def metrics() -> Response:
 def openapi() -> Response:
     """The whole API as OpenAPI 3.1."""
     return json_answer(current_app.extensions["openapi"]())
+
+
+@blueprint.get("/project-schema.json")
+def project_schema() -> Response:
+    """What a project file may say, as JSON Schema: editors ask for it, and have no key."""
+    return Response(orjson.dumps(current_app.extensions["project_schema"]()), content_type="application/schema+json")
 
 
 @blueprint.get("/docs")
