@@ -169,6 +169,8 @@ def replay(project: str, dry_run: bool, as_json: bool) -> None:
 
 
 def _letter_row(letter: DeadLetter) -> dict[str, Any]:
+    from collector.intake.dead_letters import why_no_replay
+
     return {
         "id": str(letter.id),
         "signal": str(letter.signal_id) if letter.signal_id else None,
@@ -176,6 +178,7 @@ def _letter_row(letter: DeadLetter) -> dict[str, Any]:
         "pointer": letter.pointer,
         "revision": letter.revision,
         "can_replay": letter.body is not None,
+        "why_no_replay": why_no_replay(letter),
     }
 
 

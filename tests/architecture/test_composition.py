@@ -33,6 +33,8 @@ PUBLIC = {
         "GET /openapi.json",
         "GET /project-schema.json",
         "GET /docs",
+        "GET /docs/",
+        "GET /docs/<path:name>",
     ),
     "GET /static/<path:filename>",
 }

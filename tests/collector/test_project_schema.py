@@ -106,12 +106,12 @@ class TestSchema:
         assert refused_by_schema(WHOLE) == refused_by_all(WHOLE) == set()
 
     @given(documents())
-    @settings(max_examples=60)
+    @settings(max_examples=300)
     def test_the_schema_and_the_definitions_refuse_the_same_places(self, body: dict[str, Any]) -> None:
         assert refused_by_schema(body) == refused_by_reader(body)
 
     @given(documents())
-    @settings(max_examples=30)
+    @settings(max_examples=100)
     def test_what_the_schema_refuses_a_put_refuses_there_or_above(self, body: dict[str, Any]) -> None:
         pointed_at = refused_by_all(body)
 
