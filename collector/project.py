@@ -77,16 +77,18 @@ def parse_project(body: Mapping[str, Any], sections: Sequence[Section]) -> Check
         InvalidBody: with one fault for each mistake, each pointing at its key.
     """
     reader = Reader()
-    file = _read(reader, body)
-    kinds = {rule.name: rule.kind.value for rule in file.fields}
-    for section in sections:
-        faults, instead = section.check(body, kinds)
-        reader.faults.extend(faults)
-        reader.instead.update(instead)
+    file = _read_all(reader, body, sections)
     definition_of(sections).check_keys(body, "", reader)
     if reader.faults:
         raise InvalidBody("the project file has mistakes", faults=reader.faults)
     return Checked(file, reader.instead)
+
+
+def instead_in(body: Mapping[str, Any], sections: Sequence[Section]) -> Mapping[str, str]:
+    """What is done instead of a stored revision's settings that are not acted upon yet; it was checked when it came in."""
+    reader = Reader()
+    _read_all(reader, body, sections)
+    return reader.instead
 
 
 def load_file(body: Mapping[str, Any]) -> ProjectFile:
@@ -128,6 +130,16 @@ def _breaks_of_field(was: FieldRule, rule: FieldRule) -> Iterator[str]:
     is_lower = rule.maximum is not None and (was.maximum is None or rule.maximum < was.maximum)
     if is_shorter or is_higher or is_lower:
         yield "takes a narrower range"
+
+
+def _read_all(reader: Reader, body: Mapping[str, Any], sections: Sequence[Section]) -> ProjectFile:
+    file = _read(reader, body)
+    kinds = {rule.name: rule.kind.value for rule in file.fields}
+    for section in sections:
+        faults, instead = section.check(body, kinds)
+        reader.faults.extend(faults)
+        reader.instead.update(instead)
+    return file
 
 
 def _read(reader: Reader, body: Mapping[str, Any]) -> ProjectFile:
@@ -219,4 +231,5 @@ def _privacy(reader: Reader, given: Mapping[str, Any]) -> Privacy:
         if notices and version not in notices:
             near = did_you_mean(version, notices)
             reader.fault(f"{at}/{place}", "not_in_list", f"{near}must be one of {', '.join(notices)}")
-    return Privacy(given["consent"] == "required", given["purposes"], accepted, given["location_km"])
+    known = {version: text for version, text in notices.items() if text is not None}
+    return Privacy(given["consent"] == "required", given["purposes"], accepted, known, given["location_km"])

@@ -74,11 +74,16 @@ class FieldRule:
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """On what ground signals are taken. `notices`: the versions of the notice a person may have agreed to."""
+    """On what ground signals are taken.
+
+    `accept_notices`: the versions of the notice a person may have agreed to; `notices`: the texts that are known, by
+    version, each a text or texts by language.
+    """
 
     consent_required: bool = True
     purposes: tuple[str, ...] = ()
     accept_notices: tuple[str, ...] = ()
+    notices: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
     location_km: float = DEFAULT_LOCATION_KM
 
 
@@ -119,7 +124,9 @@ _TEXTS_BY_LANGUAGE: Final = Either(
     required=True,
     of=(
         Text(max_chars=MAX_NOTICE_CHARS),
-        MappingOf("The same text in several languages.", called="language", of=Text(max_chars=MAX_NOTICE_CHARS)),
+        MappingOf(
+            "The same text in several languages.", called="language", of=Text(required=True, max_chars=MAX_NOTICE_CHARS)
+        ),
     ),
 )
 _CONSENT_WORDS: Final = Text(

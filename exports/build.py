@@ -199,7 +199,8 @@ def _plan(
         consent=frozen.consent,
         quality=measured.report,
         not_used=drawn.candidates.not_used,
-        not_in_effect=frozen.not_in_effect,
+        not_in_effect=tuple(frozen.instead),
+        instead=frozen.instead,
     )
 
 

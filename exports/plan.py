@@ -56,10 +56,11 @@ class TargetSpec:
 
 @dataclass(frozen=True)
 class ConsentStatement:
-    """On what ground the rows may be used."""
+    """On what ground the rows may be used. `notices`: what people were told, by version; a text, or texts by language."""
 
     required: bool
     purposes: tuple[str, ...] = ()
+    notices: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class VersionPlan:
 
     Args:
         not_used: candidates that never reached the split, by reason, with their number (unresolved, too few answers).
-        not_in_effect: settings of the project file that this release accepts and does not apply.
+        not_in_effect: settings of the project file that this release accepts and does not apply, as pointers; `instead`
+            says of each what is done instead.
         quality: the report that becomes `quality.json`.
     """
 
@@ -89,6 +91,7 @@ class VersionPlan:
     quality: Mapping[str, Any] = field(default_factory=dict)
     not_used: Mapping[str, int] = field(default_factory=dict)
     not_in_effect: tuple[str, ...] = ()
+    instead: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def folder_name(self) -> str:

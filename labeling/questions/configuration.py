@@ -13,6 +13,7 @@ from xml.etree.ElementTree import ParseError  # only the error; the parser is de
 
 import defusedxml.ElementTree
 
+from foundation.document import did_you_mean
 from foundation.errors import Fault
 from labeling.questions.kinds import Question, QuestionKind, number_in
 
@@ -238,14 +239,11 @@ def _faults_of_names(controls: list[_Placed], objects: list[_Placed]) -> Iterato
 def _faults_of_fields(shown: list[_Placed], declared: Collection[str] | None) -> Iterator[Fault]:
     if declared is None:
         return
-    allowed = ", ".join(f"${field}" for field in declared) or "none is declared"
+    fields = [f"${field}" for field in declared]
     for one in shown:
         if _field_of(one) not in declared:
-            yield Fault(
-                POINTER,
-                "unknown_field",
-                f"{one.place}: shows a field that the project does not declare; allowed: {allowed}",
-            )
+            told = f"{one.place}: shows a field that the project does not declare; {did_you_mean(f'${_field_of(one)}', fields)}"
+            yield Fault(POINTER, "unknown_field", f"{told}allowed: {', '.join(fields) or 'none is declared'}")
 
 
 def _targets_of(one: _Placed) -> list[str]:
