@@ -235,6 +235,41 @@ class TestParsing:
 
         assert "line 3" in refused.detail
 
+    @pytest.mark.parametrize(
+        ("text", "line", "column", "told"),
+        [
+            ('{"project": "a",\n "fields": {"text": 1]}', 2, 22, "not JSON"),
+            ('{"project": "a"', 1, 16, "not JSON"),
+            ('[{"a": 1}\n', 2, 1, "not JSON"),
+            ("project: a\nfields:\n\ttext: {}", 3, 1, "not YAML"),
+            ("project: a: b", 1, 11, "not YAML"),
+            ("fields: {}\nfields: {}", 2, 1, "a key stands twice"),
+            ("a: &x 1\nb: *x", 2, 4, "aliases are not read"),
+            ("a: 1\nb: !!python/name:os.system x", 2, 4, "not YAML"),
+            ("a: 1\nb: 2026-02-31", 2, 4, "put it in quotes"),
+            (f"a: 1\nb: {'9' * 5000}", 2, 4, "put it in quotes"),
+            ("project: caf\x07", 1, 13, "a character that YAML does not take"),
+            ("ä: {b: c", 1, 9, "not YAML"),
+        ],
+    )
+    def test_what_cannot_be_read_is_told_with_line_and_column(
+        self, text: str, line: int, column: int, told: str
+    ) -> None:
+        refused = refusal_of(lambda: load_document(text.encode()))
+
+        assert f"at line {line}, column {column}: " in refused.detail
+        assert told in refused.detail
+        assert (refused.facts["line"], refused.facts["column"]) == (line, column)
+
+    def test_what_is_no_utf_8_is_told_with_line_and_column(self) -> None:
+        refused = refusal_of(lambda: load_document("a: é\nb: ".encode() + b"\xff"))
+
+        assert (refused.facts["reason"], refused.facts["line"], refused.facts["column"]) == ("not_utf8", 2, 4)
+
+    @pytest.mark.parametrize("text", ["[" * 5000, "{a: " * 5000, "- " * 5000])
+    def test_a_file_that_nests_without_end_is_refused(self, text: str) -> None:
+        assert refusal_of(lambda: load_document(text.encode())) is not None
+
     def test_json_may_be_indented_by_tabs(self) -> None:
         assert load_document(b'{\n\t"project": "tabs",\n\t"fields": {}\n}') == {"project": "tabs", "fields": {}}
 
