@@ -315,5 +315,11 @@ DEFINITIONS: Final[Mapping[str, Definition]] = {
         instead="nothing is watched and nobody is told, and what stands here is not checked",
         of=Anything(),
     ),
+    "events": MappingOf(
+        "Who is told when a version is published or withdrawn, an alert is raised, or an erasure is complete.",
+        called="setting",
+        instead="nobody is told, and what stands here is not checked",
+        of=Anything(),
+    ),
 }
 """The collector's own keys. Domains above bring theirs."""

@@ -21,6 +21,7 @@ from sqlmodel import Session
 
 from foundation.bodies import declared_length, read_body
 from foundation.database import Database, glance, unit_of_work, utc_now
+from foundation.document import pointer_to
 from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
 from foundation.guards import Allowed, FindProject, admit
 from foundation.identifiers import random_uuid
@@ -257,7 +258,7 @@ def pointer_of(places: Sequence[object]) -> str:
     >>> pointer_of(["fields", "a/b", 0])
     '/fields/a~1b/0'
     """
-    return "".join(f"/{str(place)[:64].replace('~', '~0').replace('/', '~1')}" for place in places)
+    return pointer_to("", *places)
 
 
 def media_type_among(*allowed: str) -> str:

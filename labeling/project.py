@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from foundation.document import Anything, Choice, Definition, Number, Reader, Text, Whole, did_you_mean, pointer_to
+from foundation.document import Anything, Choice, Definition, Number, Reader, Text, Whole, pointer_to
 from foundation.document_containers import MappingOf, Object
 from foundation.errors import Fault
 from labeling.questions.configuration import MAX_CHARS, LabelingConfiguration, parse_configuration
@@ -284,7 +284,7 @@ def _read_questions(
     given = reader.read(replace(QUESTIONS, of=Anything()), raw, "/questions")
     for name in given:
         if name not in configuration.question_named:
-            told = _told_of_unknown(name, configuration)
+            told = _told_of_unknown(name, configuration, reader)
             reader.fault(pointer_to("/questions", name), "unknown_field", told)
     return {
         question.name: reader.read(
@@ -296,11 +296,11 @@ def _read_questions(
     }
 
 
-def _told_of_unknown(name: str, configuration: LabelingConfiguration) -> str:
+def _told_of_unknown(name: str, configuration: LabelingConfiguration, reader: Reader) -> str:
     if name in configuration.unmeasured_named:
         return "this control is stored and exported raw, but not measured: it has no settings"
     names = list(configuration.question_named)
-    near = did_you_mean(name, names)
+    near = reader.near(name, names)
     return f"{near}labeling.config asks no such question; allowed here: {', '.join(names) or 'nothing'}"
 
 

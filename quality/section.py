@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from sqlmodel import Session
 
 from collector.project import load_file
-from foundation.document import Anything, Definition, Text, did_you_mean
+from foundation.document import Anything, Definition, Reader, Text
 from foundation.document_containers import ListOf, MappingOf, Object
 from foundation.errors import Fault
 from quality.expectation_types import EXPECTATION_TYPES
@@ -38,10 +38,11 @@ class QualitySection:
 
     def check(self, body: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[Sequence[Fault], Mapping[str, str]]:
         suite = body.get("expectations")
-        faults = [] if suite is None else check_suite(suite)
-        if not faults and suite:
-            faults = list(_strangers(suite, (*SIGNAL_COLUMNS, *fields, *load_file(body).context_names)))
-        return faults, {}
+        reader = Reader()
+        reader.faults += [] if suite is None else check_suite(suite)
+        if suite and not reader.faults:
+            _check_names(reader, suite, (*SIGNAL_COLUMNS, *fields, *load_file(body).context_names))
+        return reader.faults, {}
 
     def breaks(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[str]:  # noqa: ARG002
         return ()
@@ -53,14 +54,14 @@ class QualitySection:
 SECTION = QualitySection()
 
 
-def _strangers(suite: object, columns: Collection[str]) -> Iterator[Fault]:
-    """Types that Great Expectations does not have, and columns that the signals' table does not have."""
+def _check_names(reader: Reader, suite: object, columns: Collection[str]) -> None:
+    """Refuses types that Great Expectations does not have, and columns that the signals' table does not have."""
     for place, expectation in enumerate(parse_suite(suite)):
         at = f"/expectations/{place}"
         if expectation.type not in EXPECTATION_TYPES:
-            near = did_you_mean(expectation.type, EXPECTATION_TYPES)
-            yield Fault(f"{at}/type", "not_in_list", f"{near}Great Expectations has no expectation of this type")
+            near = reader.near(expectation.type, EXPECTATION_TYPES)
+            reader.fault(f"{at}/type", "not_in_list", f"{near}Great Expectations has no expectation of this type")
         for pointer, column in columns_with_pointers(expectation):
             if column not in columns:
-                listed = f"{did_you_mean(column, columns)}the signals' table has the columns {', '.join(columns)}"
-                yield Fault(f"{at}/kwargs{pointer}", "not_in_list", listed)
+                listed = f"{reader.near(column, columns)}the signals' table has the columns {', '.join(columns)}"
+                reader.fault(f"{at}/kwargs{pointer}", "not_in_list", listed)

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from jsonschema import Draft202012Validator
 
 import wsgi
-from collector.project import definition_of
+from collector.project import definition_of, parse_project
+from collector.project_document import load_document
 from collector.project_reference import project_page, project_schema
 from foundation.document import Definition
 from foundation.document_pages import entries
@@ -100,7 +102,15 @@ class TestSchema:
         assert (answer.status_code, answer.content_type) == (200, "application/schema+json")
         assert json.loads(answer.data) == json.loads(SCHEMA.read_text("utf-8"))
 
-    def test_it_is_json_schema_2020_12(self) -> None:
-        from jsonschema import Draft202012Validator
+    @pytest.mark.parametrize("file", ["README.md", "examples/slang/project.yaml"])
+    def test_the_files_that_we_show_are_valid(self, file: str) -> None:
+        text = (ROOT / file).read_text("utf-8")
+        if file.endswith(".md"):
+            text = text.split("<<'YAML'\n")[1].split("\nYAML\n")[0]
+        body = load_document(text.encode())
 
+        Draft202012Validator(project_schema(SECTIONS)).validate(body)
+        parse_project(body, SECTIONS)
+
+    def test_it_is_json_schema_2020_12(self) -> None:
         Draft202012Validator.check_schema(project_schema(SECTIONS))

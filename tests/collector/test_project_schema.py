@@ -33,6 +33,7 @@ WHOLE = {
     "population": {"os_name": {"android": 0.7, "ios": 0.3}},
     "statistics": {"columns": ["os_name"]},
     "alerts": {"cooldown_h": 24},
+    "events": {"webhook": "https://example.org"},
 }
 DOCUMENT = definition_of(SECTIONS)
 VALIDATOR = Draft202012Validator(project_schema(SECTIONS))
@@ -55,14 +56,15 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     for place in draw(st.lists(st.sampled_from(PLACES), min_size=1, max_size=3, unique=True)):
         target = body
         for key in place[:-1]:
-            inside = isinstance(target, dict) and key in target
-            target = target[key] if inside or (isinstance(target, list) and len(target) > int(key)) else {}
+            is_there = key in target if isinstance(target, dict) else isinstance(key, int) and len(target) > key
+            target = target[key] if is_there else {}
+            target = target if isinstance(target, dict | list) else {}
         if isinstance(target, dict):
             change = draw(st.sampled_from(["replace", "remove", "add"]))
             if change == "remove":
-                target.pop(place[-1], None)
+                target.pop(str(place[-1]), None)
             else:
-                target[draw(WORDS) if change == "add" else place[-1]] = draw(VALUES)
+                target[draw(WORDS) if change == "add" else str(place[-1])] = draw(VALUES)
         elif isinstance(target, list):
             target.append(draw(VALUES))
     return body

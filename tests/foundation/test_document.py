@@ -165,6 +165,16 @@ class TestWords:
         assert all(value not in fault.detail for fault in reader.faults)
 
 
+class TestManyMistakes:
+    def test_a_document_that_is_all_mistakes_is_not_searched_for_near_names_without_end(self) -> None:
+        reader = Reader()
+
+        reader.read(Object(keys={"count": Whole()}), {f"cuont{n}": 1 for n in range(30)}, "")
+
+        assert len(reader.faults) == 30
+        assert sum("did you mean" in fault.detail for fault in reader.faults) == 20
+
+
 class TestPointers:
     def test_what_somebody_else_named_is_cut_and_fit_for_json(self) -> None:
         assert pointer_to("", "k" * 100) == "/" + "k" * 64
