@@ -53,6 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from flask_openapi3 import Info, OpenAPI
     from werkzeug.middleware.proxy_fix import ProxyFix
 
+    from collector.project_reference import project_schema
     from foundation.observability import configure_logging
     from foundation.openapi import describe_api
     from foundation.problems import register_problems
@@ -81,6 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for name in BLUEPRINTS:
         app.register_blueprint(import_module(name).blueprint)
     app.extensions["openapi"] = lambda: describe_api(app)
+    app.extensions["project_schema"] = lambda: project_schema(sections())
     worker()
     return app
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -221,6 +221,12 @@ def _rights(plan: VersionPlan) -> Iterator[str]:
         "Use is limited to the purpose above. When somebody who sent a row has their data erased, this version is "
         "withdrawn: ask the server for its state before you train on a copy, and delete the copy when it is withdrawn."
     )
+    for version, notice in plan.consent.notices.items():
+        for language, text in (notice if isinstance(notice, Mapping) else {"": notice}).items():
+            yield ""
+            yield f"What people were told, notice {_escaped(version)}{f' ({_escaped(language)})' if language else ''}:"
+            yield ""
+            yield f"> {_escaped(text)}"
 
 
 def _left_out(plan: VersionPlan, contents: Contents) -> Iterator[str]:
@@ -238,6 +244,11 @@ def _left_out(plan: VersionPlan, contents: Contents) -> Iterator[str]:
     if plan.not_in_effect:
         yield ""
         yield f"Set in the project and not in effect yet: {', '.join(_escaped(name) for name in plan.not_in_effect)}."
+    if plan.instead:
+        yield "What was done instead:"
+        yield ""
+    for pointer, told in plan.instead.items():
+        yield f"- {_escaped(pointer)}: {_escaped(told)}."
 
 
 def _columns(plan: VersionPlan) -> Iterator[str]:

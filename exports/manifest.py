@@ -60,6 +60,7 @@ def manifest_document(plan: VersionPlan, contents: Contents, files: Iterable[Fil
         "leakage": asdict(contents.leakage),
         "left_out": [{"item": left.item, "reason": str(left.reason)} for left in contents.left_out],
         "not_in_effect": list(plan.not_in_effect),
+        "instead": dict(plan.instead),
         "files": [asdict(file) for file in _by_path(files)],
     }
     return manifest | {"digest": digest_of(manifest)}

@@ -62,10 +62,11 @@ class TargetSpec:
 
 @dataclass(frozen=True)
 class ConsentStatement:
-    """On what ground the rows may be used."""
+    """On what ground the rows may be used. `notices`: what people were told, by version; a text, or texts by language."""
 
     required: bool
     purposes: tuple[str, ...] = ()
+    notices: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ class VersionPlan:
         overrides: settings that are others than the project file's.
         lowered: promises that earlier revisions or the project file make, and this version does not keep.
         near_duplicates: whether sets of nearly equal contents were looked for.
-        not_in_effect: settings of the project file that this release accepts and does not apply.
+        not_in_effect: settings of the project file that this release accepts and does not apply, as pointers; `instead`
+            says of each what is done instead.
         quality: the report that becomes `quality.json`.
     """
 
@@ -99,6 +101,7 @@ class VersionPlan:
     quality: Mapping[str, Any] = field(default_factory=dict)
     not_used: Mapping[str, int] = field(default_factory=dict)
     not_in_effect: tuple[str, ...] = ()
+    instead: Mapping[str, str] = field(default_factory=dict)
     sides: tuple[SideFigure, ...] = ()
     overrides: tuple[Setting, ...] = ()
     lowered: tuple[Lowered, ...] = ()

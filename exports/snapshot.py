@@ -16,7 +16,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from collector.models import Consent, Erasure, Revision, Signal
-from collector.project import load_file, parse_project
+from collector.project import instead_in, load_file
 from collector.project_file import FieldKind, FieldRule, Pii, ProjectFile
 from collector.queries import current_file, read_project
 from exports.labels import TargetJudge, judge_of
@@ -64,7 +64,7 @@ class Frozen:
     fields: tuple[FieldSpec, ...]
     targets: tuple[TargetSpec, ...]
     context: tuple[FieldSpec, ...]
-    not_in_effect: tuple[str, ...]
+    instead: Mapping[str, str]
     signals: int
     overrides: tuple[Setting, ...]
     lowered: tuple[Lowered, ...]
@@ -72,7 +72,8 @@ class Frozen:
     @property
     def consent(self) -> ConsentStatement:
         privacy = self.file.privacy
-        return ConsentStatement(privacy.consent_required, privacy.purposes)
+        told = {version: privacy.notices[version] for version in privacy.accept_notices if version in privacy.notices}
+        return ConsentStatement(privacy.consent_required, privacy.purposes, told)
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def freeze(session: Session, project_id: int, overrides: Mapping[str, Any], *, d
         fields=tuple(_field(rule) for rule in file.fields if rule.pii is not Pii.DROP),
         targets=_targets(labeling, section.targets),
         context=tuple(FieldSpec(name, CONTEXT_KINDS.get(name, "category")) for name in file.context_names),
-        not_in_effect=_not_in_effect(file, section),
+        instead=instead_in({**file.body, "export": section.as_document()}, SECTIONS),
         signals=_count(session, select(func.count()).where(col(Signal.project_id) == project_id)),
         overrides=settings_changed(declared, section),
         lowered=(
@@ -224,11 +225,6 @@ def _field(rule: FieldRule) -> FieldSpec:
     if rule.pii is Pii.PSEUDONYMIZE:
         return FieldSpec(rule.name, FieldKind.TEXT.value)
     return FieldSpec(rule.name, rule.kind.value, rule.unit, rule.values)
-
-
-def _not_in_effect(file: ProjectFile, section: ExportSection) -> tuple[str, ...]:
-    body = {**file.body, "export": section.as_document()}
-    return tuple(parse_project(body, SECTIONS).instead)
 
 
 def _consent_cut(session: Session, project_id: int, created_at: datetime) -> str:

@@ -12,7 +12,7 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,9 +43,7 @@ class Expectation:
 
     def columns(self) -> list[str]:
         """Every column the rule reads."""
-        named = [self.kwargs.get(name) for name in _COLUMN_KWARGS]
-        flat = [column for one in named for column in (one if isinstance(one, list) else [one])]
-        return [column for column in flat if isinstance(column, str)]
+        return [column for _, column in columns_with_pointers(self)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +113,15 @@ def check_suite(suite: object, *, pointer: str = "/expectations") -> list[Fault]
     return [fault for position, entry in enumerate(suite) for fault in _entry_faults(entry, f"{pointer}/{position}")]
 
 
+def columns_with_pointers(expectation: Expectation) -> Iterator[tuple[str, str]]:
+    """Every column a rule reads, each after its pointer below the arguments."""
+    for name in _COLUMN_KWARGS:
+        named = expectation.kwargs.get(name)
+        listed = [(f"/{name}", named)] if not isinstance(named, list) else []
+        listed += [(f"/{name}/{place}", one) for place, one in enumerate(named)] if isinstance(named, list) else []
+        yield from ((pointer, column) for pointer, column in listed if isinstance(column, str))
+
+
 def parse_suite(suite: object, *, pointer: str = "/expectations") -> tuple[Expectation, ...]:
     """The expectations of a list as read from JSON.
 
@@ -124,7 +131,7 @@ def parse_suite(suite: object, *, pointer: str = "/expectations") -> tuple[Expec
     faults = check_suite(suite, pointer=pointer)
     if faults or not isinstance(suite, list):
         raise UsageError("the suite of expectations has mistakes", faults=faults)
-    return tuple(Expectation(_type_of(entry), dict(entry.get("kwargs", {}))) for entry in suite)
+    return tuple(Expectation(_type_of(entry), dict(_kwargs_of(entry))) for entry in suite)
 
 
 def read_suite(path: Path) -> tuple[Expectation, ...]:
@@ -196,7 +203,7 @@ def _entry_faults(entry: object, pointer: str) -> list[Fault]:
         faults.append(
             Fault(f"{pointer}/type", "wrong_type", "give a Great Expectations type, such as expect_column_to_exist")
         )
-    kwargs = entry.get("kwargs", {})
+    kwargs = _kwargs_of(entry)
     if not isinstance(kwargs, dict):
         faults.append(Fault(f"{pointer}/kwargs", "wrong_type", "kwargs is an object: the arguments of the expectation"))
     elif "$PARAMETER" in _keys(kwargs):
@@ -208,7 +215,11 @@ def _entry_faults(entry: object, pointer: str) -> list[Fault]:
 
 
 def _type_of(entry: Mapping[str, Any]) -> Any:
-    return entry.get("type", entry.get("expectation_type"))
+    return entry.get("expectation_type") if entry.get("type") is None else entry["type"]
+
+
+def _kwargs_of(entry: Mapping[str, Any]) -> Any:
+    return {} if entry.get("kwargs") is None else entry["kwargs"]
 
 
 def _keys(value: object) -> set[str]:

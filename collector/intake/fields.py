@@ -12,6 +12,7 @@ from collector.intake.event_time import read_time
 from collector.intake.reading import UNKEPT, Settled
 from collector.intake.results import Dropped
 from collector.project_file import FieldKind, FieldRule, Pii, ProjectFile
+from foundation.document import MAX_KEY, pointer_to
 from foundation.errors import Fault
 
 INT64 = 2**63
@@ -99,8 +100,7 @@ def reader_of(file: ProjectFile, newest: ProjectFile) -> PayloadReader:
 
 def safe_key(name: str) -> str:
     """A key somebody else chose, fit for a pointer: scrubbed, cut, escaped (RFC 6901)."""
-    plain = scrub_text(name[:200]).text[:64].replace("\0", "")
-    return plain.replace("~", "~0").replace("/", "~1")
+    return pointer_to("", scrub_text(name[:200]).text[:MAX_KEY].replace("\0", "")).removeprefix("/")
 
 
 def _with_pii(rule: FieldRule, pii: Pii) -> FieldRule:

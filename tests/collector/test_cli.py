@@ -51,6 +51,15 @@ class TestApply:
 
         assert [answer["revision"] for answer in answers] == [1, 1]
 
+    def test_what_is_not_in_effect_is_told_with_what_is_done_instead(self, run: Run, tmp_path: Path) -> None:
+        file = tmp_path / "project.json"
+        file.write_text(json.dumps(project_body(retention={"signals_days": 90})))
+
+        plain, as_json = run("apply", file), json.loads(run("apply", file, "--json").stdout)
+
+        assert "/retention/signals_days is not in effect yet: signals stay until their person is erased" in plain.stderr
+        assert as_json["instead"]["/retention/signals_days"] == "signals stay until their person is erased"
+
 
 class TestIngest:
     def test_it_takes_signals_as_the_call_does_and_again_is_safe(self, run: Run, held: Held, backlog: Path) -> None:

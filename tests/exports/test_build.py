@@ -542,6 +542,20 @@ class TestLabels:
             assert list(numbers) == [target["label_map"][label] for label in side["mood"]]
 
 
+class TestNotInEffect:
+    def test_manifest_and_card_say_what_was_done_instead_and_what_people_were_told(self, small_rig: Rig) -> None:
+        small_rig.put(project_file(questions={"mood": {"consensus": "dawid-skene"}}, retention={"versions_days": 30}))
+        small_rig.fill()
+
+        small_rig.build()
+
+        manifest, card = small_rig.manifest("1.0.0"), small_rig.fetch("1.0.0", "README.md").decode()
+        assert sorted(manifest["not_in_effect"]) == sorted(manifest["instead"])
+        assert manifest["instead"]["/questions/mood/consensus"] == "the majority of an item's answers is taken"
+        assert "/questions/mood/consensus: the majority of an item's answers is taken." in card
+        assert "What people were told, notice 1 (en):\n\n> We use it." in card
+
+
 class TestErased:
     def test_no_file_of_the_installation_holds_what_was_erased(self, small_rig: Rig) -> None:
         small_rig.send([f"a secret of anna {number}" for number in range(60)], subject="anna")
