@@ -208,6 +208,7 @@ def _write(
         "signals": written.contents.signals,
         "left_out": written.contents.left_out_by_reason(),
         "not_used": dict(plan.not_used),
+        "unresolved": dict(written.contents.unresolved),
     }
     decided = Decided(plan.version, plan.parent)
     return Made(decided, drawn.inputs_hash, plan.gates, counts, files, written.digest)

@@ -234,6 +234,7 @@ def _question_row(name: str, asked: dict[str, Any]) -> dict[str, object]:
         "95 % interval": " to ".join(_four_decimals(end) for end in figures["alpha_ci"] or ()),
         "items": figures["n_items"],
         "annotations": figures["n_annotations"],
+        "ties": asked.get("ties", 0),
     }
 
 

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class QuestionFigures:
-    """What is known of one question."""
+    """What is known of one question. `ties`: items whose answers speak for two values alike, which have no consensus."""
 
     kind: str
     level: str
     consensus: str
     agreement: Agreement
+    ties: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class QualityReport:
                     "kind": figures.kind,
                     "level": figures.level,
                     "consensus": figures.consensus,
+                    "ties": figures.ties,
                     "agreement": _by_alias(figures.agreement.as_json()),
                 }
                 for name, figures in self.questions.items()
