@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -412,14 +413,26 @@ class TestGates:
 
     def test_a_met_gate_stands_in_manifest_and_card_with_its_figure(self, small_rig: Rig) -> None:
         small_rig.put(_with_export(gates={"mood": {"alpha": 0.8, "bound": "lower"}}))
-        small_rig.fill()
+        small_rig.fill([f"text number {n}" for n in range(90)])
 
         small_rig.build()
 
         (gate,) = small_rig.manifest("1.0.0")["gates"]
-        assert (gate["passed"], gate["figure"], gate["required"]) == (True, 1.0, 0.8)
+        assert (gate["passed"], gate["required"]) == (True, 0.8)
+        assert 0.8 <= gate["figure"] < 1
         assert b"mood.alpha" in small_rig.fetch("1.0.0", "README.md")
         assert json.loads(small_rig.fetch("1.0.0", "quality.json"))["questions"]["mood"]["agreement"]["alpha"] == 1.0
+
+    @pytest.mark.parametrize("bound", ["point", "lower"])
+    def test_three_items_that_agree_meet_no_gate_and_say_how_many_more_would(self, small_rig: Rig, bound: str) -> None:
+        small_rig.put(_with_export(gates={"mood": {"alpha": 0.6, "bound": bound}}))
+        small_rig.fill(WORDS[:3])
+
+        result = small_rig.build()
+
+        gate = next(gate for gate in small_rig.read(result["version"])["gates"] if gate["name"] == "mood.alpha")
+        assert (result["state"], gate["passed"]) == ("refused", False)
+        assert re.search(r"not enough data.*: about [1-9]\d* more items", gate["detail"])
 
     def test_expectations_that_break_refuse(self, small_rig: Rig) -> None:
         rule = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "price", "max_value": 3}}
