@@ -97,7 +97,7 @@ def _print_agreement(measured: Agreement) -> None:
     rows = [
         {
             "figure": _FIGURE_NAMES.get(name, name),
-            "value": "–" if figure is None else figure,
+            "value": _four_decimals(figure) if figure is None or isinstance(figure, float) else figure,
             "reason": measured.reasons.get(name),
         }
         for name, figure in figures.items()

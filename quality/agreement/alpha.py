@@ -45,7 +45,7 @@ def krippendorff_alpha(patterns: Patterns, level: Level, scale: Floats) -> float
     0.4444
     """
     pairable = patterns.of_size(2)
-    alphas = _sums_of(pairable, level, scale).alphas(pairable.items[:, None].astype(np.float64))
+    alphas = sums_of(pairable, level, scale).alphas(pairable.items[:, None].astype(np.float64))
     return None if np.isnan(alphas[0]) else float(alphas[0])
 
 
@@ -72,7 +72,7 @@ def alpha_interval(
     pairable = patterns.of_size(2)
     if pairable.items.sum() < 2:
         return None, None
-    sums = _sums_of(pairable, level, scale)
+    sums = sums_of(pairable, level, scale)
     precision = precision_of(sums, pairable)
     if precision is None:
         return None, None
@@ -251,7 +251,7 @@ class _MidRanks:
         return _alphas(marginals.sum(axis=0), observed, squares, np.einsum("vs,vs->s", marginals, points) ** 2)
 
 
-def _sums_of(pairable: Patterns, level: Level, scale: Floats) -> _FixedPoints | _MidRanks:
+def sums_of(pairable: Patterns, level: Level, scale: Floats) -> _FixedPoints | _MidRanks:
     table, sizes = pairable.table(), pairable.sizes.astype(np.float64)
     if level is Level.ORDINAL:
         return _MidRanks(sizes, table)

@@ -19,7 +19,6 @@ from quality.agreement.votes_table import Codes, Votes, votes_of
 
 __all__ = ["Agreement", "Interval", "Level", "PairKappa", "measure_agreement", "measure_votes"]
 
-_DIGITS = 4
 _NO_PAIR = "not enough data: no item has annotations by two annotators; at least {more} more needed"
 _ONE_VALUE = "undefined: all annotations of items with two or more carry one value, so agreement by chance is certain"
 _ONE_VALUE_AT_ALL = "undefined: only one value occurs, so agreement by chance cannot be told"
@@ -62,20 +61,18 @@ class Agreement:
     precision: Precision | None = None
 
     def as_json(self) -> dict[str, object]:
-        """The object that the command prints, figures rounded to 4 decimals; `reasons` only where there are some."""
+        """The object that the command prints, figures as they were measured; `reasons` only where there are some."""
         ci = self.alpha_ci
         members: dict[str, object] = {
             "n_items": self.n_items,
             "n_annotators": self.n_annotators,
             "n_annotations": self.n_annotations,
-            "percent_agreement": _rounded(self.percent_agreement),
-            "alpha": _rounded(self.alpha),
-            "alpha_ci": None if ci is None else [_rounded(ci.low), _rounded(ci.high)],
-            "fleiss_kappa": _rounded(self.fleiss_kappa),
-            "gwet_ac1": _rounded(self.gwet_ac1),
-            "cohen_kappa": [
-                {"a": pair.a, "b": pair.b, "n": pair.n, "kappa": _rounded(pair.kappa)} for pair in self.cohen_kappa
-            ],
+            "percent_agreement": self.percent_agreement,
+            "alpha": self.alpha,
+            "alpha_ci": None if ci is None else [ci.low, ci.high],
+            "fleiss_kappa": self.fleiss_kappa,
+            "gwet_ac1": self.gwet_ac1,
+            "cohen_kappa": [{"a": pair.a, "b": pair.b, "n": pair.n, "kappa": pair.kappa} for pair in self.cohen_kappa],
         }
         return members | ({"reasons": dict(self.reasons)} if self.reasons else {})
 
@@ -168,8 +165,3 @@ def _pair_reasons(pairs: Sequence[PairKappa]) -> dict[str, str]:
     if not pairs:
         return {"cohen_kappa": _NO_PARTNERS}
     return {"cohen_kappa": _PARTNERS_ONE_VALUE.format(undefined=undefined, pairs=len(pairs))} if undefined else {}
-
-
-def _rounded(figure: float | None) -> float | None:
-    """Rounded for people; adding zero turns -0.0 into 0.0."""
-    return None if figure is None else round(figure, _DIGITS) + 0.0

@@ -35,10 +35,23 @@ class TestAgreement:
         figures = json.loads(done.stdout)
         assert done.exit_code == 0
         assert (figures["n_items"], figures["n_annotators"], figures["n_annotations"]) == (3, 2, 6)
-        assert figures["percent_agreement"] == 0.6667
+        assert figures["percent_agreement"] == pytest.approx(2 / 3, rel=1e-12)
         assert len(figures["alpha_ci"]) == 2
         assert [set(pair) for pair in figures["cohen_kappa"]] == [{"a", "b", "n", "kappa"}]
         assert "reasons" not in figures
+
+    def test_json_has_figures_as_they_were_measured_and_a_table_four_decimals(self, run):
+        arguments = ("agreement", "r.csv", "--level", "nominal")
+
+        figures = json.loads(run(*arguments, "--json", r_csv=RATINGS).stdout)
+        table = run(*arguments, r_csv=RATINGS).stdout
+
+        measured = [figures[name] for name in ("percent_agreement", "alpha", "fleiss_kappa", "gwet_ac1")]
+        measured += [*figures["alpha_ci"], figures["cohen_kappa"][0]["kappa"]]
+        assert figures["percent_agreement"] == pytest.approx(2 / 3, rel=1e-12)
+        for figure in measured:
+            assert f"{figure:.4f}" in table
+            assert repr(figure) not in table or figure == round(figure, 4)
 
     def test_two_runs_print_the_same(self, run):
         arguments = ("agreement", "r.csv", "--level", "nominal", "--json")

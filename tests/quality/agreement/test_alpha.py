@@ -24,7 +24,7 @@ class TestAlphaInterval:
     @pytest.mark.parametrize("level", list(Level))
     def test_the_limit_gives_the_interval_that_drawing_items_gives(self, level):
         patterns, scale = answers(4000, 4), np.arange(1.0, 5.0)
-        sums = alpha._sums_of(patterns, level, scale)
+        sums = alpha.sums_of(patterns, level, scale)
         drawn = resampled_weights(patterns.items, 20_000, np.random.default_rng(1))
         low, high = percentile_interval(np.concatenate([sums.alphas(weights) for weights in drawn]))
 
@@ -84,7 +84,7 @@ class TestAlphaInterval:
         items = np.concatenate([np.repeat(np.arange(30), 3), np.repeat(np.arange(30, 50), 5)])
         values = np.random.default_rng(3).integers(0, 4, size=len(items))
         patterns, scale = patterns_of(items, values, 4), np.arange(1.0, 5.0)
-        sums, weights, step = alpha._sums_of(patterns, level, scale), patterns.items.astype(float), 1e-5
+        sums, weights, step = alpha.sums_of(patterns, level, scale), patterns.items.astype(float), 1e-5
 
         slopes = sums.slopes(weights)
 
@@ -103,9 +103,9 @@ class TestWideTables:
     def test_a_sparse_table_gives_the_alpha_and_interval_of_a_full_one(self, level):
         narrow = answers(300, 20)
         scale = np.arange(1.0, 21.0)
-        wide = alpha._sums_of(narrow, level, scale)
+        wide = alpha.sums_of(narrow, level, scale)
 
-        sparse = alpha._sums_of(answers(300, 20), level, scale)
+        sparse = alpha.sums_of(answers(300, 20), level, scale)
         object.__setattr__(sparse, "table" if level is Level.ORDINAL else "points", as_sparse(wide, level))
 
         weights = np.hstack(list(resampled_weights(narrow.items, 50, np.random.default_rng(0))))
