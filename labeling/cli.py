@@ -36,7 +36,8 @@ def consensus_command(
 ) -> None:
     """Make one answer of many for each item of a CSV FILE with the columns item, annotator and value.
 
-    Of a repeated (item, annotator) the last row counts. A tie is no consensus and says "tie": true; shown is the value
+    Of a repeated (item, annotator) the last row counts. Cells that differ in blanks at their ends or in their Unicode form
+    alone are the same, printed as the first was read. A tie is no consensus and says "tie": true; shown is the value
     most frequent in the file, then the first in order. Two different middles of an even number of ordered values are a
     tie as well. The confidence of a majority is the value's share of the votes; that of a mean or median of numbers says
     how close an item's votes lie beside votes taken at random: 1 all equal, 0 no closer than any two of the file.
@@ -48,10 +49,13 @@ def consensus_command(
     """
     with told_plainly():
         from labeling.consensus.file_consensus import compare_with_gold, consensus_of_file, level_in_effect
+        from labeling.consensus.spelling import told_of
         from labeling.consensus.vote_file import read_gold, read_votes
         from labeling.questions.kinds import Level, Method
 
         votes, lines = read_votes(file)
+        if lines.merged:
+            say(told_of(lines.merged))
         asked, chosen = Level(level) if level else None, Method(method)
         with lines.pointed_at():
             agreed = consensus_of_file(votes, chosen, level=asked, order=order.split(",") if order else ())

@@ -62,6 +62,34 @@ class TestConsensus:
 
         assert first == {"item": "i", "value": "3", "confidence": 0.5, "n": 2, "tie": True}
 
+    @pytest.mark.parametrize("other", ["cafe\u0301", " caf\u00e9", "caf\u00e9 ", "cafe\u0301\u00a0"])
+    def test_what_no_reader_can_tell_apart_is_one_value_printed_as_it_was_read_first(self, run, other):
+        text = f"item,annotator,value\ni,a,{other}\ni,b,caf\u00e9\ni,c,no\n"
+
+        result = run(text, "--json")
+
+        assert lines(result) == [{"item": "i", "value": other, "confidence": 2 / 3, "n": 3}]
+        assert "1 spelling differs" in result.stderr
+
+    def test_items_and_annotators_are_told_apart_as_values_are(self, run):
+        text = "item,annotator,value\ni,Jose\u0301,x\n i,Jos\u00e9,y\ni ,Ann, \n"
+
+        assert lines(run(text, "--json")) == [{"item": "i", "value": "y", "confidence": 1.0, "n": 1}]
+
+    def test_gold_and_order_are_compared_as_values_are(self, run):
+        text = "item,annotator,value\ni,a,cafe\u0301\ni,b,tea \ni,c,tea\n"
+        gold = "item,value\ni ,tea\n"
+
+        result = run(text, "--method", "median", "--level", "ordinal", "--order", "caf\u00e9, tea", "--json", gold=gold)
+
+        assert lines(result)[0]["value"] == "tea "
+        assert "accuracy 1.0000" in result.stderr
+
+    def test_an_item_of_blanks_alone_is_a_mistake_with_its_line(self, run):
+        result = run("item,annotator,value\ni,a,x\n ,a,x\n")
+
+        assert (result.exit_code, "line 3: 'item' is empty" in result.stderr) == (2, True)
+
     def test_a_mean_is_a_number(self, run):
         assert lines(run(VOTES, "--method", "mean", "--json"))[0]["value"] == 1.5
 
