@@ -242,6 +242,7 @@ def _write(
         "groups": _groups(drawn),
         "left_out": written.contents.left_out_by_reason(),
         "not_used": dict(plan.not_used),
+        "unresolved": dict(written.contents.unresolved),
     }
     decided = Decided(plan.version, plan.parent)
     return Made(decided, drawn.inputs_hash, plan.gates, counts, drawn.remarks, files, written.digest)

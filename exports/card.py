@@ -234,6 +234,11 @@ def _left_out(plan: VersionPlan, contents: Contents) -> Iterator[str]:
     yield ""
     rows = [f"{count} items: {REASONS[LeftOut(reason)]}." for reason, count in contents.left_out_by_reason().items()]
     rows += [f"{count} items never reached the split: {_escaped(name)}." for name, count in plan.not_used.items()]
+    rows += [
+        f"{count} rows are kept without `{target}`, {kind}."
+        for target, kinds in contents.unresolved.items()
+        for kind, count in kinds.items()
+    ]
     if not rows:
         yield "Nothing."
     for row in rows:

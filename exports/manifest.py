@@ -98,6 +98,7 @@ def _counts(plan: VersionPlan, contents: Contents) -> dict[str, Any]:
         "signals": contents.signals,
         "labelled": contents.labelled,
         "labels": contents.labels,
+        "unresolved": contents.unresolved,
         "left_out": contents.left_out_by_reason(),
         "not_used": dict(plan.not_used),
     }

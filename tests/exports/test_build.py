@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -188,17 +189,45 @@ class TestRows:
         assert result["state"] == "published"
         assert len(small_rig.rows("1.0.0")) == 60
 
-    def test_a_tie_goes_to_the_value_that_is_most_frequent_in_the_project(self, small_rig: Rig) -> None:
+    def test_a_tie_is_no_consensus_and_leaves_an_item_out_by_name(self, small_rig: Rig) -> None:
         small_rig.send(["lol", "meh", "gr8"])
         small_rig.label({"lol": ["so-so", "so-so"], "meh": ["good", "bad"], "gr8": ["good"]})
 
         small_rig.build(export={"split": {"train": 1, "validation": 0, "test": 0}})
 
-        found = {
-            row["text"]: (row["mood"], row["mood_confidence"], row["mood_n"])
-            for row in small_rig.rows("1.0.0").values()
-        }
-        assert found == {"lol": ("so-so", 1.0, 2), "meh": ("good", 0.5, 2), "gr8": ("good", 1.0, 1)}
+        found = {row["text"]: (row["mood"], row["mood_confidence"]) for row in small_rig.rows("1.0.0").values()}
+        assert found == {"lol": ("so-so", 1.0), "gr8": ("good", 1.0)}
+        assert small_rig.read("1.0.0")["counts"]["not_used"] == {"a tie of the answers to mood": 1}
+        card = small_rig.fetch("1.0.0", "README.md").decode()
+        assert "- 1 items never reached the split: a tie of the answers to mood." in card
+        assert json.loads(small_rig.fetch("1.0.0", "quality.json"))["questions"]["mood"]["ties"] == 1
+
+    def test_a_kept_tie_has_no_label_and_says_why(self, small_rig: Rig) -> None:
+        small_rig.send(["lol", "meh"], subject="who sent both")
+        small_rig.label({"lol": ["good"], "meh": ["good", "bad"]})
+
+        small_rig.build(export={"labels": {"unresolved": "keep"}, "split": {"train": 1, "validation": 0, "test": 0}})
+
+        rows = {row["text"]: row for row in small_rig.rows("1.0.0").values()}
+        assert (rows["meh"]["mood"], rows["meh"]["mood_source"]) == (None, "unresolved: tie")
+        assert (rows["lol"]["mood"], rows["lol"]["mood_source"]) == ("good", "majority")
+        assert small_rig.read("1.0.0")["counts"]["unresolved"] == {"mood": {"unresolved: tie": 1}}
+        assert small_rig.manifest("1.0.0")["counts"]["unresolved"] == {"mood": {"unresolved: tie": 1}}
+        card = small_rig.fetch("1.0.0", "README.md").decode()
+        assert "- 1 rows are kept without `mood`, unresolved: tie." in card
+
+    def test_what_was_a_tie_is_a_label_once_somebody_else_answered(self, small_rig: Rig) -> None:
+        small_rig.send(["lol", "meh"])
+        small_rig.label({"lol": ["good"], "meh": ["good", "bad"]})
+        everything = {"split": {"train": 1, "validation": 0, "test": 0}}
+        small_rig.build(export=everything)
+
+        small_rig.label({"meh": ["good", "bad", "bad"]})
+        small_rig.build(export=everything)
+
+        found = {row["text"]: row["mood"] for row in small_rig.rows("latest").values()}
+        assert found == {"lol": "good", "meh": "bad"}
+        assert small_rig.read("latest")["counts"]["not_used"] == {}
 
     def test_the_first_task_says_how_an_item_was_chosen_else_the_first_annotation(self, small_rig: Rig) -> None:
         small_rig.send(["lol", "meh", "gr8", "ugh"])
@@ -375,7 +404,7 @@ class TestSides:
 class TestGates:
     def test_a_refused_build_says_what_to_do_and_has_no_files(self, rig: Rig) -> None:
         rig.fill()
-        rig.label({word: ["good", "bad"] for word in WORDS})
+        rig.label({word: ["good", "bad", "bad"] for word in WORDS})
 
         result = rig.build(export={"gates": {"mood": {"alpha": 0.9}}})
 
@@ -396,7 +425,7 @@ class TestGates:
 
     def test_a_draft_is_built_whatever_the_gates_say_and_is_never_latest(self, rig: Rig) -> None:
         rig.fill()
-        rig.label({word: ["good", "bad"] for word in WORDS})
+        rig.label({word: ["good", "bad", "bad"] for word in WORDS})
 
         result = rig.build(draft=True, export={"gates": {"mood": {"alpha": 0.9}}})
 
@@ -408,14 +437,26 @@ class TestGates:
 
     def test_a_met_gate_stands_in_manifest_and_card_with_its_figure(self, small_rig: Rig) -> None:
         small_rig.put(_with_export(gates={"mood": {"alpha": 0.8, "bound": "lower"}}))
-        small_rig.fill()
+        small_rig.fill([f"text number {n}" for n in range(90)])
 
         small_rig.build()
 
         (gate,) = small_rig.manifest("1.0.0")["gates"]
-        assert (gate["passed"], gate["figure"], gate["required"]) == (True, 1.0, 0.8)
+        assert (gate["passed"], gate["required"]) == (True, 0.8)
+        assert 0.8 <= gate["figure"] < 1
         assert b"mood.alpha" in small_rig.fetch("1.0.0", "README.md")
         assert json.loads(small_rig.fetch("1.0.0", "quality.json"))["questions"]["mood"]["agreement"]["alpha"] == 1.0
+
+    @pytest.mark.parametrize("bound", ["point", "lower"])
+    def test_three_items_that_agree_meet_no_gate_and_say_how_many_more_would(self, small_rig: Rig, bound: str) -> None:
+        small_rig.put(_with_export(gates={"mood": {"alpha": 0.6, "bound": bound}}))
+        small_rig.fill(WORDS[:3])
+
+        result = small_rig.build()
+
+        gate = next(gate for gate in small_rig.read(result["version"])["gates"] if gate["name"] == "mood.alpha")
+        assert (result["state"], gate["passed"]) == ("refused", False)
+        assert re.search(r"not enough data.*: about [1-9]\d* more items", gate["detail"])
 
     @pytest.mark.slow
     def test_expectations_that_break_refuse(self, small_rig: Rig) -> None:
