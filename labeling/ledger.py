@@ -46,6 +46,7 @@ class NewAnnotation:
     ls_updated: datetime | None = None
     updated_by: int | None = None
     selected_by: str | None = None
+    guidelines: str | None = None
     lead_time_s: float | None = None
     closes: tuple[tuple[Key, int], ...] = ()
     """Answers that stop counting with this row, beside those it replaces, and the row each is from."""
@@ -156,6 +157,7 @@ class Ledger:
             "cancelled": row.cancelled,
             "result": row.result,
             "selected_by": row.selected_by,
+            "guidelines": row.guidelines,
             "lead_time_s": row.lead_time_s,
             "created_at": row.created_at,
             "received_at": self.now,

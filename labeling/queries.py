@@ -18,7 +18,7 @@ from collector.queries import read_project, read_revision
 from foundation.database import clock_ms
 from foundation.jobs import Job, JobState
 from labeling.counters import ANNOTATION, last_number
-from labeling.models import ANNOTATIONS, ANNOTATORS, ANSWERS, TASKS, Source, TaskState
+from labeling.models import ANNOTATIONS, ANNOTATORS, ANSWERS, TASKS, AnnotatorState, Source, TaskState
 from labeling.project import LabelingSection, parse_labeling
 from labeling.questions.kinds import Value
 
@@ -26,6 +26,12 @@ ROWS_AT_ONCE = 5_000
 ITEMS_AT_ONCE = 500
 SKIPS_TO_GIVE_UP = 3
 SKIPPED = "skipped"
+NOT_ACTIVE = {
+    AnnotatorState.ONBOARDING.value: "annotator_onboarding",
+    AnnotatorState.PAUSED.value: "annotator_paused",
+    AnnotatorState.LEFT.value: "annotator_left",
+}
+"""Why an answer does not count that was given in a state: Label Studio lets everybody answer always."""
 RANDOM = "random"
 
 
@@ -189,7 +195,8 @@ def count_skips(session: Session, project_id: int, items: Sequence[uuid.UUID]) -
         )
         .order_by(ANNOTATIONS.c.seq)
     )
-    last = {(item, no): why for item, no, why in rows}
+    # What somebody does while they are paused or away changes nothing, a skip neither.
+    last = {(item, no): why for item, no, why in rows if why not in NOT_ACTIVE.values()}
     return Counter(item for (item, _), why in last.items() if why == SKIPPED)
 
 
