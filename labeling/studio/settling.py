@@ -15,7 +15,7 @@ from labeling.models import AnnotatorState, DriftKind, Source
 from labeling.queries import NOT_ACTIVE, SKIPPED
 from labeling.questions.answers import ReadAnswers, read_answers
 from labeling.questions.configuration import LabelingConfiguration
-from labeling.questions.kinds import Value
+from labeling.questions.kinds import Held
 from labeling.studio.rows import StudioAnnotation, StudioTask
 from labeling.timelines import NO_VALUE, Timeline
 
@@ -132,16 +132,14 @@ def restate(
     task: StudioTask, place: Place, known: Mapping[int, KnownAnnotation], counting: Mapping[Key, OpenAnswer]
 ) -> list[NewAnnotation]:
     """Older answers that count again, since the newer one that had replaced them was taken back by its author."""
-    newest: dict[Key, tuple[StudioAnnotation, Value]] = {}
+    newest: dict[Key, tuple[StudioAnnotation, Held]] = {}
     for annotation in sorted(task.annotations, key=lambda one: (one.updated_at, one.id)):
         author = _author(annotation, place)
         if author is None:
             continue
         why, read = _judge(annotation, place, author, known.get(annotation.id))
         if why is None:
-            newest.update(
-                ((place.item, author, answer.question), (annotation, answer.value)) for answer in read.answers
-            )
+            newest.update(((place.item, author, question), (annotation, value)) for question, value in read.held())
     return [
         NewAnnotation(
             item=place.item,
@@ -206,7 +204,7 @@ def _settle_version(
             annotator=author,
             source=Source.LABEL_STUDIO,
             created_at=annotation.created_at,
-            answers=tuple((answer.question, answer.value) for answer in read.answers) if why is None else (),
+            answers=read.held() if why is None else (),
             why_not=why,
             cancelled=annotation.cancelled,
             result=kept_result(annotation.result),
@@ -245,7 +243,7 @@ def _judge(
     read = read_answers(annotation.result, place.configuration)
     if read.faults:
         return Why.INVALID, read
-    return (None if read.answers else Why.NO_ANSWER), read
+    return (None if read.held() else Why.NO_ANSWER), read
 
 
 def _finding(
