@@ -28,8 +28,8 @@ MODELS = (
     "exports.models",
 )
 SECTIONS = ("labeling.section", "quality.section", "exports.section")
-ROUTES = ("foundation.jobs_api", "collector.api", "labeling.api", "quality.api", "exports.api")
-BLUEPRINTS = ("foundation.health", "foundation.login", "quality.pages")
+ROUTES = ("collector.api", "labeling.api", "quality.api", "exports.api", "foundation.jobs_api")
+BLUEPRINTS = ("foundation.health", "foundation.docs_pages", "foundation.login", "quality.pages")
 COMMANDS = (
     LazyGroup("collector", "collector.cli:commands", "Signals: scrub, apply a project, ingest, erase."),
     LazyGroup("labeling", "labeling.cli:commands", "Label Studio both ways, annotations, consensus."),

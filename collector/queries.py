@@ -10,8 +10,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, select
 
 from collector.models import DeadLetter, Item, Project, Revision, Signal, Subject
-from collector.project import NAME, load_file
-from collector.project_file import ProjectFile
+from collector.project import load_file
+from collector.project_file import NAME, ProjectFile
+from collector.subjects.cover import is_covered
 from foundation.errors import NotFound
 
 # Made once: every batch asks these, and making a statement costs more than the database takes to answer it.
@@ -75,17 +76,13 @@ def file_of(session: Session, project_id: int, number: int) -> ProjectFile:
 
 
 def live_signal_passes() -> ColumnElement[bool]:
-    """A signal counts while its person's consent holds; without a person, while the project asks for no consent.
-
-    What was received before an order to erase never counts again, though its person has agreed anew and it is not gone yet.
-    """
+    """A signal counts while its person's record covers it; without a person, while the project asks for no consent."""
     return or_(
         and_(col(Signal.subject_id).is_(None), ~consent_is_required()),
         exists().where(
             col(Subject.project_id) == Signal.project_id,
             col(Subject.id) == Signal.subject_id,
-            col(Subject.passes),
-            or_(col(Subject.erased_at).is_(None), col(Signal.received_at) > col(Subject.erased_at)),
+            is_covered(),
         ),
     )
 

@@ -16,7 +16,8 @@ from foundation.activity import Activity
 from foundation.cursors import bad_cursor, page_after, read_cursor
 from foundation.errors import NotFound
 from foundation.guards import MANAGERS, READERS
-from foundation.jobs import Job, read_job
+from foundation.jobs import Job, JobState, read_job
+from foundation.openapi import CURSOR
 from foundation.web import Call, Routes, json_answer
 
 PAGE = 100
@@ -32,7 +33,7 @@ class Progress(BaseModel):
 class JobRead(BaseModel):
     job: str
     kind: str
-    status: str
+    status: JobState
     progress: Progress
     error: str | None = None
     result: dict[str, Any] | None = None
@@ -72,7 +73,7 @@ def get_job(call: Call) -> ResponseReturnValue:
     summary="Who did what",
     answers={200: ActivityPage},
     problems=(422,),
-    query=("cursor",),
+    query=CURSOR,
 )
 def get_activity(call: Call) -> ResponseReturnValue:
     """Oldest first; a manage key sees its project's rows, an admin key all."""

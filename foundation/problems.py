@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from foundation import errors
@@ -100,5 +100,14 @@ def _bug(error: Exception) -> Response:
 
 
 def _response(body: dict[str, object], status: int) -> Response:
+    """The problem document, or, for a person who looks at a page in a browser, a page that says the same."""
+    if _is_read_by_a_person():
+        return Response(render_template("problem.html", problem=body), status=status, mimetype="text/html")
     document = orjson.dumps(body, default=str, option=orjson.OPT_APPEND_NEWLINE)
     return Response(document, status=status, content_type=MEDIA_TYPE)
+
+
+def _is_read_by_a_person() -> bool:
+    """A browser asks for HTML by name and first; under /v1 there are no pages."""
+    accepts = request.accept_mimetypes.best_match([MEDIA_TYPE, "text/html"], default=MEDIA_TYPE)
+    return accepts == "text/html" and not request.path.startswith("/v1/")

@@ -16,7 +16,6 @@ import structlog
 from flask import Flask, Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_openapi3 import APIBlueprint, Tag
-from flask_openapi3.utils import parse_body
 from pydantic import BaseModel, ValidationError, create_model
 from sqlmodel import Session
 
@@ -28,17 +27,15 @@ from foundation.identifiers import random_uuid
 from foundation.keys import Caller, Role
 from foundation.limits import Limiter
 from foundation.observability import REQUEST_SECONDS, REQUESTS
-from foundation.openapi import PARAMETERS, parameters_of, responses_of
+from foundation.openapi import JSON, PARAMETERS, body_of, operation_id, parameters_of, responses_of
 from foundation.settings import Settings
 
 log = structlog.get_logger(__name__)
 EXTENSION = "winnow"
-JSON = "application/json"
-NDJSON = "application/x-ndjson"
 REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 """A UUID or a trace id: anything freer could be a card or account number, and it would stand in the log."""
 Body = TypeVar("Body", bound=BaseModel)
-NO_HEADERS: Mapping[str, str] = {}
+NONE: Mapping[str, str] = {}
 NOBODY = Caller(key_id=uuid.UUID(int=0), role=Role.INGEST, project_id=None)
 """Who calls a route that takes no key: allowed nothing."""
 
@@ -137,16 +134,18 @@ class Routes:
         summary: str,
         answers: dict[int, type[BaseModel] | None],
         problems: Sequence[int] = (),
-        takes: type[BaseModel] | None = None,
+        takes: Any = None,
         takes_also: Sequence[str] = (),
-        query: Sequence[str] = (),
-        headers: Mapping[str, str] = NO_HEADERS,
+        query: Mapping[str, str] = NONE,
+        headers: Mapping[str, str] = NONE,
         may_be_missing: bool = False,
     ) -> Callable[[Callable[[Call], ResponseReturnValue]], Callable[[Call], ResponseReturnValue]]:
         """Adds a guarded route; what it takes and answers stands in /openapi.json.
 
         Args:
-            headers: those that mean something to this call, each with what it is for.
+            takes: a model, or a type made of models, such as a list of them; None where there is no body.
+            takes_also: further media types that say the same.
+            query, headers: those that mean something to this call, each with what it is for.
         """
 
         def add(view: Callable[[Call], ResponseReturnValue]) -> Callable[[Call], ResponseReturnValue]:
@@ -162,11 +161,13 @@ class Routes:
             register(
                 rule,
                 summary=summary,
+                operation_id=operation_id(view.__name__),
                 responses=responses_of(answers, [401, 403, *([404] if path_model else []), *problems]),
                 security=[{"key": []}],
                 openapi_extensions={
-                    **self._extensions(allows, takes, takes_also),
+                    "x-winnow-roles": sorted(allows),
                     PARAMETERS: parameters_of(query, headers),
+                    **(body_of(takes, takes_also) if takes else {}),
                 },
             )(target)
             return view
@@ -199,6 +200,7 @@ class Routes:
             getattr(self.blueprint, method.lower())(
                 rule,
                 summary=summary,
+                operation_id=operation_id(view.__name__),
                 responses=responses_of(answers, [401, 404, *problems]),
                 security=[],
                 openapi_extensions={"x-winnow-roles": []},
@@ -206,15 +208,6 @@ class Routes:
             return view
 
         return add
-
-    def _extensions(self, allows: Allowed, takes: type[BaseModel] | None, takes_also: Sequence[str]) -> dict[str, Any]:
-        extensions: dict[str, Any] = {"x-winnow-roles": sorted(allows)}
-        if takes:
-            content, schemas = parse_body(takes)
-            self.blueprint.components_schemas.update(**schemas)
-            media = dict.fromkeys((JSON, *takes_also), content[JSON]) if JSON in content else content
-            extensions["requestBody"] = {"content": media, "required": True}
-        return extensions
 
 
 def parse_as(schema: type[Body], body: bytes) -> Body:

@@ -11,9 +11,10 @@ from flask.typing import ResponseReturnValue
 from foundation.activity import record_activity
 from foundation.errors import TooLarge
 from foundation.guards import MANAGERS
+from foundation.openapi import JSON, NDJSON
 from foundation.queue import enqueue_and_wake
 from foundation.settings import Settings
-from foundation.web import JSON, NDJSON, Call, Routes, Services, json_answer, media_type_among
+from foundation.web import Call, Routes, Services, json_answer, media_type_among
 from labeling import schemas
 from labeling.annotators import annotator_key, change_annotator, find_annotator
 from labeling.drift import count_drift, list_drift
@@ -34,7 +35,7 @@ PROJECT = "/v1/projects/<project>"
     f"{PROJECT}/annotations",
     allows=MANAGERS,
     summary="Hand in labels made elsewhere",
-    takes=schemas.AnnotationSent,
+    takes=list[schemas.AnnotationSent],
     takes_also=(NDJSON,),
     answers={200: schemas.AnnotationsAnswer},
     problems=(400, 408, 413, 415, 422, 503),

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from foundation.cursors import page_after, read_cursor
 from foundation.errors import Fault, InvalidBody, NotFound
 from foundation.guards import MANAGERS, READERS
+from foundation.openapi import CURSOR
 from foundation.queue import enqueue_and_wake
 from foundation.web import Call, Routes, json_answer
 from quality.queries import failing_signals, require_report
@@ -70,7 +71,7 @@ def post_quality(call: Call) -> ResponseReturnValue:
     summary="Every signal that fails an expectation of the newest report",
     answers={200: FailingPage},
     problems=(422,),
-    query=("cursor",),
+    query=CURSOR,
 )
 def get_failing(call: Call) -> ResponseReturnValue:
     """`expectation` is its place in the project file, from 0."""
