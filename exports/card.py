@@ -9,7 +9,7 @@ import yaml
 
 from exports.contents import Contents
 from exports.gates import AgreementFigure, GateResult
-from exports.plan import TargetSpec, VersionPlan
+from exports.plan import TargetSpec, VersionPlan, raw_column
 from exports.splits import SIDES, LeftOut
 
 SIZES = (
@@ -35,6 +35,7 @@ def card_text(plan: VersionPlan, contents: Contents) -> str:
         _purpose(plan),
         _splits(plan, contents),
         _labels(plan, contents),
+        _guidelines(plan),
         _agreement(plan),
         _gates(plan),
         _rights(plan),
@@ -131,6 +132,25 @@ def _label_table(target: TargetSpec, contents: Contents) -> Iterator[str]:
         yield f"| {_escaped(label)} | " + " | ".join(str(by_side[side].get(label, 0)) for side in SIDES) + " |"
 
 
+def _guidelines(plan: VersionPlan) -> Iterator[str]:
+    told = plan.guidelines
+    yield "## What annotators were told"
+    yield ""
+    if told.version is None:
+        yield "The project has no guidelines."
+    else:
+        yield f"The guidelines, version {_escaped(told.version)}:"
+        yield ""
+        for line in told.text.splitlines():
+            yield f"> {_escaped(line)}".rstrip()
+    counts = [f"{n} under version {_escaped(version)}" for version, n in told.answers.items()]
+    if told.n_unknown:
+        counts.append(f"{told.n_unknown} under none that is known, such as those handed in from elsewhere")
+    if counts:
+        yield ""
+        yield f"Answers that count, by the version they were given under: {'; '.join(counts)}."
+
+
 def _agreement(plan: VersionPlan) -> Iterator[str]:
     yield "## Agreement of the annotators"
     yield ""
@@ -220,6 +240,11 @@ def _columns(plan: VersionPlan) -> Iterator[str]:
         yield (
             f"- `{name}`: the agreed answer, with `{name}_confidence`, `{name}_n` answers, `{name}_votes` (JSON text), "
             f"`{name}_source`."
+        )
+    for control in plan.unmeasured:
+        yield (
+            f"- `{raw_column(control)}`: the answers to `{control}`, which is not measured, as they were given: JSON text, "
+            "a list for each person, without the person. What people typed stands in it unread."
         )
     if plan.context:
         names = ", ".join(f"`{spec.name}`" for spec in plan.context)

@@ -11,6 +11,7 @@ from exports.splits import Shares
 from foundation.errors import Fault
 
 SIGNAL_COLUMNS = ("item", "split_group", "near_duplicate_set", "weight", "n_signals", "selected_by")
+RAW = "raw"
 TARGET_SUFFIXES = ("", "_confidence", "_n", "_votes", "_source")
 TEXTUAL_TARGETS = frozenset({"choice", "choices", "pairwise", "text"})
 
@@ -63,10 +64,22 @@ class ConsentStatement:
 
 
 @dataclass(frozen=True)
+class GuidelinesStatement:
+    """What annotators were told. `answers`: how many of the answers to the targets were given under each version."""
+
+    version: str | None = None
+    text: str = ""
+    answers: Mapping[str, int] = field(default_factory=dict)
+    n_unknown: int = 0
+    """Answers given under none, among them those handed in from elsewhere."""
+
+
+@dataclass(frozen=True)
 class VersionPlan:
     """A version before its rows: same plan, same split, same rows give the same bytes.
 
     Args:
+        unmeasured: controls whose answers are not measured and stand in the version as they were given.
         not_used: candidates that never reached the split, by reason, with their number (unresolved, too few answers).
         not_in_effect: settings of the project file that this release accepts and does not apply.
         quality: the report that becomes `quality.json`.
@@ -81,12 +94,14 @@ class VersionPlan:
     fields: tuple[FieldSpec, ...]
     targets: tuple[TargetSpec, ...]
     context: tuple[FieldSpec, ...] = ()
+    unmeasured: tuple[str, ...] = ()
     parent: str | None = None
     draft: bool = False
     gates: tuple[GateResult, ...] = ()
     agreement: tuple[AgreementFigure, ...] = ()
     consent: ConsentStatement = field(default_factory=lambda: ConsentStatement(required=True))
     quality: Mapping[str, Any] = field(default_factory=dict)
+    guidelines: GuidelinesStatement = field(default_factory=GuidelinesStatement)
     not_used: Mapping[str, int] = field(default_factory=dict)
     not_in_effect: tuple[str, ...] = ()
 
@@ -100,9 +115,17 @@ def target_columns(name: str) -> tuple[str, ...]:
     return tuple(f"{name}{suffix}" for suffix in TARGET_SUFFIXES)
 
 
-def column_faults(fields: Iterable[str], targets: Iterable[str], context: Iterable[str]) -> list[Fault]:
+def raw_column(control: str) -> str:
+    """The column of the answers to a control that is not measured."""
+    return f"{control}_raw"
+
+
+def column_faults(
+    fields: Iterable[str], targets: Iterable[str], context: Iterable[str], *, unmeasured: Iterable[str] = ()
+) -> list[Fault]:
     """Names that would give a version two columns of one name, each with a pointer into the project file."""
     placed = [(column, "/labeling/config") for target in targets for column in target_columns(target)]
+    placed += [(raw_column(control), "/labeling/config") for control in unmeasured]
     placed += [(name, f"/fields/{name}") for name in fields]
     placed += [(name, "/context") for name in context]
     taken = set(SIGNAL_COLUMNS)

@@ -22,7 +22,7 @@ from sqlmodel import Session
 from foundation.bodies import declared_length, read_body
 from foundation.database import Database, glance, unit_of_work, utc_now
 from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
-from foundation.guards import Allowed, FindProject, admit
+from foundation.guards import MANAGERS, Allowed, FindProject, admit
 from foundation.identifiers import random_uuid
 from foundation.keys import Caller, Role
 from foundation.limits import Limiter
@@ -86,6 +86,11 @@ class Call:
     @property
     def is_ingest(self) -> bool:
         return self.caller.role is Role.INGEST
+
+    @property
+    def is_manager(self) -> bool:
+        """Whether the caller may see who answers: a lead may have given people's own names."""
+        return self.caller.role in MANAGERS
 
     def glance(self) -> AbstractContextManager[Session]:
         return glance(self.services.database)

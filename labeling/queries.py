@@ -148,6 +148,20 @@ def count_values(session: Session, project_id: int, question: str) -> dict[Value
     return {value: int(n) for value, n in rows}
 
 
+def count_by_guidelines(
+    session: Session, project_id: int, questions: Sequence[str], *, upto_seq: int | None = None
+) -> dict[str | None, int]:
+    """How many of the answers to these questions that count were given under which version of the guidelines."""
+    of_answer = (ANNOTATIONS.c.project_id == ANSWERS.c.project_id) & (ANNOTATIONS.c.seq == ANSWERS.c.seq)
+    rows = session.connection().execute(
+        select(ANNOTATIONS.c.guidelines, func.count())
+        .select_from(ANSWERS.join(ANNOTATIONS, of_answer))
+        .where(ANSWERS.c.project_id == project_id, ANSWERS.c.question.in_(questions), counts_at(upto_seq))
+        .group_by(ANNOTATIONS.c.guidelines)
+    )
+    return {version: int(n) for version, n in rows}
+
+
 def count_running(session: Session, project_id: int, kind: str) -> int:
     """Jobs of a kind that somebody works at, or waits in, for a project."""
     running = select(func.count()).where(
@@ -198,6 +212,14 @@ def count_skips(session: Session, project_id: int, items: Sequence[uuid.UUID]) -
     # What somebody does while they are paused or away changes nothing, a skip neither.
     last = {(item, no): why for item, no, why in rows if why not in NOT_ACTIVE.values()}
     return Counter(item for (item, _), why in last.items() if why == SKIPPED)
+
+
+def aliases_of(session: Session, project_id: int) -> dict[int, str]:
+    """What everybody who answers is called, by number."""
+    rows = session.connection().execute(
+        select(ANNOTATORS.c.no, ANNOTATORS.c.alias).where(ANNOTATORS.c.project_id == project_id)
+    )
+    return {row.no: row.alias for row in rows}
 
 
 def annotator_statistics(session: Session, project_id: int) -> list[AnnotatorStatistics]:
