@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -119,10 +119,21 @@ def sync_command(project: str, only: str | None, as_json: bool) -> None:
         if as_json:
             print_json(result)
         else:
-            standing = result.pop("standing")
-            print_table("moved by this run", [result])
-            print_table(f"tasks of {project}", [{**standing["tasks"], "items waiting": standing["items_waiting"]}])
-            say(f"Label Studio: {standing['label_studio'] or 'nothing was pushed yet'}")
+            _print_sync(project, result)
+
+
+def _print_sync(project: str, result: Mapping[str, Any]) -> None:
+    """First what stands there; a run that moves nothing is the usual one, since the worker syncs by itself."""
+    standing = result["standing"]
+    print_table(f"tasks of {project}", [{**standing["tasks"], "items waiting": standing["items_waiting"]}])
+    moved = {name: n for name, n in result.items() if name != "standing" and n}
+    if moved:
+        print_table("moved by this run", [moved])
+    else:
+        say("this run had nothing to move")
+    if standing["untold"]:
+        say(f"Label Studio has still to be told whom to ask about {standing['untold']} tasks: the next syncs go on")
+    say(f"Label Studio: {standing['label_studio'] or 'nothing was pushed yet'}")
 
 
 @commands.command("verify")

@@ -131,6 +131,17 @@ def count_tasks_there(session: Session, project_id: int) -> int:
     return _count(session, there)
 
 
+def untold_tasks(project_id: int) -> Select[Any]:
+    """Tasks that need another number of annotators than Label Studio was told: name, number there, number of annotators."""
+    # Not `state IN (…)`: databases would go through all tasks of these states, where few have to be told anything.
+    elsewhere = (TaskState.INTENT, TaskState.DELETING, TaskState.GONE)
+    return select(TASKS.c.ext_id, TASKS.c.ls_task, TASKS.c.wanted).where(
+        TASKS.c.project_id == project_id,
+        TASKS.c.asked != TASKS.c.wanted,
+        *(TASKS.c.state != state.value for state in elsewhere),
+    )
+
+
 def count_raw_results(session: Session, project_id: int, control: str) -> int:
     """Stored results that answer a control, also one that is not measured."""
     written = type_coerce(ANNOTATIONS.c.result, Text)

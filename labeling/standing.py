@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from labeling.models import TASKS, StudioProject, TaskState
 from labeling.project import Push
-from labeling.queries import current_labeling
+from labeling.queries import current_labeling, untold_tasks
 from labeling.selection import count_waiting_items
 
 SAID_AS = {
@@ -74,8 +74,5 @@ def _count_tasks(session: Session, project_id: int) -> dict[str, int]:
 
 
 def _count_untold(session: Session, project_id: int) -> int:
-    there = TASKS.c.state.in_([TaskState.LIVE.value, TaskState.CLOSED.value])
-    found = session.connection().execute(
-        select(func.count()).where(TASKS.c.project_id == project_id, TASKS.c.asked != TASKS.c.wanted, there)
-    )
+    found = session.connection().execute(untold_tasks(project_id).with_only_columns(func.count()))
     return int(found.scalar_one())

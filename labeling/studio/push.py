@@ -7,15 +7,14 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, update
 
 from foundation.database import unit_of_work
 from foundation.failpoints import failpoint
 from labeling.errors import StudioGone
 from labeling.models import STUDIO_PROJECTS, TASKS, StudioProject, StudioState
-from labeling.progress import KNOWN_THERE
 from labeling.project import Push
-from labeling.queries import current_labeling
+from labeling.queries import current_labeling, untold_tasks
 from labeling.selection import count_open_tasks, pick_items
 from labeling.studio.desk import Desk
 from labeling.studio.intents import IMPORT_AT_ONCE, Intent, import_intents, write_intents
@@ -57,13 +56,8 @@ def tell_whom_to_ask(desk: Desk, ls_project: int) -> int:
     """
     with unit_of_work(desk.database, read_only=True) as session:
         rows = session.connection().execute(
-            select(TASKS.c.ext_id, TASKS.c.ls_task, TASKS.c.wanted)
-            .where(
-                TASKS.c.project_id == desk.project_id,
-                TASKS.c.ls_project == ls_project,
-                TASKS.c.asked != TASKS.c.wanted,
-                TASKS.c.state.in_(KNOWN_THERE),
-            )
+            untold_tasks(desk.project_id)
+            .where(TASKS.c.ls_project == ls_project)
             .order_by(TASKS.c.wanted, TASKS.c.ls_task)
             .limit(MOST_ASKS)
         )

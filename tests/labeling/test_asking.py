@@ -9,6 +9,8 @@ import pytest
 
 from foundation.database import unit_of_work
 from labeling.errors import StudioUnavailable
+from labeling.progress import Given, wanted_overlap
+from labeling.queries import untold_tasks
 from labeling.standing import read_standing
 from labeling.studio.sync import Way
 from tests.fakes import FakeLabelStudio
@@ -189,6 +191,23 @@ class TestAnswersFromElsewhere:
         workshop.sync()
 
         assert workshop.person("bob").next_task(workshop.ls_project) == workshop.task_numbers()[0]
+
+    def test_however_many_answer_what_is_not_allowed_the_queue_has_an_end(self) -> None:
+        assert wanted_overlap(2, 0, Given(11, 11)) == 13
+        assert wanted_overlap(2, 0, Given(12, 12)) == 0
+        assert wanted_overlap(2, 1, Given(30, 1)) == 31
+
+    def test_what_has_to_be_told_is_found_without_a_look_at_all_tasks(self, workshop: Workshop) -> None:
+        explain = "EXPLAIN QUERY PLAN" if not workshop.database.is_postgresql else "EXPLAIN"
+        statement = untold_tasks(workshop.project_id).compile(
+            workshop.database.engine, compile_kwargs={"literal_binds": True}
+        )
+        with workshop.database.engine.connect() as connection:
+            if workshop.database.is_postgresql:
+                connection.exec_driver_sql("SET enable_seqscan = off")
+            plan = str(connection.exec_driver_sql(f"{explain} {statement}").all())
+
+        assert "ix_tasks_untold" in plan
 
 
 class TestPushOnlyWhenAsked:
