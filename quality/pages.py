@@ -36,10 +36,10 @@ def quality(call: Call) -> str:
     with call.unit_of_work(read_only=True) as session:
         report = newest_report(session, call.project_no)
         aliases = aliases_of(session, call.project_no) if call.is_manager else {}
-    body = with_aliases(report.body, aliases) if report else None
-    bars = {name: bar_of(figures["agreement"]) for name, figures in body["questions"].items()} if body else {}
+    shown = None if report is None else {**report.model_dump(), "body": with_aliases(report.body, aliases)}
+    bars = {name: bar_of(figures["agreement"]) for name, figures in shown["body"]["questions"].items()} if shown else {}
     return render_template(
-        "quality.html", project=call.project, report=report, body=body, bars=bars, width=WIDTH, csrf=csrf_token()
+        "quality.html", project=call.project, report=shown, bars=bars, width=WIDTH, csrf=csrf_token()
     )
 
 

@@ -124,6 +124,10 @@ class TestPush:
 
         told = orjson.loads(installation.sync().stdout)
 
+        shown = installation.run("-m", "flask", "labeling", "sync", installation.name)
+
+        assert b"12" in shown.stdout
+        assert b"had nothing to move" in shown.stderr
         assert told["pushed"] == 12
         assert told["standing"]["tasks"]["open"] == 12
         assert told["standing"]["label_studio"] == f"{installation.server.url}/projects/{workshop.ls_project}/data"
