@@ -43,6 +43,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_annotator_states_project_id")),
         sa.PrimaryKeyConstraint("project_id", "annotator_no", "from_at", name=op.f("pk_annotator_states")),
     )
+    # Label Studio was never told of tasks that were answered elsewhere: it is told now, by the difference.
+    op.execute("UPDATE tasks SET wanted = 0 WHERE state = 'closed'")
     # Whoever a lead had set aside before is so from the moment that it has an effect.
     op.execute(
         "INSERT INTO annotator_states (project_id, annotator_no, from_at, state) "
