@@ -28,7 +28,15 @@ MODELS = (
     "exports.models",
 )
 SECTIONS = ("labeling.section", "quality.section", "exports.section")
-ROUTES = ("collector.api", "collector.items.api", "labeling.api", "quality.api", "exports.api", "foundation.jobs_api")
+ROUTES = (
+    "collector.api",
+    "collector.items.api",
+    "labeling.api",
+    "labeling.lists_api",
+    "quality.api",
+    "exports.api",
+    "foundation.jobs_api",
+)
 BLUEPRINTS = ("foundation.health", "foundation.docs_pages", "foundation.login", "quality.pages")
 GROUPS = (
     ("collector", "Signals: scrub, apply a project, ingest, erase."),

@@ -23,7 +23,7 @@ from foundation.bodies import declared_length, read_body
 from foundation.database import Database, glance, unit_of_work, utc_now
 from foundation.document import pointer_to
 from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
-from foundation.guards import Allowed, FindProject, NearProject, admit
+from foundation.guards import MANAGERS, Allowed, FindProject, NearProject, admit
 from foundation.identifiers import random_uuid
 from foundation.json_places import place_of_mistake
 from foundation.keys import Caller, Role
@@ -92,6 +92,11 @@ class Call:
     @property
     def is_ingest(self) -> bool:
         return self.caller.role is Role.INGEST
+
+    @property
+    def is_manager(self) -> bool:
+        """Whether the caller may see who answers: a lead may have given people's own names."""
+        return self.caller.role in MANAGERS
 
     def glance(self) -> AbstractContextManager[Session]:
         return glance(self.services.database)
