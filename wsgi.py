@@ -28,7 +28,7 @@ MODELS = (
     "exports.models",
 )
 SECTIONS = ("labeling.section", "quality.section", "exports.section")
-ROUTES = ("collector.api", "labeling.api", "labeling.lists_api", "quality.api", "exports.api", "foundation.jobs_api")
+ROUTES = ("collector.api", "labeling.api", "quality.api", "exports.api", "foundation.jobs_api")
 BLUEPRINTS = ("foundation.health", "foundation.docs_pages", "foundation.login", "quality.pages")
 COMMANDS = (
     LazyGroup("collector", "collector.cli:commands", "Signals: scrub, apply a project, ingest, erase."),
