@@ -28,15 +28,7 @@ MODELS = (
     "exports.models",
 )
 SECTIONS = ("labeling.section", "quality.section", "exports.section")
-ROUTES = (
-    "collector.api",
-    "collector.items.api",
-    "labeling.api",
-    "labeling.lists_api",
-    "quality.api",
-    "exports.api",
-    "foundation.jobs_api",
-)
+ROUTES = ("collector.api", "collector.items.api", "labeling.api", "quality.api", "exports.api", "foundation.jobs_api")
 BLUEPRINTS = ("foundation.health", "foundation.docs_pages", "foundation.login", "quality.pages")
 GROUPS = (
     ("collector", "Signals: scrub, apply a project, ingest, erase."),
@@ -63,7 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     from collector.project_reference import project_schema
     from foundation.observability import configure_logging
-    from foundation.openapi import describe_api
+    from foundation.openapi import describe_api, register_routes
     from foundation.problems import register_problems
     from foundation.settings import load_settings
     from foundation.web import EXTENSION, observe_requests
@@ -86,7 +78,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     observe_requests(app)
     register_problems(app)
     for name in ROUTES:
-        app.register_api(import_module(name).routes.blueprint)
+        register_routes(app, import_module(name).routes.blueprint)
     for name in BLUEPRINTS:
         app.register_blueprint(import_module(name).blueprint)
     app.extensions["openapi"] = lambda: describe_api(app)

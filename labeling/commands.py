@@ -21,7 +21,7 @@ from labeling.queries import annotator_statistics
 from labeling.reading import BOM, read_list, read_ndjson
 from labeling.service import LINES_AT_ONCE, LineResult, LineStatus, import_annotations
 from labeling.webhook import SECRET_HEADER, secret_of
-from labeling.wishes import ask_for_push
+from labeling.wishes import ASKED, ask_for_push
 
 JOB_WITHIN_S = 3600.0
 ACTOR = "command"
@@ -78,12 +78,10 @@ def _lines_of(raw: bytes) -> Sequence[object]:
 
 def sync_now(project: str, only: str | None) -> dict[str, Any]:
     """Synchronizes here and now; the job's result, which says how the project stands, too. Raises as `run_job`."""
-    from labeling.tasks import ASKED, SYNC
-
     if only != "pull":
         with opened_installation() as (_, database), unit_of_work(database) as session:
             ask_for_push(session, project_named(session, project), now=utc_now())
-    return run_job(project, SYNC, {ASKED: True, **({"only": only} if only else {})})
+    return run_job(project, "labeling.sync", {ASKED: True, **({"only": only} if only else {})})
 
 
 def run_job(project: str, kind: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -15,12 +15,11 @@ from foundation.jobs import LeaseLost
 from foundation.queue import Runtime, Work, enqueue_and_wake, job, periodic
 from labeling.errors import StudioMissing
 from labeling.queries import count_running, current_labeling
+from labeling.wishes import ASKED
 
 log = structlog.get_logger(__name__)
 SYNC = "labeling.sync"
 VERIFY = "labeling.verify"
-ASKED = "asked"
-"""The argument of a sync that somebody waits for, beside those that the schedule makes."""
 FLOOR = "labeling"
 ERASURE = "erasure"
 MOST_DIFFERENCES = 1_000

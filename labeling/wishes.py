@@ -11,6 +11,9 @@ from sqlmodel import Session
 from foundation.database import insert_ignoring
 from labeling.models import STUDIO_PROJECTS, StudioProject, StudioState
 
+ASKED = "asked"
+"""The argument of a sync that somebody waits for, beside those that the schedule makes."""
+
 
 def prepare_studio(session: Session, project_id: int, *, now: datetime) -> None:
     """Makes the row that says how a project stands with Label Studio, where there is none yet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -14,9 +15,10 @@ from labeling.queries import untold_tasks
 from labeling.standing import read_standing
 from labeling.studio.sync import Way
 from tests.fakes import FakeLabelStudio
-from tests.labeling.workshop import Workshop, mood
+from tests.labeling.workshop import Workshop, add_items, mood
 
 Open = Callable[..., Workshop]
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def standing_of(workshop: Workshop) -> dict[str, object]:
@@ -142,6 +144,8 @@ class TestAnswersFromElsewhere:
         eve = workshop.person("eve").client
         for overlap in (1, 9):
             eve.patch(f"/api/projects/{workshop.ls_project}/", json={"maximum_annotations": overlap})
+        for task in fake_studio.tasks.values():  # such a change moves no task's time: the pull sees none of it
+            task.updated_at = LONG_AGO
 
         workshop.sync()
 
@@ -223,9 +227,13 @@ class TestPushOnlyWhenAsked:
         workshop.ask_for_push()
         assert workshop.sync()["pushed"] == 1
         workshop.person("ann").answer_all(workshop.ls_project)
+        with unit_of_work(workshop.database) as session:
+            add_items(session, workshop.project_id, [{"text": "new"}])
 
         assert (workshop.sync()["pushed"], workshop.sync()["counted"]) == (0, 0)
         assert len(workshop.counted()) == 6
+        workshop.ask_for_push()
+        assert workshop.sync()["pushed"] == 1
 
     def test_a_wish_outlives_a_sync_that_fails(self, workshop: Workshop, fake_studio: FakeLabelStudio) -> None:
         workshop.revise(push="manual")

@@ -9,6 +9,7 @@ import pytest
 
 from labeling.project import Guidelines
 from labeling.studio.instruction import instruction_of
+from labeling.studio.sync import Way
 from labeling.timelines import Timeline
 from tests.fakes import FakeLabelStudio
 from tests.labeling.workshop import Workshop, mood
@@ -90,6 +91,7 @@ class TestVersionOfAnAnswer:
         workshop.sync()
         ann.answer(second)  # pulled after the change, given before it
         workshop.revise(guidelines=SECOND)
+        workshop.sync(only=Way.PUSH)
         workshop.sync()
         ann.answer(third)
         ann.edit(early, mood("bad"))

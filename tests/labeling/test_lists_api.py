@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from foundation.database import Database, unit_of_work
-from labeling.lists_api import PAGE
+from labeling.api import PAGE
 from tests.labeling.test_api import annotate, key, label, make_labelled
 from tests.labeling.workshop import add_items
 from tests.signals import Held
