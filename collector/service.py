@@ -15,6 +15,7 @@ from collector.models import Project, Revision
 from collector.project import Checked, Section, breaks_of, load_file
 from collector.subjects.consent import reconsider_subjects
 from foundation.activity import record_activity
+from foundation.changes import changes_between
 from foundation.errors import Conflict, Fault, InvalidBody, PreconditionFailed
 
 
@@ -84,18 +85,23 @@ def _revise(
     if old_body == checked.file.body:
         return Put(project.name, project.revision, is_new=False, breaks=(), instead=checked.instead)
     breaks = list(breaks_of(load_file(old_body), checked.file))
+    lowered: list[Mapping[str, Any]] = []
     for section in sections:
         section.judge(session, project.id or 0, old_body, checked.file.body)
         breaks.extend(section.breaks(old_body, checked.file.body))
+        lowered.extend(section.lowers(old_body, checked.file.body))
     project.revision += 1
     project.consent_required = checked.file.privacy.consent_required
     session.add(project)
-    _add_revision(session, project, checked, actor=actor, now=now)
+    facts = changes_between(old_body, checked.file.body) | ({"lowered": lowered} if lowered else {})
+    _add_revision(session, project, checked, actor=actor, now=now, **facts)
     reconsider_subjects(session, project, checked.file.privacy)
     return Put(project.name, project.revision, is_new=False, breaks=tuple(breaks), instead=checked.instead)
 
 
-def _add_revision(session: Session, project: Project, checked: Checked, *, actor: str, now: datetime) -> None:
+def _add_revision(
+    session: Session, project: Project, checked: Checked, *, actor: str, now: datetime, **facts: object
+) -> None:
     session.add(
         Revision(
             project_id=project.id or 0,
@@ -105,7 +111,9 @@ def _add_revision(session: Session, project: Project, checked: Checked, *, actor
             created_at=now,
         )
     )
-    record_activity(session, "project_revised", actor=actor, project_id=project.id, now=now, revision=project.revision)
+    record_activity(
+        session, "project_revised", actor=actor, project_id=project.id, now=now, revision=project.revision, **facts
+    )
 
 
 def _body_of(session: Session, project: Project) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from flask import Response, request
 from flask.typing import ResponseReturnValue
 
 from foundation.activity import record_activity
+from foundation.changes import changes_between
 from foundation.cursors import bad_cursor, page_after, read_cursor
 from foundation.errors import Fault, InvalidBody, TooLarge
 from foundation.guards import MANAGERS, READERS
@@ -178,6 +179,10 @@ def put_annotator(call: Call) -> ResponseReturnValue:
     with call.unit_of_work() as session:
         changes = wish.model_dump(mode="json", exclude_none=True)
         key = annotator_key(call.settings)
+        before = find_annotator(session, call.project_no, call.path.annotator, key=key)
+        # An alias may be somebody's name, and nothing can be taken out of the log again: that it changed is told, not how.
+        plain = {name: value for name, value in changes.items() if name != "alias"}
+        told = changes_between({name: getattr(before, name) for name in plain}, plain)
         annotator = change_annotator(session, call.project_no, call.path.annotator, changes, key=key, now=call.now)
         record_activity(
             session,
@@ -187,6 +192,7 @@ def put_annotator(call: Call) -> ResponseReturnValue:
             now=call.now,
             annotator=annotator.no,
             changed=sorted(changes),
+            **told,
         )
         people = annotator_statistics(session, call.project_no)
     return json_answer(next(one.as_json() for one in people if one.no == annotator.no))
