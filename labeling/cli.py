@@ -84,7 +84,7 @@ def _write_json_lines(agreed: Sequence[Consensus]) -> None:
     out.flush()
 
 
-def _line(one: Consensus) -> dict[str, object]:
+def _line(one: Consensus) -> Mapping[str, object]:
     tie = {"tie": True} if one.tie else {}
     return {"item": one.item, "value": one.value, "confidence": one.confidence, "n": one.n, **tie}
 
