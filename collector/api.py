@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from collector import schemas
 from collector.intake.batch import open_batch, open_door, take_in
-from collector.intake.dead_letters import list_letters
+from collector.intake.dead_letters import list_letters, why_no_replay
 from collector.intake.event_time import read_time
 from collector.intake.identity import Names, names_of
 from collector.intake.reading import read_json, read_ndjson
@@ -40,8 +40,9 @@ from foundation.failpoints import failpoint
 from foundation.guards import MANAGERS, READERS, WRITERS
 from foundation.keys import Role
 from foundation.observability import SIGNALS
+from foundation.openapi import CURSOR, JSON, NDJSON
 from foundation.queue import announce
-from foundation.web import JSON, NDJSON, Call, Routes, json_answer, load_json, media_type_among
+from foundation.web import Call, Routes, json_answer, load_json, media_type_among
 
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
 SUBJECT, TOKEN, SENT_AT = "Winnow-Subject", "Winnow-Subject-Token", "Winnow-Sent-At"
@@ -85,7 +86,11 @@ def put_project_file(call: Call) -> ResponseReturnValue:
             if_match=if_match,
         )
     body = schemas.ProjectPut(
-        project=put.project, revision=put.revision, breaks=list(put.breaks), not_in_effect=list(put.not_in_effect)
+        project=put.project,
+        revision=put.revision,
+        breaks=list(put.breaks),
+        not_in_effect=list(put.instead),
+        instead=dict(put.instead),
     )
     return json_answer(body, 201 if put.is_new else 200, ETag=f'"{put.revision}"')
 
@@ -109,7 +114,7 @@ def get_project_file(call: Call) -> ResponseReturnValue:
     f"{PROJECT}/signals",
     allows=WRITERS,
     summary="Send signals",
-    takes=schemas.SignalBatch,
+    takes=schemas.SignalBatch | schemas.SignalSent,
     takes_also=(NDJSON,),
     answers={200: schemas.SignalsAnswer},
     headers={
@@ -224,7 +229,7 @@ def get_erasure(call: Call) -> ResponseReturnValue:
     summary="What was refused, and why",
     answers={200: schemas.DeadLetterPage},
     problems=(422,),
-    query=("cursor",),
+    query=CURSOR,
 )
 def get_dead_letters(call: Call) -> ResponseReturnValue:
     after = _letter_after(read_cursor(request.args.get("cursor")))
@@ -240,6 +245,7 @@ def get_dead_letters(call: Call) -> ResponseReturnValue:
                 received_at=letter.received_at,
                 expires_at=letter.expires_at,
                 can_replay=letter.body is not None,
+                why_no_replay=why_no_replay(letter),
             ).model_dump(mode="json")
             for letter in letters[:PAGE]
         ]

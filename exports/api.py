@@ -22,7 +22,8 @@ from exports.store import open_store
 from foundation.cursors import page_after, read_cursor
 from foundation.errors import Fault, InvalidBody, NotFound, PreconditionFailed
 from foundation.guards import MANAGERS, READERS
-from foundation.web import JSON, Call, Routes, json_answer, media_type_among, parse_as
+from foundation.openapi import CURSOR, JSON
+from foundation.web import Call, Routes, json_answer, media_type_among, parse_as
 
 PAGE: Final = 50
 PROJECT: Final = "/v1/projects/<project>"
@@ -64,7 +65,7 @@ def post_version(call: Call) -> ResponseReturnValue:
     summary="All versions, the newest build first",
     answers={200: VersionPage},
     problems=(422,),
-    query=("cursor",),
+    query=CURSOR,
 )
 def get_versions(call: Call) -> ResponseReturnValue:
     before = _before(read_cursor(request.args.get("cursor")))

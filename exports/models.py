@@ -94,7 +94,10 @@ class Download(SQLModel, table=True):
     """Who got which file of a version, and when; rows are only added. `key_id` is None for a command on this machine."""
 
     __tablename__ = "downloads"
-    __table_args__ = (Index("ix_downloads_version", "project_id", "version_no"),)
+    __table_args__ = (
+        Index("ix_downloads_version", "project_id", "version_no"),
+        Index("ix_downloads_at", "project_id", "at", "id"),
+    )
 
     project_id: int = Field(sa_column=project_key())
     id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))

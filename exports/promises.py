@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from exports.gates import AlphaGate, Bound, ExpectationsGate, MinRowsGate, UnmeasuredGate
-from exports.project import MIN_ROWS, ExportSection, escaped
+from exports.project import ExportSection
 from exports.splits import SIDES
+from foundation.document import pointer_to
 from foundation.errors import Fault
 
 LOWERED: Final = "promise_lowered"
@@ -98,7 +99,7 @@ def _gates_lowered(before: ExportSection, after: ExportSection) -> Iterator[Sett
     kept = {_gate_name(rule): rule for rule in after.gates}
     for rule in before.gates:
         name = _gate_name(rule)
-        pointer, other = f"/export/gates/{escaped(name)}", kept.get(name)
+        pointer, other = pointer_to("/export/gates", name), kept.get(name)
         if isinstance(rule, MinRowsGate):
             continue
         if other is None or type(other) is not type(rule):
@@ -113,7 +114,7 @@ def _gates_lowered(before: ExportSection, after: ExportSection) -> Iterator[Sett
             if strict.threshold > lax.threshold:
                 yield Setting(pointer, rule.threshold, other.threshold)
     if after.min_rows < before.min_rows:
-        yield Setting(f"/export/gates/{MIN_ROWS}", before.min_rows, after.min_rows)
+        yield Setting("/export/gates/min_rows", before.min_rows, after.min_rows)
 
 
 def _sides_given_up(before: ExportSection, after: ExportSection) -> Iterator[Setting]:
@@ -141,7 +142,7 @@ def _gate_name(rule: object) -> str:
         return rule.target
     if isinstance(rule, UnmeasuredGate):
         return rule.name
-    return "expectations" if isinstance(rule, ExpectationsGate) else MIN_ROWS
+    return "expectations" if isinstance(rule, ExpectationsGate) else "min_rows"
 
 
 def _promise(pointer: str) -> str:
@@ -159,4 +160,4 @@ def _leaves(value: Any, pointer: str) -> Iterator[tuple[str, Any]]:
         yield pointer, value
         return
     for key, below in value.items():
-        yield from _leaves(below, f"{pointer}/{escaped(key)}")
+        yield from _leaves(below, pointer_to(pointer, key))

@@ -30,15 +30,18 @@ from collector.subjects.consent import (
     Lock,
     Standing,
     ensure_subjects,
-    fault_of_consent,
+    fault_of_standing,
     record_consent,
     standings_of,
 )
+from collector.subjects.cover import moment_of
 from foundation.errors import Fault, InvalidBody
 from foundation.failpoints import failpoint
 
 Opened = Callable[[], AbstractContextManager[Session]]
 LONGEST_DROPPED = 20
+LEAVES_NOTHING = frozenset({"erased", "consent_missing", "missing_field"})
+"""Faults of a person: of a signal that nobody agreed to, or of somebody who left, no content is kept."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,7 @@ def judge_batch(session: Session, door: Door, candidates: Sequence[Candidate]) -
             if candidate.id in past.refused:
                 rows.answered.add(candidate.id)
         else:
-            is_refused_for_good = fault is not None and fault.reason in {"erased", "consent_missing"}
+            leaves_nothing = fault is not None and fault.reason in LEAVES_NOTHING
             candidate.faults.extend([fault] if fault else [])
             rows.letters.append(
                 letter_of(
@@ -201,7 +204,7 @@ def judge_batch(session: Session, door: Door, candidates: Sequence[Candidate]) -
                     door.project_id,
                     revision=door.number,
                     kept_for=timedelta(days=door.file.dead_letters_days),
-                    body=None if is_refused_for_good else _kept(door, candidate),
+                    body=None if leaves_nothing else _kept(door, candidate),
                 )
             )
             results.append(_rejection(candidate))
@@ -321,17 +324,18 @@ def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None
     if candidate.id in past.sources and not candidate.faults:
         return Fault("/id", "id_conflict", "another signal with this id is stored: make a new id")
     standing = past.standings.get(candidate.subject_id) if candidate.subject_id else None
-    if standing and standing.newest and not standing.newest.granted:
-        return Fault("/subject", "consent_missing", "consent was withdrawn")
     # Of what could not be read nobody knows the person.
-    if not door.file.privacy.consent_required or not candidate.sent:
+    if not candidate.sent:
         return None
-    if candidate.subject_id is None:
-        return Fault("/subject", "consent_missing", "name the subject whose consent covers this signal")
+    if candidate.subject_id is None and not door.file.privacy.consent_required:
+        return None
+    if candidate.sent.get("subject") is None:
+        return Fault("/subject", "missing_field", "is required: without a person no consent can ever cover this signal")
     # A clock that cannot be believed rejects nothing: the capture was no later than now, so the consent must not be either.
     is_believed = candidate.time is not None and candidate.time.quality is not TimeQuality.IMPLAUSIBLE
-    by = candidate.captured_at if is_believed and candidate.captured_at else candidate.received_at
-    why = fault_of_consent(standing.newest if standing else None, door.file.privacy, by)
+    captured_at = candidate.captured_at or candidate.received_at
+    moment = moment_of(captured_at, candidate.received_at, is_believed=is_believed)
+    why = fault_of_standing(standing, door.file.privacy, moment)
     return Fault("/subject", "consent_missing", why) if why else None
 
 

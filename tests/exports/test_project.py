@@ -64,7 +64,7 @@ class TestParse:
         section, _ = parse_export({"weights": "population"}, QUESTIONS)
 
         assert section.weights is Weights.POPULATION
-        assert section.not_in_effect == ("weights: population",)
+        assert section.not_in_effect == ("/export/weights",)
 
     def test_the_section_in_effect_reads_as_itself(self):
         section, _ = parse_export(WHOLE, QUESTIONS)
