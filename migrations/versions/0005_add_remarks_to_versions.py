@@ -1,7 +1,7 @@
 """Versions tell their warnings, their overrides, and what was lowered
 
 Revision ID: 0005
-Revises: 0001
+Revises: 0003
 """
 
 import sqlalchemy as sa
