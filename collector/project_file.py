@@ -110,8 +110,8 @@ class ProjectFile:
 
     @property
     def intake_rules(self) -> Hashable:
-        """What decides whether a signal is taken: equal for revisions that take the same."""
-        return (self.fields, self.drop_unknown, self.keep, self.attributes)
+        """What decides whether a signal is taken: equal for revisions that take the same. No context refuses any."""
+        return (self.fields, self.drop_unknown)
 
     @property
     def scrub_hash(self) -> str:

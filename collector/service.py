@@ -15,6 +15,7 @@ from collector.models import Project, Revision
 from collector.project import Checked, Section, breaks_of, load_file
 from collector.subjects.consent import reconsider_subjects
 from foundation.activity import record_activity
+from foundation.changes import changes_between
 from foundation.errors import Conflict, Fault, InvalidBody, PreconditionFailed
 
 
@@ -73,7 +74,7 @@ def _create(session: Session, checked: Checked, *, actor: str, now: datetime) ->
             session.flush()
     except IntegrityError as error:
         raise Conflict("the project was made by somebody else this moment: send again") from error
-    _add_revision(session, project, checked, actor=actor, now=now)
+    _add_revision(session, project, checked, {}, actor=actor, now=now)
     return Put(file.name, 1, is_new=True, breaks=(), instead=checked.instead)
 
 
@@ -90,12 +91,14 @@ def _revise(
     project.revision += 1
     project.consent_required = checked.file.privacy.consent_required
     session.add(project)
-    _add_revision(session, project, checked, actor=actor, now=now)
+    _add_revision(session, project, checked, changes_between(old_body, checked.file.body), actor=actor, now=now)
     reconsider_subjects(session, project, checked.file.privacy)
     return Put(project.name, project.revision, is_new=False, breaks=tuple(breaks), instead=checked.instead)
 
 
-def _add_revision(session: Session, project: Project, checked: Checked, *, actor: str, now: datetime) -> None:
+def _add_revision(
+    session: Session, project: Project, checked: Checked, changes: Mapping[str, Any], *, actor: str, now: datetime
+) -> None:
     session.add(
         Revision(
             project_id=project.id or 0,
@@ -105,7 +108,8 @@ def _add_revision(session: Session, project: Project, checked: Checked, *, actor
             created_at=now,
         )
     )
-    record_activity(session, "project_revised", actor=actor, project_id=project.id, now=now, revision=project.revision)
+    facts = {"revision": project.revision, **changes}
+    record_activity(session, "project_revised", actor=actor, project_id=project.id, now=now, **facts)
 
 
 def _body_of(session: Session, project: Project) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from collector.anonymization.scrub import scrub_text
 from collector.intake.event_time import read_time
 from collector.intake.reading import UNKEPT, Settled
+from collector.intake.results import Dropped
 from collector.project_file import FieldKind, FieldRule, Pii, ProjectFile
 from foundation.document import MAX_KEY, pointer_to
 from foundation.errors import Fault
@@ -26,7 +27,7 @@ class Payload:
     to_scrub: list[str] = field(default_factory=list)
     to_pseudonymize: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class PayloadReader:
     def _unknown(self, name: str, payload: Payload) -> None:
         pointer = f"/payload/{safe_key(name)}"
         if self.drop_unknown:
-            payload.dropped.append(pointer)
+            payload.dropped.append(Dropped(pointer, "undeclared"))
         else:
             payload.faults.append(Fault(pointer, "unknown_field", f"the project's fields are {', '.join(self.rules)}"))
 
@@ -114,7 +115,7 @@ def _take(rule: FieldRule, value: Any, payload: Payload) -> None:
         payload.faults.append(Fault(f"/payload/{rule.name}", complaint[0], complaint[1]))
         return
     if rule.pii is Pii.DROP:
-        payload.dropped.append(f"/payload/{rule.name}")
+        payload.dropped.append(Dropped(f"/payload/{rule.name}", "personal"))
         return
     payload.values[rule.name] = read
     if type(read) is Settled:

@@ -394,6 +394,7 @@ class TestGates:
         assert b"mood.alpha" in small_rig.fetch("1.0.0", "README.md")
         assert json.loads(small_rig.fetch("1.0.0", "quality.json"))["questions"]["mood"]["agreement"]["alpha"] == 1.0
 
+    @pytest.mark.slow
     def test_expectations_that_break_refuse(self, small_rig: Rig) -> None:
         rule = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "price", "max_value": 3}}
         small_rig.put(_with_export(gates={"expectations": "pass"}) | {"expectations": [rule]})

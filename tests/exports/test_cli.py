@@ -186,6 +186,7 @@ class TestDownload:
         assert "other bytes" in outcome.stderr
         assert list((tmp_path / "sets").iterdir()) == []
 
+    @pytest.mark.slow
     def test_it_loads_with_datasets(self, filled: Rig, tmp_path: Path) -> None:
         from datasets import load_dataset  # type: ignore[import-untyped]
 

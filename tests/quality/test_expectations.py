@@ -227,6 +227,7 @@ class TestRunSuite:
     def test_an_empty_suite_holds(self, table):
         assert run_suite(table, [], row_id=None).success
 
+    @pytest.mark.slow
     def test_nothing_is_written_to_the_home_folder_nor_to_the_terminal(self, tmp_path):
         program = (
             "import pandas as pd; from quality.expectations import Expectation, run_suite;"
