@@ -49,6 +49,9 @@ class Section(Protocol):
     def judge(self, session: Session, project_id: int, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         """Raises Conflict where a change cannot be made because of what is stored."""
 
+    def lowers(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Promises that a change makes weaker, `{pointer, before, after}` each, for the activity log."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:

@@ -16,6 +16,7 @@ from foundation.document_containers import Either, ListOf, Object
 from foundation.errors import Fault, UsageError
 
 LEAST_ROWS: Final = 1
+MIN_ROWS: Final = "min_rows"
 FORMATS: Final = ("parquet",)
 
 
@@ -70,7 +71,7 @@ class ExportSection:
             elif isinstance(rule, ExpectationsGate):
                 gates["expectations"] = "pass"
             elif isinstance(rule, MinRowsGate):
-                gates["min_rows"] = rule.rows
+                gates[MIN_ROWS] = rule.rows
             else:
                 gates[rule.name] = rule.threshold
         return {
@@ -107,7 +108,7 @@ OTHER_GATES: Final[Mapping[str, Definition]] = {
         "How many people have to share a combination of exported context.", lowest=1, highest=10**6, instead=_REFUSES
     ),
     "expectations": Choice("All expectations have to hold.", values=("pass",)),
-    "min_rows": Whole(
+    MIN_ROWS: Whole(
         "How many rows each side has to hold that the split asks for.",
         lowest=0,
         highest=10**9,
@@ -211,7 +212,7 @@ def _gates(given: Mapping[str, Any]) -> tuple[GateRule, ...]:
             rules.append(AlphaGate(name, rule["alpha"], rule["bound"]))
         elif rule == "pass":
             rules.append(ExpectationsGate())
-        elif name == "min_rows" and rule is not None:
+        elif name == MIN_ROWS and rule is not None:
             rules.append(MinRowsGate(rule))
         elif rule is not None:
             rules.append(UnmeasuredGate(name, rule))

@@ -12,7 +12,7 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ _TYPE = re.compile(r"expect_[a-z0-9]+(_[a-z0-9]+)*")
 _CAUSE = re.compile(r"^([A-Za-z_][\w.]*)(?=:|$)", re.MULTILINE)
 # Kwargs that steer Great Expectations and not the rule; ours take their place.
 _STEERING = frozenset({"result_format", "catch_exceptions", "meta", "batch_id"})
+_ABOUT_TEXTS = ("_match_", "_value_lengths_", "_dateutil_", "_json_")
+_COMPARED_KWARGS = ("value_set", "min_value", "max_value")
 _COLUMN_KWARGS = ("column", "column_A", "column_B", "column_list")
 
 
@@ -40,6 +42,13 @@ class Expectation:
     def column(self) -> str | None:
         column = self.kwargs.get("column")
         return column if isinstance(column, str) else None
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether it asks how a value is written: a pattern, a length, a format, or a comparison with texts."""
+        compared = [self.kwargs.get(name) for name in _COMPARED_KWARGS]
+        flat = [value for one in compared for value in (one if isinstance(one, list) else [one])]
+        return any(part in self.type for part in _ABOUT_TEXTS) or any(isinstance(value, str) for value in flat)
 
     def columns(self) -> list[str]:
         """Every column the rule reads."""
@@ -163,7 +172,13 @@ def misfits(suite: Sequence[Expectation], *, pointer: str = "/expectations") -> 
     return faults
 
 
-def run_suite(frame: pd.DataFrame, suite: Sequence[Expectation], *, row_id: str | None) -> SuiteResult:
+def run_suite(
+    frame: pd.DataFrame,
+    suite: Sequence[Expectation],
+    *,
+    row_id: str | None,
+    texts: Mapping[str, pd.Series[Any]] | None = None,
+) -> SuiteResult:
     """The result of every expectation, in the order given, over all rows of a table.
 
     Whatever is wrong with an expectation (unknown type, wrong arguments, no such column, values it cannot compare) is an
@@ -173,6 +188,7 @@ def run_suite(frame: pd.DataFrame, suite: Sequence[Expectation], *, row_id: str 
         frame: the table; its index is ignored.
         suite: the expectations.
         row_id: column whose values name the failing rows; None for row numbers from 0.
+        texts: columns of numbers as they were written, for the rules that ask how a value is written.
     """
     table = frame.reset_index(drop=True)
     ids = None if row_id is None else [_plain(value) for value in table[row_id]]
@@ -185,7 +201,10 @@ def run_suite(frame: pd.DataFrame, suite: Sequence[Expectation], *, row_id: str 
             errors[position] = wrong
         else:
             rules[position] = rule
-    outcomes = _outcomes(table, rules) if rules else {}
+    outcomes: dict[int, Mapping[str, Any]] = {}
+    for written, positions in _views(suite, rules, texts or {}).items():
+        view = table.assign(**{name: (texts or {})[name].to_numpy() for name in written})
+        outcomes |= _outcomes(view, {position: rules[position] for position in positions})
     results = [
         _errored(expectation, len(table), errors[position])
         if position in errors
@@ -193,6 +212,18 @@ def run_suite(frame: pd.DataFrame, suite: Sequence[Expectation], *, row_id: str 
         for position, expectation in enumerate(suite)
     ]
     return SuiteResult(len(table), tuple(results))
+
+
+def _views(
+    suite: Sequence[Expectation], positions: Iterable[int], texts: Collection[str]
+) -> dict[tuple[str, ...], list[int]]:
+    """Which rules see which columns as texts: those about how a value is written, or that compare it with texts."""
+    views: dict[tuple[str, ...], list[int]] = {}
+    for position in positions:
+        one = suite[position]
+        written = tuple(sorted(set(one.columns()) & set(texts))) if one.reads_texts else ()
+        views.setdefault(written, []).append(position)
+    return views
 
 
 def _entry_faults(entry: object, pointer: str) -> list[Fault]:

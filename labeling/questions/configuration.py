@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -274,9 +275,9 @@ def _unmeasured(one: _Placed) -> UnmeasuredControl:
 
 
 def _stored_values(element: Element) -> list[str]:
-    """Values of the choices or labels inside a control, as Label Studio stores them: the alias where there is one."""
+    """Values of the choices or labels inside a control as Label Studio stores them, the alias where there is one, in NFC."""
     parts = (part for part in element.iter() if part.tag in {"Choice", "Label"})
-    return [part.get("alias") or part.get("value") or "" for part in parts]
+    return [unicodedata.normalize("NFC", part.get("alias") or part.get("value") or "") for part in parts]
 
 
 def _read_choices(one: _Placed) -> Question | UnmeasuredControl | list[Fault]:

@@ -144,7 +144,7 @@ class TestRows:
             "lock_sha256": "ab" * 32,
             "export": {"targets": ["sentiment"]},
         }
-        assert manifest["leakage"] == {"near_duplicate_sets": 0, "split_groups": 0}
+        assert manifest["leakage"] == {"items": 0, "near_duplicate_sets": None, "split_groups": 0}
         assert manifest["gates"][0]["name"] == "sentiment.alpha"
 
 
