@@ -12,12 +12,13 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foundation.errors import Fault, UsageError
+from quality.expectation_types import columns_named_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,6 @@ _CAUSE = re.compile(r"^([A-Za-z_][\w.]*)(?=:|$)", re.MULTILINE)
 _STEERING = frozenset({"result_format", "catch_exceptions", "meta", "batch_id"})
 _ABOUT_TEXTS = ("_match_", "_value_lengths_", "_dateutil_", "_json_")
 _COMPARED_KWARGS = ("value_set", "min_value", "max_value")
-_COLUMN_KWARGS = ("column", "column_A", "column_B", "column_list")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Expectation:
 
     def columns(self) -> list[str]:
         """Every column the rule reads."""
-        return [column for _, column in columns_with_pointers(self)]
+        return [column for _, column in columns_named_in(self.kwargs)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +120,6 @@ def check_suite(suite: object, *, pointer: str = "/expectations") -> list[Fault]
     if not isinstance(suite, list):
         return [Fault(pointer, "wrong_type", "expectations are a list of {type, kwargs}")]
     return [fault for position, entry in enumerate(suite) for fault in _entry_faults(entry, f"{pointer}/{position}")]
-
-
-def columns_with_pointers(expectation: Expectation) -> Iterator[tuple[str, str]]:
-    """Every column a rule reads, each after its pointer below the arguments."""
-    for name in _COLUMN_KWARGS:
-        named = expectation.kwargs.get(name)
-        listed = [(f"/{name}", named)] if not isinstance(named, list) else []
-        listed += [(f"/{name}/{place}", one) for place, one in enumerate(named)] if isinstance(named, list) else []
-        yield from ((pointer, column) for pointer, column in listed if isinstance(column, str))
 
 
 def parse_suite(suite: object, *, pointer: str = "/expectations") -> tuple[Expectation, ...]:
