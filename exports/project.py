@@ -205,8 +205,10 @@ def _targets(reader: _Reader, given: Mapping[str, Any], questions: Sequence[str]
         return tuple(questions)
     for place, name in enumerate(names):
         if name not in questions:
-            allowed = _listed(questions) if questions else "the project has no measured question"
-            reader.fault(f"/export/targets/{place}", "not_in_list", f"is no measured question: {allowed}")
+            allowed = f"it has {_listed(questions)}" if questions else "it has none"
+            reader.fault(
+                f"/export/targets/{place}", "not_in_list", f"must be a measured question of the project: {allowed}"
+            )
         elif name in names[:place]:
             reader.fault(f"/export/targets/{place}", "not_in_list", "is named twice: name each target once")
     return tuple(dict.fromkeys(name for name in names if name in questions))

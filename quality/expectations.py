@@ -12,12 +12,13 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foundation.errors import Fault, UsageError
+from quality.views import plain_types, views_of, with_plain_types
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,10 @@ class Expectation:
     def column(self) -> str | None:
         column = self.kwargs.get("column")
         return column if isinstance(column, str) else None
+
+    @property
+    def is_about_types(self) -> bool:
+        return self.type.endswith(("_of_type", "_in_type_list"))
 
     @property
     def reads_texts(self) -> bool:
@@ -195,9 +200,12 @@ def run_suite(
         else:
             rules[position] = rule
     outcomes: dict[int, Mapping[str, Any]] = {}
-    for written, positions in _views(suite, rules, texts or {}).items():
+    of_types = [position for position in rules if suite[position].is_about_types]
+    for written, positions in views_of(suite, rules.keys() - set(of_types), texts or {}).items():
         view = table.assign(**{name: (texts or {})[name].to_numpy() for name in written})
         outcomes |= _outcomes(view, {position: rules[position] for position in positions})
+    if of_types:
+        outcomes |= _outcomes(with_plain_types(table), {position: rules[position] for position in of_types})
     results = [
         _errored(expectation, len(table), errors[position])
         if position in errors
@@ -205,18 +213,6 @@ def run_suite(
         for position, expectation in enumerate(suite)
     ]
     return SuiteResult(len(table), tuple(results))
-
-
-def _views(
-    suite: Sequence[Expectation], positions: Iterable[int], texts: Collection[str]
-) -> dict[tuple[str, ...], list[int]]:
-    """Which rules see which columns as texts: those about how a value is written, or that compare it with texts."""
-    views: dict[tuple[str, ...], list[int]] = {}
-    for position in positions:
-        one = suite[position]
-        written = tuple(sorted(set(one.columns()) & set(texts))) if one.reads_texts else ()
-        views.setdefault(written, []).append(position)
-    return views
 
 
 def _entry_faults(entry: object, pointer: str) -> list[Fault]:
@@ -276,6 +272,8 @@ def _built(expectation: Expectation, position: int) -> tuple[Any, str | None]:
     from great_expectations.expectations.registry import get_expectation_impl
 
     kwargs = {name: value for name, value in expectation.kwargs.items() if name not in _STEERING}
+    if expectation.is_about_types:
+        kwargs |= {name: plain_types(kwargs[name]) for name in ("type_", "type_list") if name in kwargs}
     try:
         rule = get_expectation_impl(expectation.type)
     except GreatExpectationsError:
