@@ -39,7 +39,7 @@ from foundation.errors import Fault, Forbidden, InvalidBody, NotFound, Precondit
 from foundation.failpoints import failpoint
 from foundation.guards import MANAGERS, READERS, WRITERS
 from foundation.keys import Role
-from foundation.observability import SIGNALS
+from foundation.observability import DROPPED, SIGNALS
 from foundation.openapi import CURSOR, JSON, NDJSON
 from foundation.queue import announce
 from foundation.web import Call, Routes, json_answer, load_json, media_type_among
@@ -86,7 +86,11 @@ def put_project_file(call: Call) -> ResponseReturnValue:
             if_match=if_match,
         )
     body = schemas.ProjectPut(
-        project=put.project, revision=put.revision, breaks=list(put.breaks), not_in_effect=list(put.not_in_effect)
+        project=put.project,
+        revision=put.revision,
+        breaks=list(put.breaks),
+        not_in_effect=list(put.instead),
+        instead=dict(put.instead),
     )
     return json_answer(body, 201 if put.is_new else 200, ETag=f'"{put.revision}"')
 
@@ -135,6 +139,8 @@ def post_signals(call: Call) -> ResponseReturnValue:
     answer = answer_of(results, minimal="return=minimal" in request.headers.get("Prefer", ""))
     for status in Status:
         SIGNALS.labels(status.value).inc(answer[status.value])
+    for dropped in (dropped for result in results for dropped in result.dropped):
+        DROPPED.labels(dropped.place, dropped.reason).inc()
     return json_answer(answer)
 
 

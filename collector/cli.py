@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from flask import current_app
-from flask.cli import with_appcontext
 
 from collector.anonymization.file_command import scrub_command
 from collector.near_duplicates.file_command import near_duplicates_command
@@ -32,10 +30,10 @@ commands.add_command(near_duplicates_command)
 
 
 @commands.command()
-@with_appcontext
+@click.pass_context
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def apply(file: Path, as_json: bool) -> None:
+def apply(context: click.Context, file: Path, as_json: bool) -> None:
     """Make a project from its file, or revise it.
 
     Example: flask collector apply slang.yaml
@@ -45,7 +43,7 @@ def apply(file: Path, as_json: bool) -> None:
     from collector.service import put_project
     from foundation.database import unit_of_work, utc_now
 
-    sections = current_app.extensions[SECTIONS]()
+    sections = context.meta[SECTIONS]()
     with told_plainly():
         checked = parse_project(load_document(file.read_bytes()), sections)
         with opened_installation() as (_, database), unit_of_work(database) as session:
@@ -54,12 +52,14 @@ def apply(file: Path, as_json: bool) -> None:
         "project": put.project,
         "revision": put.revision,
         "breaks": list(put.breaks),
-        "not_in_effect": list(put.not_in_effect),
+        "not_in_effect": list(put.instead),
     }
     if as_json:
-        print_json(answer)
+        print_json({**answer, "instead": dict(put.instead)})
     else:
         print_table("Project", [answer])
+        for pointer, sentence in put.instead.items():
+            say(f"{pointer} is not in effect yet: {sentence}")
 
 
 @commands.command()

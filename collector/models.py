@@ -52,6 +52,8 @@ class Subject(SQLModel, table=True):
     token_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary(32), nullable=True))
     erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     passes: bool = True
+    passes_from: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """With `passes`, what `collector/subjects/cover.py` made of the record: captures from here on; None means all."""
     consent: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
     """The newest consent, as the door needs it with every batch; the record of all of them is `consents`."""
 
@@ -152,12 +154,18 @@ class Erasure(SQLModel, table=True):
     """A person leaves: written by the request, done floor by floor, complete when every floor has said so."""
 
     __tablename__ = "erasures"
-    __table_args__ = (Index("ix_erasures_state", "state"),)
+    __table_args__ = (
+        Index("ix_erasures_state", "state"),
+        Index("ix_erasures_subject", "project_id", "subject_id"),
+        Index("ix_erasures_requested", "project_id", "requested_at", "id"),
+    )
 
     project_id: int = Field(sa_column=project_key())
     id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     subject_id: uuid.UUID = Field(sa_column=Column(Uuid, nullable=False))
     state: str = Field(sa_column=Column(String(12), nullable=False))
+    held: bool | None = Field(default=None, sa_column=Column(Boolean, nullable=True))
+    """Whether anything was ever held under the name; None where the order is older than this question."""
     token_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary(32), nullable=True))
     """The token the person left with: an app that lost the answer asks again with it."""
     requested_at: datetime = Field(sa_type=UtcDateTime)
@@ -196,3 +204,14 @@ class DeviceClock(SQLModel, table=True):
     device_hmac: bytes = Field(sa_column=Column(LargeBinary(16), primary_key=True))
     offset_ms: int = Field(sa_column=Column(BigInteger, nullable=False))
     since: datetime = Field(sa_type=UtcDateTime)
+
+
+class ProjectCounter(SQLModel, table=True):
+    """How often something happened that leaves no row; in slots, so that batches at once do not wait for each other."""
+
+    __tablename__ = "counters"
+
+    project_id: int = Field(sa_column=project_key())
+    name: str = Field(sa_column=Column(String(32), primary_key=True))
+    slot: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    n: int = Field(sa_column=Column(BigInteger, nullable=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -9,10 +10,16 @@ from sqlalchemy import Engine, Select, and_, bindparam, exists, func, or_
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, select
 
-from collector.models import DeadLetter, Item, Project, Revision, Signal, Subject
-from collector.project import NAME, load_file
-from collector.project_file import ProjectFile
+from collector.models import DeadLetter, Item, Project, ProjectCounter, Revision, Signal, Subject
+from collector.project import load_file
+from collector.project_file import NAME, ProjectFile
+from collector.subjects.cover import is_covered
+from foundation.document import did_you_mean
 from foundation.errors import NotFound
+
+CONTEXT_DROPPED = "context_dropped"
+MOST_NAMES = 1_000
+"""So many names are looked at for a near one."""
 
 # Made once: every batch asks these, and making a statement costs more than the database takes to answer it.
 _BY_NAME = select(Project.id).where(col(Project.name) == bindparam("wanted"))
@@ -26,6 +33,18 @@ def find_project(session: Session, name: str) -> int | None:
     return session.connection().execute(_BY_NAME, {"wanted": name}).scalar()
 
 
+def name_projects(session: Session, ids: Collection[int]) -> dict[int, str]:
+    """The names of projects by their ids."""
+    rows = session.exec(select(Project.id, Project.name).where(col(Project.id).in_(ids)))
+    return {project_id: name for project_id, name in rows if project_id is not None}
+
+
+def near_project(session: Session, name: str) -> str:
+    """A question that names the project of the nearest name, for those who may see all; empty where none is near."""
+    names = session.exec(select(Project.name).order_by(col(Project.name)).limit(MOST_NAMES)).all()
+    return did_you_mean(name, names)
+
+
 def project_named(session: Session, name: str) -> int:
     """A project's id by its name, for commands.
 
@@ -34,7 +53,8 @@ def project_named(session: Session, name: str) -> int:
     """
     project_id = find_project(session, name)
     if project_id is None:
-        raise NotFound("there is no such project: `flask collector apply FILE.yaml` makes it")
+        near = near_project(session, name)
+        raise NotFound(f"{near}there is no such project: `flask collector apply FILE.yaml` makes it")
     return project_id
 
 
@@ -75,17 +95,13 @@ def file_of(session: Session, project_id: int, number: int) -> ProjectFile:
 
 
 def live_signal_passes() -> ColumnElement[bool]:
-    """A signal counts while its person's consent holds; without a person, while the project asks for no consent.
-
-    What was received before an order to erase never counts again, though its person has agreed anew and it is not gone yet.
-    """
+    """A signal counts while its person's record covers it; without a person, while the project asks for no consent."""
     return or_(
         and_(col(Signal.subject_id).is_(None), ~consent_is_required()),
         exists().where(
             col(Subject.project_id) == Signal.project_id,
             col(Subject.id) == Signal.subject_id,
-            col(Subject.passes),
-            or_(col(Subject.erased_at).is_(None), col(Signal.received_at) > col(Subject.erased_at)),
+            is_covered(),
         ),
     )
 
@@ -116,11 +132,17 @@ def count_project(session: Session, project_id: int) -> dict[str, int]:
         "items": _count(session, select(func.count()).where(col(Item.project_id) == project_id)),
         "ready": _count(session, select(func.count()).select_from(usable_items(project_id).subquery())),
         "dead_letters": _count(session, select(func.count()).where(col(DeadLetter.project_id) == project_id)),
+        CONTEXT_DROPPED: _counted(session, project_id, CONTEXT_DROPPED),
     }
 
 
 def _count(session: Session, statement: Select[Any]) -> int:
     return int(session.connection().execute(statement).scalar_one())
+
+
+def _counted(session: Session, project_id: int, name: str) -> int:
+    of_counter = (col(ProjectCounter.project_id) == project_id, col(ProjectCounter.name) == name)
+    return _count(session, select(func.coalesce(func.sum(ProjectCounter.n), 0)).where(*of_counter))
 
 
 _FILES: WeakKeyDictionary[Engine, dict[tuple[int, int], ProjectFile]] = WeakKeyDictionary()

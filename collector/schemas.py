@@ -88,13 +88,21 @@ class SignalBatch(BaseModel):
     consent: ConsentGiven | None = Field(default=None, description="holds for every subject of the batch")
 
 
+class ValueDropped(BaseModel):
+    pointer: str
+    reason: Reason
+
+
 class SignalResult(BaseModel):
     id: str | None
     status: Status
     retry: Retry
     item: str | None = None
     redactions: dict[str, int] | None = None
-    dropped: list[str] | None = None
+    dropped: list[ValueDropped] | None = Field(
+        default=None,
+        description="values that were not kept: undeclared, personal by the project's rule, or not readable",
+    )
     errors: list[Place] | None = None
 
 
@@ -113,6 +121,7 @@ class ProjectPut(BaseModel):
     not_in_effect: list[str] = Field(
         description="pointers to settings that are kept and that a later release acts upon"
     )
+    instead: dict[str, str] = Field(description="for each of them, by its pointer, what is done instead")
 
 
 class ProjectCounts(BaseModel):
@@ -122,6 +131,7 @@ class ProjectCounts(BaseModel):
     tasks: int
     annotations: int
     dead_letters: int
+    context_dropped: int = Field(description="context values of stored signals that could not be read and are null")
 
 
 class ProjectRead(BaseModel):

@@ -17,7 +17,7 @@ from exports.models import Version
 from exports.queries import file_entries, find_version, list_versions, require_files
 from exports.schemas import BuildAccepted, BuildAsked, VersionPage, VersionRead, describe_version
 from exports.service import ask_build, log_download
-from exports.snapshot import section_in_effect
+from exports.snapshot import section_asked
 from exports.store import open_store
 from foundation.cursors import page_after, read_cursor
 from foundation.errors import Fault, InvalidBody, NotFound, PreconditionFailed
@@ -53,7 +53,7 @@ def post_version(call: Call) -> ResponseReturnValue:
     overrides = asked.export or {}
     with call.unit_of_work() as session:
         _, file = current_file(session, call.project_no)
-        section_in_effect(file.body, overrides)
+        section_asked(file.body, overrides, draft=asked.draft)
         build = ask_build(session, call.project_no, overrides, draft=asked.draft, actor=call.actor, now=call.now)
     return json_answer({"build": str(build.build), "job": str(build.job)}, 202)
 

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlmodel import Session
 
 from exports import service
+from exports.errors import SplitLeaks
 from exports.figures import Measured, measure
 from exports.files import FileEntry, hash_file
 from exports.folder import write_version
-from exports.gates import GateResult, all_passed, evaluate_gates
+from exports.gates import GateResult, GateRule, MinRowsGate, all_passed, evaluate_gates
 from exports.manifest import CHECKSUMS, MANIFEST
 from exports.models import VERSION_ITEMS, Version, VersionState
-from exports.plan import VersionPlan
+from exports.plan import GuidelinesStatement, VersionPlan
 from exports.queries import find_equal
 from exports.rows import (
     Candidates,
@@ -35,8 +36,9 @@ from exports.rows import (
     version_rows,
 )
 from exports.service import Decided, Made, Outcome
-from exports.snapshot import Frozen, freeze, frozen_view, inputs_hash, make_judges
-from exports.splits import SIDES, Split, Splitter
+from exports.sides import SideFigure, side_figures, warnings_of
+from exports.snapshot import Frozen, freeze, frozen_view, inputs_hash, make_judges, read_guidelines
+from exports.splits import Split, Splitter
 from exports.statements import READ
 from exports.store import VersionStore, open_store
 from foundation import jobs
@@ -61,10 +63,25 @@ class _Drawn:
     split: Split
     inputs_hash: str
     signals: int
+    sides: tuple[SideFigure, ...]
+    guidelines: GuidelinesStatement
 
     @property
     def rows(self) -> int:
-        return sum(self.split.count(side) for side in SIDES)
+        return sum(figure.rows for figure in self.sides)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return warnings_of(self.sides)
+
+    @property
+    def remarks(self) -> dict[str, Any]:
+        """What the version's row tells of it, beside its figures."""
+        return {
+            "warnings": list(self.warnings),
+            "overrides": [asdict(setting) for setting in self.frozen.overrides],
+            "lowered": [asdict(setting) for setting in self.frozen.lowered],
+        }
 
 
 def build_version(work: Work) -> dict[str, Any]:
@@ -124,7 +141,7 @@ def _make(work: Work, store: VersionStore, version: Version, place: str) -> Outc
         refuses = not drawn.rows or not (version.draft or all_passed(gates))
         decided = _decide(work, version, drawn, "refused" if refuses else "draft" if version.draft else "")
         if refuses:
-            made = Made(decided, drawn.inputs_hash, gates, {"not_used": dict(drawn.candidates.not_used)})
+            made = Made(decided, drawn.inputs_hash, gates, _counts_of_refused(drawn), drawn.remarks)
             return _settle(work, version, made, drawn.frozen, VersionState.REFUSED)
         plan = _plan(version, drawn, measured, gates, decided)
         made = _write(work, store, version, place, plan, drawn, session)
@@ -135,12 +152,13 @@ def _make(work: Work, store: VersionStore, version: Version, place: str) -> Outc
 
 def _draw(session: Session, version: Version, noted: Path) -> _Drawn:
     """Freezes the inputs, gathers the candidates, and splits them."""
-    frozen = freeze(session, version.project_id, version.asked)
+    frozen = freeze(session, version.project_id, version.asked, draft=version.draft)
     splitter = Splitter(frozen.section.split, seed=frozen.inputs.seed)
     candidates = gather_candidates(
         session,
         version.project_id,
         make_judges(session, frozen),
+        unmeasured=frozen.unmeasured,
         unresolved=frozen.section.labels.unresolved,
         upto_seq=frozen.inputs.annotations_upto_seq,
         into=noted,
@@ -148,16 +166,28 @@ def _draw(session: Session, version: Version, noted: Path) -> _Drawn:
     )
     split = splitter.finish()
     key = inputs_hash(frozen, state_sha256=candidates.state_sha256, split=split, draft=version.draft)
-    return _Drawn(frozen, candidates, split, key, count_signals(noted, split))
+    sides = side_figures(split, frozen.section.split)
+    guidelines = read_guidelines(session, frozen)
+    return _Drawn(frozen, candidates, split, key, count_signals(noted, split), sides, guidelines)
 
 
 def _gates(drawn: _Drawn, measured: Measured) -> tuple[GateResult, ...]:
-    gates = evaluate_gates(drawn.frozen.section.gates, agreement=measured.agreement, expectations=measured.expectations)
+    gates = evaluate_gates(
+        _rules(drawn), agreement=measured.agreement, expectations=measured.expectations, sides=drawn.sides
+    )
     if drawn.rows:
         return gates
     why = ", ".join(f"{count} items: {reason}" for reason, count in drawn.candidates.not_used.items())
     detail = f"not enough data: no item may be used, at least 1 is needed ({why or 'the project holds none'})"
     return (*gates, GateResult("rows", passed=False, figure=0, required=1, detail=detail))
+
+
+def _rules(drawn: _Drawn) -> list[GateRule]:
+    """The gates of the section; the one on empty sides, which holds without being asked for, only where it is not met."""
+    section = drawn.frozen.section
+    rules = [rule for rule in section.gates if rule != MinRowsGate(0)]
+    least = MinRowsGate(section.min_rows)
+    return [*rules, least] if drawn.warnings and least.rows and least not in rules else rules
 
 
 def _plan(
@@ -175,6 +205,8 @@ def _plan(
         fields=frozen.fields,
         targets=frozen.targets,
         context=frozen.context,
+        unmeasured=frozen.unmeasured,
+        guidelines=drawn.guidelines,
         parent=decided.parent,
         draft=version.draft,
         gates=gates,
@@ -182,7 +214,11 @@ def _plan(
         consent=frozen.consent,
         quality=measured.report,
         not_used=drawn.candidates.not_used,
-        not_in_effect=frozen.not_in_effect,
+        not_in_effect=tuple(frozen.instead),
+        instead=frozen.instead,
+        sides=drawn.sides,
+        overrides=frozen.overrides,
+        lowered=frozen.lowered,
     )
 
 
@@ -199,6 +235,8 @@ def _write(
     rows = version_rows(session, plan, version.project_id, drawn.candidates.noted)
     watched = _watched(rows, work, drawn.candidates.count)
     written = write_version(plan, drawn.split, watched, store.work_folder(place))
+    if written.contents.leakage.is_found:
+        raise SplitLeaks("items or groups stand on two sides in the files: nothing is published; please report it")
     manifests = [FileEntry(name, *hash_file(written.folder / name)) for name in (CHECKSUMS, MANIFEST)]
     files = (*written.files, *manifests)
     store.keep(place, [file.path for file in files])
@@ -206,12 +244,27 @@ def _write(
         "rows": written.contents.total,
         "splits": dict(written.contents.rows),
         "signals": written.contents.signals,
+        "groups": _groups(drawn),
         "left_out": written.contents.left_out_by_reason(),
         "not_used": dict(plan.not_used),
         "unresolved": dict(written.contents.unresolved),
     }
     decided = Decided(plan.version, plan.parent)
-    return Made(decided, drawn.inputs_hash, plan.gates, counts, files, written.digest)
+    return Made(decided, drawn.inputs_hash, plan.gates, counts, drawn.remarks, files, written.digest)
+
+
+def _counts_of_refused(drawn: _Drawn) -> dict[str, Any]:
+    splits = {figure.side: figure.rows for figure in drawn.sides}
+    return {
+        "rows": drawn.rows,
+        "splits": splits,
+        "groups": _groups(drawn),
+        "not_used": dict(drawn.candidates.not_used),
+    }
+
+
+def _groups(drawn: _Drawn) -> dict[str, int]:
+    return {figure.side: figure.groups for figure in drawn.sides}
 
 
 def _settle(work: Work, version: Version, made: Made, frozen: Frozen, state: VersionState) -> Outcome | None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from exports.distributions import ValueCounts
+from exports.leakage import Leakage
 from exports.plan import VersionPlan
-from exports.splits import FIRST_REASON, REASONS, SIDES, Leakage, LeftOut
+from exports.splits import FIRST_REASON, REASONS, SIDES, LeftOut
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +49,10 @@ class Contents:
     @property
     def total(self) -> int:
         return sum(self.rows.values())
+
+    def labels_of(self, target: str) -> set[str]:
+        """Every label of a target that some row has, on any side."""
+        return {label for counts in self.labels.get(target, {}).values() for label in counts}
 
     def left_out_by_reason(self) -> dict[str, int]:
         return dict(sorted(Counter(str(left.reason) for left in self.left_out).items()))

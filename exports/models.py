@@ -54,6 +54,8 @@ class Version(SQLModel, table=True):
     digest: str | None = Field(default=None, sa_column=Column(String(64), nullable=True))
     gates: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
     counts: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
+    remarks: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
+    """Warnings, settings that were overridden, and promises that were lowered; None in rows of before there were remarks."""
     files: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
     storage: str | None = Field(default=None, sa_column=Column(String(255), nullable=True))
     """Where the files lie in the store, or are being put; None where there are none."""
@@ -92,7 +94,10 @@ class Download(SQLModel, table=True):
     """Who got which file of a version, and when; rows are only added. `key_id` is None for a command on this machine."""
 
     __tablename__ = "downloads"
-    __table_args__ = (Index("ix_downloads_version", "project_id", "version_no"),)
+    __table_args__ = (
+        Index("ix_downloads_version", "project_id", "version_no"),
+        Index("ix_downloads_at", "project_id", "at", "id"),
+    )
 
     project_id: int = Field(sa_column=project_key())
     id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))

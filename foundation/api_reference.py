@@ -182,6 +182,8 @@ def _curl(method: str, path: str, described: Mapping[str, Any], schemas: Mapping
     parts = ["curl -sS", *([f"-X {method}"] if method != "GET" else ["-O"] if is_file else [])]
     headers = ['"Authorization: Bearer $KEY"'] if described.get("security") else []
     for one in described.get("parameters", []):
+        if one["in"] == "query" and "example" in one:
+            path += f"?{one['name']}={one['example']}"
         if one["in"] == "path":
             path = path.replace("{" + one["name"] + "}", str(one["example"]))
         if one["in"] == "header" and "example" in one:

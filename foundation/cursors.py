@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import uuid
 from collections.abc import Sequence
 
 import orjson
@@ -31,6 +32,22 @@ def read_cursor(text: str | None) -> list[str] | None:
     if not isinstance(place, list) or not place or not all(isinstance(part, str) for part in place):
         raise bad_cursor()
     return place
+
+
+def read_id_cursor(text: str | None) -> uuid.UUID | None:
+    """The id a cursor stands for, in a list that is ordered by ids; None where there is no cursor.
+
+    Raises:
+        InvalidBody: it is not one of such a list.
+    """
+    place = read_cursor(text)
+    if place is None:
+        return None
+    try:
+        (only,) = place
+        return uuid.UUID(only)
+    except ValueError:
+        raise bad_cursor() from None
 
 
 def bad_cursor() -> InvalidBody:

@@ -27,8 +27,12 @@ IN_PATHS: Mapping[str, tuple[str, str]] = {
     "path": ("a file's path, as the manifest lists it", "manifest.json"),
 }
 """What stands in paths: what it is, and an example."""
-IN_EVERY_TRY: Mapping[str, str] = {"Winnow-Subject": "install-1", "Winnow-Subject-Token": "$TOKEN"}
-"""Headers without which a call cannot be tried."""
+IN_EVERY_TRY: Mapping[str, str] = {
+    "Winnow-Subject": "install-1",
+    "Winnow-Subject-Token": "$TOKEN",
+    "item": IN_PATHS["item"][1],
+}
+"""Headers and parameters without which a call cannot be tried, or says little."""
 
 
 class Place(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,9 +21,11 @@ from sqlmodel import Session
 
 from foundation.bodies import declared_length, read_body
 from foundation.database import Database, glance, unit_of_work, utc_now
+from foundation.document import pointer_to
 from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
-from foundation.guards import Allowed, FindProject, admit
+from foundation.guards import MANAGERS, Allowed, FindProject, NearProject, admit
 from foundation.identifiers import random_uuid
+from foundation.json_places import place_of_mistake
 from foundation.keys import Caller, Role
 from foundation.limits import Limiter
 from foundation.observability import REQUEST_SECONDS, REQUESTS
@@ -31,6 +33,8 @@ from foundation.openapi import JSON, PARAMETERS, body_of, operation_id, paramete
 from foundation.settings import Settings
 
 log = structlog.get_logger(__name__)
+NameProjects = Callable[[Session, Collection[int]], dict[int, str]]
+"""The names of projects by their ids."""
 EXTENSION = "winnow"
 REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 """A UUID or a trace id: anything freer could be a card or account number, and it would stand in the log."""
@@ -48,6 +52,8 @@ class Services:
     database: Database
     limiter: Limiter
     find_project: FindProject
+    near_project: NearProject
+    name_projects: NameProjects
     sections: tuple[Any, ...] = ()
     counters: tuple[Callable[[Session, int], dict[str, int]], ...] = ()
 
@@ -86,6 +92,11 @@ class Call:
     @property
     def is_ingest(self) -> bool:
         return self.caller.role is Role.INGEST
+
+    @property
+    def is_manager(self) -> bool:
+        """Whether the caller may see who answers: a lead may have given people's own names."""
+        return self.caller.role in MANAGERS
 
     def glance(self) -> AbstractContextManager[Session]:
         return glance(self.services.database)
@@ -240,24 +251,16 @@ def load_json(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except (orjson.JSONDecodeError, RecursionError):
-        raise Unparseable("the body is not one JSON document", reason="not_json") from None
+        detail = f"the body is not one JSON document{place_of_mistake(body)}"
+        raise Unparseable(detail, reason="not_json") from None
 
 
 def faults_of(error: ValidationError) -> list[Fault]:
     """Pydantic's complaints without the values that caused them."""
     return [
-        Fault(pointer_of(row["loc"]), _reason_of(str(row["type"])), str(row["msg"]))
+        Fault(pointer_to("", *row["loc"]), _reason_of(str(row["type"])), str(row["msg"]))
         for row in error.errors(include_input=False, include_url=False, include_context=False)
     ]
-
-
-def pointer_of(places: Sequence[object]) -> str:
-    """A JSON pointer (RFC 6901); what a client named itself is cut, since a key may hold anything.
-
-    >>> pointer_of(["fields", "a/b", 0])
-    '/fields/a~1b/0'
-    """
-    return "".join(f"/{str(place)[:64].replace('~', '~0').replace('/', '~1')}" for place in places)
 
 
 def media_type_among(*allowed: str) -> str:
@@ -318,6 +321,7 @@ def _enter(allows: Allowed, path: Any, *, may_be_missing: bool) -> Call:
             allowed=allows,
             project=project,
             find_project=services.find_project,
+            near_project=services.near_project,
             may_be_missing=may_be_missing,
         )
     if path is not None and any("\0" in value for value in path.model_dump().values()):

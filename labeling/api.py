@@ -9,6 +9,7 @@ from flask import Response, request
 from flask.typing import ResponseReturnValue
 
 from foundation.activity import record_activity
+from foundation.changes import changes_between
 from foundation.errors import TooLarge
 from foundation.guards import MANAGERS
 from foundation.openapi import JSON, NDJSON
@@ -24,6 +25,7 @@ from labeling.reading import read_list, read_ndjson
 from labeling.service import LINES_AT_ONCE, LineResult, LineStatus, count_statuses, import_annotations
 from labeling.tasks import SYNC
 from labeling.webhook import proves
+from labeling.wishes import ask_for_push
 
 routes = Routes("labeling", title="Labeling")
 PROJECT = "/v1/projects/<project>"
@@ -65,11 +67,15 @@ def post_annotations(call: Call) -> ResponseReturnValue:
     problems=(409, 503),
 )
 def post_sync(call: Call) -> ResponseReturnValue:
-    """The job's result says what was pushed and pulled."""
+    """The job's result says what was pushed and pulled, and under `standing` what is there now.
+
+    A project with `labeling.push: manual` sends items out only when it is asked to here, or by `labeling sync`.
+    """
     refuse_without_studio(call.settings)
     with call.unit_of_work() as session:
         if not current_labeling(session, call.project_no)[1].config:
             raise NothingToLabel("add `labeling: {config: …}` to the project file, then sync")
+        ask_for_push(session, call.project_no, now=call.now)
         job = enqueue_and_wake(session, SYNC, project_id=call.project_no, coalesce=True)
         record_activity(session, "sync_asked", actor=call.actor, project_id=call.project_no, now=call.now)
     return json_answer({"job": str(job)}, 202, Location=f"/v1/jobs/{job}")
@@ -96,9 +102,10 @@ def get_annotators(call: Call) -> ResponseReturnValue:
     answers={200: schemas.AnnotatorRead},
 )
 def get_annotator(call: Call) -> ResponseReturnValue:
-    """By number, or by alias."""
+    """By number, by alias, or by the e-mail address or name under which they answer: so an address leads to its alias."""
     with call.unit_of_work(read_only=True) as session:
-        no = find_annotator(session, call.project_no, call.path.annotator).no
+        key = annotator_key(call.settings)
+        no = find_annotator(session, call.project_no, call.path.annotator, key=key).no
         people = annotator_statistics(session, call.project_no)
     return json_answer(next(one.as_json() for one in people if one.no == no))
 
@@ -113,11 +120,20 @@ def get_annotator(call: Call) -> ResponseReturnValue:
     problems=(400, 409, 413, 415, 422),
 )
 def put_annotator(call: Call) -> ResponseReturnValue:
-    """What is left out stays. Label Studio itself is not told: in its community edition nobody can be paused there."""
+    """What is left out stays. What somebody answers in Label Studio while `state` is not `active` is kept and does not count.
+
+    Label Studio itself is not told: in its community edition nobody can be paused. Labels handed in by `POST /annotations`
+    count whatever the state: who hands them in vouches for them. `role` has no effect yet.
+    """
     wish = call.body_as(schemas.AnnotatorPut)
     with call.unit_of_work() as session:
         changes = wish.model_dump(mode="json", exclude_none=True)
-        annotator = change_annotator(session, call.project_no, call.path.annotator, changes)
+        key = annotator_key(call.settings)
+        before = find_annotator(session, call.project_no, call.path.annotator, key=key)
+        # An alias may be somebody's name, and nothing can be taken out of the log again: that it changed is told, not how.
+        plain = {name: value for name, value in changes.items() if name != "alias"}
+        told = changes_between({name: getattr(before, name) for name in plain}, plain)
+        annotator = change_annotator(session, call.project_no, call.path.annotator, changes, key=key, now=call.now)
         record_activity(
             session,
             "annotator_changed",
@@ -126,6 +142,7 @@ def put_annotator(call: Call) -> ResponseReturnValue:
             now=call.now,
             annotator=annotator.no,
             changed=sorted(changes),
+            **told,
         )
         people = annotator_statistics(session, call.project_no)
     return json_answer(next(one.as_json() for one in people if one.no == annotator.no))

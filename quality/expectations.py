@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import codecs
 import logging
-import math
 import os
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foundation.errors import Fault, UsageError
+from quality.observed import observed_of, plain_value
 from quality.views import plain_types, views_of, with_plain_types
 
 if TYPE_CHECKING:
@@ -57,9 +57,7 @@ class Expectation:
 
     def columns(self) -> list[str]:
         """Every column the rule reads."""
-        named = [self.kwargs.get(name) for name in _COLUMN_KWARGS]
-        flat = [column for one in named for column in (one if isinstance(one, list) else [one])]
-        return [column for column in flat if isinstance(column, str)]
+        return [column for _, column in columns_with_pointers(self)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +127,15 @@ def check_suite(suite: object, *, pointer: str = "/expectations") -> list[Fault]
     return [fault for position, entry in enumerate(suite) for fault in _entry_faults(entry, f"{pointer}/{position}")]
 
 
+def columns_with_pointers(expectation: Expectation) -> Iterator[tuple[str, str]]:
+    """Every column a rule reads, each after its pointer below the arguments."""
+    for name in _COLUMN_KWARGS:
+        named = expectation.kwargs.get(name)
+        listed = [(f"/{name}", named)] if not isinstance(named, list) else []
+        listed += [(f"/{name}/{place}", one) for place, one in enumerate(named)] if isinstance(named, list) else []
+        yield from ((pointer, column) for pointer, column in listed if isinstance(column, str))
+
+
 def parse_suite(suite: object, *, pointer: str = "/expectations") -> tuple[Expectation, ...]:
     """The expectations of a list as read from JSON.
 
@@ -138,7 +145,7 @@ def parse_suite(suite: object, *, pointer: str = "/expectations") -> tuple[Expec
     faults = check_suite(suite, pointer=pointer)
     if faults or not isinstance(suite, list):
         raise UsageError("the suite of expectations has mistakes", faults=faults)
-    return tuple(Expectation(_type_of(entry), dict(entry.get("kwargs", {}))) for entry in suite)
+    return tuple(Expectation(_type_of(entry), dict(_kwargs_of(entry))) for entry in suite)
 
 
 def read_suite(path: Path) -> tuple[Expectation, ...]:
@@ -189,7 +196,7 @@ def run_suite(
         texts: columns of numbers as they were written, for the rules that ask how a value is written.
     """
     table = frame.reset_index(drop=True)
-    ids = None if row_id is None else [_plain(value) for value in table[row_id]]
+    ids = None if row_id is None else [plain_value(value) for value in table[row_id]]
     errors: dict[int, str] = {}
     rules: dict[int, Any] = {}
     for position, expectation in enumerate(suite):
@@ -223,7 +230,7 @@ def _entry_faults(entry: object, pointer: str) -> list[Fault]:
         faults.append(
             Fault(f"{pointer}/type", "wrong_type", "give a Great Expectations type, such as expect_column_to_exist")
         )
-    kwargs = entry.get("kwargs", {})
+    kwargs = _kwargs_of(entry)
     if not isinstance(kwargs, dict):
         faults.append(Fault(f"{pointer}/kwargs", "wrong_type", "kwargs is an object: the arguments of the expectation"))
     elif "$PARAMETER" in _keys(kwargs):
@@ -235,7 +242,11 @@ def _entry_faults(entry: object, pointer: str) -> list[Fault]:
 
 
 def _type_of(entry: Mapping[str, Any]) -> Any:
-    return entry.get("type", entry.get("expectation_type"))
+    return entry.get("expectation_type") if entry.get("type") is None else entry["type"]
+
+
+def _kwargs_of(entry: Mapping[str, Any]) -> Any:
+    return {} if entry.get("kwargs") is None else entry["kwargs"]
 
 
 def _keys(value: object) -> set[str]:
@@ -344,7 +355,7 @@ def _result(
         success=bool(outcome["success"]),
         n=int(figures.get("element_count", n_rows)),
         n_failed=len(rows),
-        observed=_observed(expectation.type, figures.get("observed_value")),
+        observed=observed_of(expectation.type, figures.get("observed_value")),
         failing_rows=tuple(rows if ids is None else [ids[row] for row in rows]),
     )
 
@@ -363,32 +374,3 @@ def _cause(found: Mapping[str, Any]) -> str | None:
             classes = [name for name in named if name != "Traceback"]
             return str(classes[0]).rpartition(".")[2] if classes else "unknown"
     return None
-
-
-def _observed(type_: str, value: Any) -> Any:
-    """The observed figure where it cannot be personal: numbers, times, column names, and how many values a list has."""
-    plain = _plain(value)
-    if type_.startswith("expect_table_") or type_.endswith(("_of_type", "_in_type_list")):
-        return plain
-    if isinstance(plain, list):
-        return {"n_values": len(plain)}
-    if isinstance(plain, dict):
-        return {name: part for name, part in plain.items() if name in {"quantiles", "values"}} or None
-    return None if isinstance(plain, str) and not hasattr(value, "isoformat") else plain
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON knows it: numpy's numbers and times made plain, NaN and its kin None."""
-    if isinstance(value, dict):
-        return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if hasattr(value, "isoformat"):
-        return None if value != value else value.isoformat()
-    if hasattr(value, "item"):
-        value = value.item()
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return None if value != value else str(value)

@@ -1,37 +1,27 @@
-"""The gate: whose signals may be taken, decided by the newest consent a person gave."""
+"""The gate: what a person agreed to goes on record, and what the record covers is kept beside it for whoever asks."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import bindparam, func, insert, update
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from collector.models import Consent, Project, Subject
 from collector.project_file import Privacy
+from collector.subjects.cover import CLOSED, GRACE, Cover, Given, Recorded, cover_of, fault_of_terms, line_of
 from foundation.database import JsonText, insert_ignoring
 from foundation.errors import Forbidden
 from foundation.identifiers import hash_of_token
 
-GRACE = timedelta(minutes=5)
-"""How much later than the capture a consent may be stamped: two clocks of one phone are never quite equal."""
 FUTURE_LIMIT = timedelta(hours=25)
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A consent as somebody gave it."""
-
-    granted: bool
-    purposes: tuple[str, ...]
-    notice: str
-    given_at: datetime
-    age_confirmed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +30,13 @@ class Standing:
 
     erased_at: datetime | None = None
     newest: Given | None = None
+    cover: Cover = CLOSED
 
     def is_shut_for(self, captured_at: datetime) -> bool:
         """After an erasure nothing captured before it comes back, and nothing new without a consent given since."""
         if self.erased_at is None:
             return False
-        is_back = self.newest is not None and self.newest.granted and self.newest.given_at > self.erased_at
+        is_back = self.newest is not None and self.newest.granted
         return not is_back or captured_at <= self.erased_at
 
 
@@ -53,34 +44,17 @@ class TokenMismatch(Forbidden):
     title = "That is another subject's token"
 
 
-def fault_of_consent(given: Given | None, privacy: Privacy, captured_at: datetime) -> str | None:
-    """Why the newest consent does not cover a signal; None when it does. Missing means no."""
-    if given is None:
+def fault_of_standing(standing: Standing | None, privacy: Privacy, moment: datetime) -> str | None:
+    """Why a person's record does not cover a signal captured at a moment; None when it does. Missing means no."""
+    known = standing or Standing(cover=Cover(passes=not privacy.consent_required))
+    if known.cover.holds_for(moment):
+        return None
+    if known.newest is None:
         return "no consent of this subject is on record: send it in the envelope or by PUT /subject/consent first"
-    why = fault_of_terms(given, privacy)
-    if why is None and given.given_at > captured_at + GRACE:
-        why = "the consent was given after the signal was captured"
-    return why
-
-
-def fault_of_terms(given: Given, privacy: Privacy) -> str | None:
-    """Why a consent does not meet what the project asks for, whenever it was given."""
-    if not given.granted:
+    if not known.newest.granted:
         return "consent was withdrawn"
-    if not set(privacy.purposes) <= set(given.purposes):
-        return f"the consent does not cover {', '.join(sorted(set(privacy.purposes) - set(given.purposes)))}"
-    if privacy.accept_notices and given.notice not in privacy.accept_notices:
-        return f"the notice must be one of {', '.join(privacy.accept_notices)}"
-    return None
-
-
-def passes(given: Given | None, privacy: Privacy) -> bool:
-    """Whether a person's stored signals may be used: no withdrawal, and consent where the project asks for it."""
-    if given is None:
-        return not privacy.consent_required
-    if not privacy.consent_required:
-        return given.granted
-    return fault_of_terms(given, privacy) is None
+    why = fault_of_terms(known.newest, privacy) if privacy.consent_required else None
+    return why or "the consent was given after the signal was captured"
 
 
 class Lock(StrEnum):
@@ -92,7 +66,9 @@ class Lock(StrEnum):
 
 # Made once: every batch asks these, and making a statement costs more than the database takes to answer it.
 _STANDINGS = {
-    lock: select(Subject.id, Subject.erased_at, Subject.consent)
+    lock: select_columns(
+        col(Subject.id), col(Subject.erased_at), col(Subject.consent), col(Subject.passes), col(Subject.passes_from)
+    )
     .where(col(Subject.project_id) == bindparam("of_project"), col(Subject.id).in_(bindparam("wanted", expanding=True)))
     .order_by(col(Subject.id))
     .with_for_update(read=lock is Lock.AGAINST_ERASURE)
@@ -105,7 +81,14 @@ _ADD_CONSENT = insert(Consent).values(seq=_NEWEST_SEQ.scalar_subquery() + 1)
 _SET_CONSENT = (
     update(Subject)
     .where(col(Subject.project_id) == bindparam("of_project"), col(Subject.id) == bindparam("wanted"))
-    .values(passes=bindparam("now_passes"), consent=bindparam("newest", type_=JsonText))
+    .values(
+        passes=bindparam("now_passes"), passes_from=bindparam("now_from"), consent=bindparam("newest", type_=JsonText)
+    )
+)
+_SET_COVER = (
+    update(Subject)
+    .where(col(Subject.project_id) == bindparam("of_project"), col(Subject.id) == bindparam("wanted"))
+    .values(passes=bindparam("now_passes"), passes_from=bindparam("now_from"))
 )
 
 
@@ -120,7 +103,10 @@ def standings_of(
     if not wanted:
         return {}
     rows = session.connection().execute(_STANDINGS[lock], {"of_project": project_id, "wanted": wanted})
-    return {subject: Standing(erased_at, _given(consent)) for subject, erased_at, consent in rows}
+    return {
+        row.id: Standing(row.erased_at, _given(row.consent), Cover(row.passes, row.passes_from if row.passes else None))
+        for row in rows
+    }
 
 
 def record_consent(
@@ -140,33 +126,46 @@ def record_consent(
         may_lift: whether this may end a withdrawal. An envelope sent with an app's key may not: anybody has that key.
     """
     known = standing or Standing()
-    if known.newest == given:
+    if known.newest == given or not _may_be_added(known, Recorded(given, now), may_lift=may_lift):
         return known
-    lifts = given.granted and known.newest is not None and not known.newest.granted
-    if lifts and not may_lift:
-        return known
-    if known.erased_at is not None and given.given_at <= known.erased_at:
+    is_first = known.newest is None and known.erased_at is None
+    records = [] if is_first else records_of(session, project_id, [subject_id]).get(subject_id, [])
+    if any(record.given == given for record in records):
         return known
     row = _row(project_id, subject_id, given, now)
     session.connection().execute(_ADD_CONSENT, {**row, "of_project": project_id, "of_subject": subject_id})
-    if known.newest is not None and known.newest.given_at > given.given_at:
-        return known
+    changed = _standing_by([*records, Recorded(given, now)], privacy, known.erased_at)
     session.connection().execute(
         _SET_CONSENT,
         {
             "of_project": project_id,
             "wanted": subject_id,
-            "now_passes": passes(given, privacy),
-            "newest": _stored(given),
+            "now_passes": changed.cover.passes,
+            "now_from": changed.cover.since,
+            "newest": _stored(changed.newest),
         },
     )
-    return Standing(known.erased_at, given)
+    return changed
+
+
+def records_of(session: Session, project_id: int, subjects: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Recorded]]:
+    """Everything on record of at most some hundred people, each as it was received."""
+    rows = session.exec(
+        select(Consent)
+        .where(col(Consent.project_id) == project_id, col(Consent.subject_id).in_(subjects))
+        .order_by(col(Consent.subject_id), col(Consent.seq))
+    )
+    return {
+        subject: [Recorded(_given_of(row), row.received_at) for row in mine]
+        for subject, mine in groupby(rows, key=lambda row: row.subject_id)
+    }
 
 
 def ensure_subjects(session: Session, project_id: int, subjects: Iterable[uuid.UUID], *, privacy: Privacy) -> bool:
     """Rows for people seen for the first time; whether all of them are new, and so held by this transaction alone."""
     rows = [
-        {"project_id": project_id, "id": subject, "passes": passes(None, privacy)} for subject in sorted(set(subjects))
+        {"project_id": project_id, "id": subject, "passes": not privacy.consent_required}
+        for subject in sorted(set(subjects))
     ]
     return insert_ignoring(session, Subject.__table__, rows) == len(rows)  # type: ignore[attr-defined]
 
@@ -196,7 +195,7 @@ def prove_token(held: bytes | None, token: str) -> None:
 
 
 def reconsider_subjects(session: Session, project: Project, privacy: Privacy) -> None:
-    """After a change of the privacy section: who passes now? Streams in batches, one update for each verdict."""
+    """After a change of the privacy section: what does each person's record cover now? Streams in batches."""
     project_id = project.id or 0
     last = uuid.UUID(int=0)
     while True:
@@ -208,13 +207,15 @@ def reconsider_subjects(session: Session, project: Project, privacy: Privacy) ->
         ).all()
         if not rows:
             return
-        for verdict in (True, False):
-            same = [row.id for row in rows if _may_be_used(row, privacy) is verdict]
-            session.connection().execute(
-                update(Subject)
-                .where(col(Subject.project_id) == project_id, col(Subject.id).in_(same))
-                .values(passes=verdict)
-            )
+        records = records_of(session, project_id, [row.id for row in rows])
+        changes = []
+        for row in rows:
+            cover = _standing_by(records.get(row.id, []), privacy, row.erased_at).cover
+            if (cover.passes, cover.since) != (row.passes, row.passes_from):
+                now = {"now_passes": cover.passes, "now_from": cover.since}
+                changes.append({"of_project": project_id, "wanted": row.id, **now})
+        if changes:
+            session.connection().execute(_SET_COVER, changes)
         last = rows[-1].id
 
 
@@ -228,13 +229,30 @@ def describe(given: Given) -> Mapping[str, Any]:
     }
 
 
-def _may_be_used(subject: Subject, privacy: Privacy) -> bool:
-    standing = Standing(subject.erased_at, _given(subject.consent))
-    return passes(standing.newest, privacy) and not (subject.erased_at and standing.newest is None)
+def _may_be_added(known: Standing, record: Recorded, *, may_lift: bool) -> bool:
+    """Whether a record may stand beside what is known: one from before an erasure may not, nor may anybody open a door."""
+    if known.erased_at is not None and record.at <= known.erased_at:
+        return False
+    if may_lift or not record.given.granted:
+        return True
+    if known.newest is not None:
+        return known.newest.granted
+    # Stamped ahead, it may have been given before the erasure and be sent again.
+    return known.erased_at is None or record.given.given_at <= record.received_at + GRACE
 
 
-def _stored(given: Given) -> dict[str, Any]:
-    return {**asdict(given), "given_at": given.given_at.isoformat()}
+def _standing_by(records: Sequence[Recorded], privacy: Privacy, erased_at: datetime | None) -> Standing:
+    line = line_of(records, erased_at=erased_at)
+    newest = line.newest.given if line.newest else None
+    return Standing(erased_at, newest, cover_of(line, privacy, erased_at=erased_at))
+
+
+def _stored(given: Given | None) -> dict[str, Any] | None:
+    return None if given is None else {**asdict(given), "given_at": given.given_at.isoformat()}
+
+
+def _given_of(row: Consent) -> Given:
+    return Given(row.granted, tuple(row.purposes), row.notice, row.given_at, row.age_confirmed)
 
 
 def _given(stored: Mapping[str, Any] | None) -> Given | None:

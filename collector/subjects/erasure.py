@@ -61,7 +61,8 @@ def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *,
     ).one()
     ordered_at = max(now, newest) if newest else now
     token_hash = held_token(session, project_id, subject_id)
-    subject.erased_at, subject.passes, subject.token_hash, subject.consent = ordered_at, False, None, None
+    subject.erased_at, subject.passes, subject.passes_from = ordered_at, False, None
+    subject.token_hash, subject.consent = None, None
     session.add(subject)
     if waiting is not None and not has_come_back:
         waiting.requested_at, waiting.token_hash = ordered_at, token_hash

@@ -14,6 +14,7 @@ from xml.etree.ElementTree import ParseError  # only the error; the parser is de
 
 import defusedxml.ElementTree
 
+from foundation.document import Reader
 from foundation.errors import Fault
 from labeling.questions.kinds import Question, QuestionKind, number_in
 
@@ -239,14 +240,13 @@ def _faults_of_names(controls: list[_Placed], objects: list[_Placed]) -> Iterato
 def _faults_of_fields(shown: list[_Placed], declared: Collection[str] | None) -> Iterator[Fault]:
     if declared is None:
         return
-    allowed = ", ".join(f"${field}" for field in declared) or "none is declared"
+    fields, reader = [f"${field}" for field in declared], Reader()
     for one in shown:
         if _field_of(one) not in declared:
-            yield Fault(
-                POINTER,
-                "unknown_field",
-                f"{one.place}: shows a field that the project does not declare; allowed: {allowed}",
-            )
+            near = reader.near(f"${_field_of(one)}", fields)
+            told = f"{one.place}: shows a field that the project does not declare; {near}allowed: "
+            reader.fault(POINTER, "unknown_field", told + (", ".join(fields) or "none is declared"))
+    yield from reader.faults
 
 
 def _targets_of(one: _Placed) -> list[str]:

@@ -96,7 +96,6 @@ class TestParseLabeling:
             ({"choose": []}, ("/labeling/choose", "wrong_type")),
             ({"push": "never"}, ("/labeling/push", "not_in_list")),
             ({"push": True}, ("/labeling/push", "not_in_list")),
-            ({"push": None}, ("/labeling/push", "not_in_list")),
             ({"honeypots": {"share": 2}}, ("/labeling/honeypots/share", "out_of_range")),
             ({"honeypots": {"max_exposures": 1}}, ("/labeling/honeypots/share", "missing_field")),
             ({"onboarding": {"tasks": 3}}, ("/labeling/onboarding/pass", "missing_field")),

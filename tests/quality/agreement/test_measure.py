@@ -82,6 +82,7 @@ class TestPublishedTables:
         assert figures.fleiss_kappa == pytest.approx(expected["scott_pi"], abs=1e-5)
 
 
+@pytest.mark.slow
 class TestRealCrowds:
     @pytest.mark.parametrize(
         ("path", "columns", "delimiter", "level", "alpha"),
@@ -147,6 +148,7 @@ def triples_of(answers: list[list[int | None]]) -> Triples:
     return [(f"i{item}", f"a{who}", value) for item, row in enumerate(answers) for who, value in enumerate(row)]
 
 
+@pytest.mark.slow
 class TestAgainstASlowSecondImplementation:
     @settings(deadline=None, max_examples=150)
     @given(answers=ANSWERS, level=st.sampled_from(list(Level)))
