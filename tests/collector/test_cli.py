@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 from flask import Flask
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
 from collector.cli import commands
@@ -45,6 +48,27 @@ def backlog(tmp_path: Path) -> Path:
     return file
 
 
+REFUSE = {
+    "sqlite": "CREATE TRIGGER refuses BEFORE INSERT ON items BEGIN SELECT RAISE(ABORT, 'refused'); END",
+    "postgresql": "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$;"
+    "CREATE TRIGGER refuses BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION refuse()",
+}
+ACCEPT = {"sqlite": "DROP TRIGGER refuses", "postgresql": "DROP FUNCTION refuse CASCADE"}
+
+
+@contextmanager
+def _items_refused(database: Database) -> Iterator[None]:
+    """A database that takes no item: what a bug of ours, or somebody's rule in the database, would look like."""
+    name = database.engine.dialect.name
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql(REFUSE[name])
+    try:
+        yield
+    finally:
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql(ACCEPT[name])
+
+
 class TestApply:
     def test_a_file_makes_a_project_and_again_changes_nothing(self, run: Run, tmp_path: Path) -> None:
         file = tmp_path / "project.json"
@@ -72,6 +96,22 @@ class TestIngest:
 
         assert (done.exit_code, done.stdout) == (2, "")
         assert "ends too early" in done.stderr
+
+
+class TestWhatFails:
+    def test_what_was_sent_does_not_stand_in_the_failure(
+        self, run: Run, held: Held, database: Database, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "one.ndjson"
+        file.write_bytes(ndjson(make_signal(consent=CONSENT, payload={"text": "words that nobody else may read"})))
+
+        with _items_refused(database):
+            done = run("ingest", held.name, file)
+
+        told = done.output + "".join(traceback.format_exception(done.exception))
+        assert isinstance(done.exception, DBAPIError)
+        assert "items (project_id" in told
+        assert "nobody else may read" not in told
 
 
 class TestDeadLetters:
