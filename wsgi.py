@@ -8,6 +8,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from foundation.cli import RECORDS as RECORDS_OF_APP
 from foundation.cli import SECTIONS as SECTIONS_OF_APP
 from foundation.cli import LazyGroup
 
@@ -28,7 +29,15 @@ MODELS = (
     "exports.models",
 )
 SECTIONS = ("labeling.section", "quality.section", "exports.section")
-ROUTES = ("foundation.jobs_api", "collector.api", "labeling.api", "quality.api", "exports.api")
+RECORDS = ("labeling.record", "quality.record", "exports.record")
+ROUTES = (
+    "foundation.jobs_api",
+    "collector.api",
+    "collector.subjects.api",
+    "labeling.api",
+    "quality.api",
+    "exports.api",
+)
 BLUEPRINTS = ("foundation.health", "foundation.login", "quality.pages")
 COMMANDS = (
     LazyGroup("collector", "collector.cli:commands", "Signals: scrub, apply a project, ingest, erase."),
@@ -95,6 +104,7 @@ def _services(settings: Settings) -> Services:
         find_project=find_project,
         sections=sections(),
         counters=(count_labeling,),
+        records=records(),
     )
 
 
@@ -110,6 +120,11 @@ def sections() -> tuple[Any, ...]:
     return tuple(import_module(name).SECTION for name in SECTIONS)
 
 
+def records() -> tuple[Any, ...]:
+    """What the domains above the collector add to a person's record."""
+    return tuple(import_module(name).contribute for name in RECORDS)
+
+
 def _command_line() -> Flask:
     """What `flask …` needs: the commands, and nothing of the web unless a command is about it."""
     from flask import Flask
@@ -122,6 +137,7 @@ def _command_line() -> Flask:
     configure_logging(os.environ.get("WINNOW_LOG_LEVEL", "WARNING"))
     app = Flask("winnow")
     app.extensions[SECTIONS_OF_APP] = sections
+    app.extensions[RECORDS_OF_APP] = records
     for group in COMMANDS:
         app.cli.add_command(group)
     app.cli.add_command(up)

@@ -17,10 +17,10 @@ from sqlmodel import select
 
 from collector.cli import commands
 from collector.models import Erasure
-from foundation.cli import SECTIONS
+from foundation.cli import RECORDS, SECTIONS
 from foundation.database import Database, unit_of_work
-from tests.signals import CONSENT, Held, make_project, make_signal, ndjson, project_body
-from wsgi import sections
+from tests.signals import CONSENT, SUBJECT, Held, make_project, make_signal, ndjson, project_body
+from wsgi import records, sections
 
 Run = Callable[..., Result]
 
@@ -29,6 +29,7 @@ Run = Callable[..., Result]
 def run(database: Database, tmp_path: Path) -> Run:
     app = Flask("winnow")
     app.extensions[SECTIONS] = sections
+    app.extensions[RECORDS] = records
     url = database.engine.url.render_as_string(hide_password=False)
     environment = {"WINNOW_HOME": str(tmp_path), "WINNOW_DATABASE_URL": url}
     return lambda *arguments: app.test_cli_runner().invoke(commands, [str(one) for one in arguments], env=environment)
@@ -123,6 +124,19 @@ class TestDeadLetters:
 
         assert (letter["reason"], letter["pointer"]) == ("unknown_field", "/payload/colour")
         assert json.loads(replayed.stdout) == {"replayed": 0, "still_rejected": 1}
+
+
+class TestSubject:
+    def test_it_shows_what_is_held_on_a_person(self, run: Run, held: Held, backlog: Path) -> None:
+        run("ingest", held.name, backlog)
+
+        shown = run("subject", held.name, SUBJECT)
+        record = json.loads(run("subject", held.name, SUBJECT, "--json").stdout)
+        nobody = json.loads(run("subject", held.name, "misspelled", "--json").stdout)
+
+        assert record["subject"] in shown.stdout
+        assert (len(record["signals"]), len(record["dead_letters"]), record["held"]) == (1, 1, True)
+        assert (nobody["signals"], nobody["held"]) == ([], False)
 
 
 class TestErase:
