@@ -31,14 +31,15 @@ MODELS = (
 SECTIONS = ("labeling.section", "quality.section", "exports.section")
 RECORDS = ("labeling.record", "quality.record", "exports.record")
 ROUTES = (
-    "foundation.jobs_api",
     "collector.api",
+    "collector.items.api",
     "collector.subjects.api",
     "labeling.api",
     "quality.api",
     "exports.api",
+    "foundation.jobs_api",
 )
-BLUEPRINTS = ("foundation.health", "foundation.login", "quality.pages")
+BLUEPRINTS = ("foundation.health", "foundation.docs_pages", "foundation.login", "quality.pages")
 COMMANDS = (
     LazyGroup("collector", "collector.cli:commands", "Signals: scrub, apply a project, ingest, erase."),
     LazyGroup("labeling", "labeling.cli:commands", "Label Studio both ways, annotations, consensus."),
@@ -91,7 +92,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _services(settings: Settings) -> Services:
-    from collector.queries import find_project
+    from collector.queries import find_project, name_projects, near_project
     from foundation.database import open_database
     from foundation.limits import open_limiter
     from foundation.web import Services
@@ -102,6 +103,8 @@ def _services(settings: Settings) -> Services:
         database=open_database(settings.database),
         limiter=open_limiter(settings),
         find_project=find_project,
+        near_project=near_project,
+        name_projects=name_projects,
         sections=sections(),
         counters=(count_labeling,),
         records=records(),

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from collector import schemas
 from collector.intake.batch import open_batch, open_door, take_in
-from collector.intake.dead_letters import list_letters
+from collector.intake.dead_letters import list_letters, why_no_replay
 from collector.intake.event_time import read_time
 from collector.intake.identity import Names, names_of
 from collector.intake.reading import read_json, read_ndjson
@@ -26,7 +26,8 @@ from foundation.errors import Fault, InvalidBody, PreconditionFailed, Unparseabl
 from foundation.failpoints import failpoint
 from foundation.guards import MANAGERS, READERS, WRITERS
 from foundation.observability import SIGNALS
-from foundation.web import JSON, NDJSON, Call, Routes, json_answer, media_type_among
+from foundation.openapi import CURSOR, JSON, NDJSON
+from foundation.web import Call, Routes, json_answer, media_type_among
 
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
 SENT_AT = "Winnow-Sent-At"
@@ -65,7 +66,11 @@ def put_project_file(call: Call) -> ResponseReturnValue:
             if_match=if_match,
         )
     body = schemas.ProjectPut(
-        project=put.project, revision=put.revision, breaks=list(put.breaks), not_in_effect=list(put.not_in_effect)
+        project=put.project,
+        revision=put.revision,
+        breaks=list(put.breaks),
+        not_in_effect=list(put.instead),
+        instead=dict(put.instead),
     )
     return json_answer(body, 201 if put.is_new else 200, ETag=f'"{put.revision}"')
 
@@ -89,7 +94,7 @@ def get_project_file(call: Call) -> ResponseReturnValue:
     f"{PROJECT}/signals",
     allows=WRITERS,
     summary="Send signals",
-    takes=schemas.SignalBatch,
+    takes=schemas.SignalBatch | schemas.SignalSent,
     takes_also=(NDJSON,),
     answers={200: schemas.SignalsAnswer},
     headers={
@@ -124,7 +129,7 @@ def post_signals(call: Call) -> ResponseReturnValue:
     summary="What was refused, and why",
     answers={200: schemas.DeadLetterPage},
     problems=(422,),
-    query=("cursor",),
+    query=CURSOR,
 )
 def get_dead_letters(call: Call) -> ResponseReturnValue:
     after = read_moment(request.args.get("cursor"))
@@ -140,6 +145,7 @@ def get_dead_letters(call: Call) -> ResponseReturnValue:
                 received_at=letter.received_at,
                 expires_at=letter.expires_at,
                 can_replay=letter.body is not None,
+                why_no_replay=why_no_replay(letter),
             ).model_dump(mode="json")
             for letter in letters[:PAGE]
         ]

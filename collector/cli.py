@@ -56,12 +56,14 @@ def apply(file: Path, as_json: bool) -> None:
         "project": put.project,
         "revision": put.revision,
         "breaks": list(put.breaks),
-        "not_in_effect": list(put.not_in_effect),
+        "not_in_effect": list(put.instead),
     }
     if as_json:
-        print_json(answer)
+        print_json({**answer, "instead": dict(put.instead)})
     else:
         print_table("Project", [answer])
+        for pointer, sentence in put.instead.items():
+            say(f"{pointer} is not in effect yet: {sentence}")
 
 
 @commands.command()
@@ -205,6 +207,8 @@ def replay(project: str, dry_run: bool, as_json: bool) -> None:
 
 
 def _letter_row(letter: DeadLetter) -> dict[str, Any]:
+    from collector.intake.dead_letters import why_no_replay
+
     return {
         "id": str(letter.id),
         "signal": str(letter.signal_id) if letter.signal_id else None,
@@ -212,6 +216,7 @@ def _letter_row(letter: DeadLetter) -> dict[str, Any]:
         "pointer": letter.pointer,
         "revision": letter.revision,
         "can_replay": letter.body is not None,
+        "why_no_replay": why_no_replay(letter),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -10,10 +11,14 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, select
 
 from collector.models import DeadLetter, Item, Project, Revision, Signal, Subject
-from collector.project import NAME, load_file
-from collector.project_file import ProjectFile
+from collector.project import load_file
+from collector.project_file import NAME, ProjectFile
 from collector.subjects.cover import is_covered
+from foundation.document import did_you_mean
 from foundation.errors import NotFound
+
+MOST_NAMES = 1_000
+"""So many names are looked at for a near one."""
 
 # Made once: every batch asks these, and making a statement costs more than the database takes to answer it.
 _BY_NAME = select(Project.id).where(col(Project.name) == bindparam("wanted"))
@@ -27,6 +32,18 @@ def find_project(session: Session, name: str) -> int | None:
     return session.connection().execute(_BY_NAME, {"wanted": name}).scalar()
 
 
+def name_projects(session: Session, ids: Collection[int]) -> dict[int, str]:
+    """The names of projects by their ids."""
+    rows = session.exec(select(Project.id, Project.name).where(col(Project.id).in_(ids)))
+    return {project_id: name for project_id, name in rows if project_id is not None}
+
+
+def near_project(session: Session, name: str) -> str:
+    """A question that names the project of the nearest name, for those who may see all; empty where none is near."""
+    names = session.exec(select(Project.name).order_by(col(Project.name)).limit(MOST_NAMES)).all()
+    return did_you_mean(name, names)
+
+
 def project_named(session: Session, name: str) -> int:
     """A project's id by its name, for commands.
 
@@ -35,7 +52,8 @@ def project_named(session: Session, name: str) -> int:
     """
     project_id = find_project(session, name)
     if project_id is None:
-        raise NotFound("there is no such project: `flask collector apply FILE.yaml` makes it")
+        near = near_project(session, name)
+        raise NotFound(f"{near}there is no such project: `flask collector apply FILE.yaml` makes it")
     return project_id
 
 

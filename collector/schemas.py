@@ -7,11 +7,44 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from collector.intake.results import Retry, Status
+from collector.models import ErasureState
+from foundation.openapi import Place
+from foundation.reasons import Reason
+
+CONSENT: dict[str, Any] = {
+    "granted": True,
+    "purposes": ["training"],
+    "notice": "1",
+    "given_at": "2026-11-22T08:20:00+01:00",
+}
+SIGNAL: dict[str, Any] = {
+    "id": "0199f0aa-7b3c-4c1e-9d43-6a5f0c9b2e14",
+    "subject": "install-1",
+    "captured_at": "2026-11-22T08:26:18.123+01:00",
+    "payload": {"text": "Lovely socks, arrived early."},
+    "context": {"os_name": "android", "app_version": "3.2.1"},
+}
+PROJECT: dict[str, Any] = {
+    "project": "shop-reviews",
+    "title": "Tone of shop reviews",
+    "fields": {"text": {"kind": "text", "required": True, "max_chars": 500}},
+    "context": {"keep": ["os_name", "app_version"]},
+    "privacy": {"consent": "required", "purposes": ["training"], "notices": {"1": {"en": "We use your review."}}},
+    "labeling": {
+        "config": '<View><Text name="t" value="$text"/><Choices name="tone" toName="t">'
+        '<Choice value="good"/><Choice value="bad"/></Choices></View>',
+        "overlap": 2,
+    },
+    "export": {"targets": ["tone"], "gates": {"tone": {"alpha": 0.6}}},
+}
+"""Bodies that stand as examples in the API's documents: they are taken as they are."""
+
 
 class ConsentGiven(BaseModel):
     """What a person agreed to, under which version of the notice, and when."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [CONSENT]})
 
     granted: bool
     purposes: list[str] = []
@@ -70,6 +103,8 @@ class SubjectRecord(ConsentRecord):
 class SignalSent(BaseModel):
     """One observation. Only id, captured_at and payload are required."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [SIGNAL]})
+
     id: str = Field(description="a UUID made by the app: the idempotency key")
     captured_at: str = Field(description="RFC 3339, with zone")
     payload: dict[str, Any] = Field(description="the project's fields")
@@ -87,24 +122,20 @@ class SignalSent(BaseModel):
 class SignalBatch(BaseModel):
     """An envelope; one signal alone, or one a line (application/x-ndjson), is taken as well."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"consent": CONSENT, "signals": [SIGNAL]}]})
+
     signals: list[SignalSent]
     consent: ConsentGiven | None = Field(default=None, description="holds for every subject of the batch")
 
 
-class PlaceAtFault(BaseModel):
-    pointer: str
-    reason: str
-    detail: str
-
-
 class SignalResult(BaseModel):
     id: str | None
-    status: str
-    retry: str
+    status: Status
+    retry: Retry
     item: str | None = None
     redactions: dict[str, int] | None = None
     dropped: list[str] | None = None
-    errors: list[PlaceAtFault] | None = None
+    errors: list[Place] | None = None
 
 
 class SignalsAnswer(BaseModel):
@@ -122,6 +153,7 @@ class ProjectPut(BaseModel):
     not_in_effect: list[str] = Field(
         description="pointers to settings that are kept and that a later release acts upon"
     )
+    instead: dict[str, str] = Field(description="for each of them, by its pointer, what is done instead")
 
 
 class ProjectCounts(BaseModel):
@@ -143,7 +175,7 @@ class ProjectRead(BaseModel):
 class ProjectFileSent(BaseModel):
     """A project file, as JSON or YAML."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [PROJECT]})
 
     project: str
     fields: dict[str, Any]
@@ -159,7 +191,7 @@ class ErasureRead(BaseModel):
     erasure: str
     subject: str
     held: bool | None
-    status: str
+    status: ErasureState
     signals: int
     items: int
     blobs: int
@@ -182,12 +214,13 @@ class ErasurePage(BaseModel):
 class DeadLetterRead(BaseModel):
     id: str
     signal: str | None
-    reason: str
+    reason: Reason
     pointer: str
     revision: int
     received_at: datetime
     expires_at: datetime
     can_replay: bool
+    why_no_replay: str | None = Field(description="why nothing of it was kept that could be replayed")
 
 
 class DeadLetterPage(BaseModel):
@@ -198,7 +231,7 @@ class DeadLetterPage(BaseModel):
 class ReplayAsked(BaseModel):
     """Which dead letters to try again; all of them where `ids` is left out."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [{"dry_run": True}]})
 
     ids: list[str] | None = Field(default=None, max_length=10_000)
     dry_run: bool = False

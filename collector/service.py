@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,18 +15,19 @@ from collector.models import Project, Revision
 from collector.project import Checked, Section, breaks_of, load_file
 from collector.subjects.consent import reconsider_subjects
 from foundation.activity import record_activity
+from foundation.changes import changes_between
 from foundation.errors import Conflict, Fault, InvalidBody, PreconditionFailed
 
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """What became of a project file."""
+    """What became of a project file. `instead`: what is done instead of settings that are not acted upon yet, by pointer."""
 
     project: str
     revision: int
     is_new: bool
     breaks: tuple[str, ...]
-    not_in_effect: tuple[str, ...]
+    instead: Mapping[str, str]
 
 
 def put_project(
@@ -73,8 +74,8 @@ def _create(session: Session, checked: Checked, *, actor: str, now: datetime) ->
             session.flush()
     except IntegrityError as error:
         raise Conflict("the project was made by somebody else this moment: send again") from error
-    _add_revision(session, project, checked, actor=actor, now=now)
-    return Put(file.name, 1, is_new=True, breaks=(), not_in_effect=checked.not_in_effect)
+    _add_revision(session, project, checked, {}, actor=actor, now=now)
+    return Put(file.name, 1, is_new=True, breaks=(), instead=checked.instead)
 
 
 def _revise(
@@ -82,7 +83,7 @@ def _revise(
 ) -> Put:
     old_body = _body_of(session, project)
     if old_body == checked.file.body:
-        return Put(project.name, project.revision, is_new=False, breaks=(), not_in_effect=checked.not_in_effect)
+        return Put(project.name, project.revision, is_new=False, breaks=(), instead=checked.instead)
     breaks = list(breaks_of(load_file(old_body), checked.file))
     for section in sections:
         section.judge(session, project.id or 0, old_body, checked.file.body)
@@ -90,12 +91,14 @@ def _revise(
     project.revision += 1
     project.consent_required = checked.file.privacy.consent_required
     session.add(project)
-    _add_revision(session, project, checked, actor=actor, now=now)
+    _add_revision(session, project, checked, changes_between(old_body, checked.file.body), actor=actor, now=now)
     reconsider_subjects(session, project, checked.file.privacy)
-    return Put(project.name, project.revision, is_new=False, breaks=tuple(breaks), not_in_effect=checked.not_in_effect)
+    return Put(project.name, project.revision, is_new=False, breaks=tuple(breaks), instead=checked.instead)
 
 
-def _add_revision(session: Session, project: Project, checked: Checked, *, actor: str, now: datetime) -> None:
+def _add_revision(
+    session: Session, project: Project, checked: Checked, changes: Mapping[str, Any], *, actor: str, now: datetime
+) -> None:
     session.add(
         Revision(
             project_id=project.id or 0,
@@ -105,7 +108,8 @@ def _add_revision(session: Session, project: Project, checked: Checked, *, actor
             created_at=now,
         )
     )
-    record_activity(session, "project_revised", actor=actor, project_id=project.id, now=now, revision=project.revision)
+    facts = {"revision": project.revision, **changes}
+    record_activity(session, "project_revised", actor=actor, project_id=project.id, now=now, **facts)
 
 
 def _body_of(session: Session, project: Project) -> dict[str, Any]:

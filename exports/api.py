@@ -30,7 +30,8 @@ from exports.store import open_store
 from foundation.cursors import page_after, page_after_moment, read_cursor, read_moment
 from foundation.errors import Fault, InvalidBody, NotFound, PreconditionFailed
 from foundation.guards import MANAGERS, READERS
-from foundation.web import JSON, Call, Routes, json_answer, media_type_among, parse_as
+from foundation.openapi import CURSOR, JSON
+from foundation.web import Call, Routes, json_answer, media_type_among, parse_as
 
 PAGE: Final = 50
 PAGE_OF_DOWNLOADS: Final = 200
@@ -73,7 +74,7 @@ def post_version(call: Call) -> ResponseReturnValue:
     summary="All versions, the newest build first",
     answers={200: VersionPage},
     problems=(422,),
-    query=("cursor",),
+    query=CURSOR,
 )
 def get_versions(call: Call) -> ResponseReturnValue:
     before = _before(read_cursor(request.args.get("cursor")))
@@ -90,7 +91,11 @@ def get_versions(call: Call) -> ResponseReturnValue:
     summary="Who got which file of a version, the newest first",
     answers={200: DownloadPage},
     problems=(422,),
-    query=("version", "key", "cursor"),
+    query={
+        "version": "only files of this version",
+        "key": "only what was got with this key: its id",
+        **CURSOR,
+    },
 )
 def get_downloads(call: Call) -> ResponseReturnValue:
     """`version` and `key` ask for those of one version, of one key."""

@@ -21,7 +21,7 @@ from exports import service
 from exports.figures import Measured, measure
 from exports.files import FileEntry, hash_file
 from exports.folder import write_version
-from exports.gates import GateResult, all_passed, evaluate_gates
+from exports.gates import GateResult, GateRule, MinRowsGate, all_passed, evaluate_gates
 from exports.manifest import CHECKSUMS, MANIFEST
 from exports.models import VERSION_ITEMS, Version, VersionState
 from exports.plan import VersionPlan
@@ -35,8 +35,9 @@ from exports.rows import (
     version_rows,
 )
 from exports.service import Decided, Made, Outcome
+from exports.sides import SideFigure, side_figures, warnings_of
 from exports.snapshot import Frozen, freeze, frozen_view, inputs_hash, make_judges
-from exports.splits import SIDES, Split, Splitter
+from exports.splits import Split, Splitter
 from exports.statements import READ
 from exports.store import VersionStore, open_store
 from foundation import jobs
@@ -61,10 +62,15 @@ class _Drawn:
     split: Split
     inputs_hash: str
     signals: int
+    sides: tuple[SideFigure, ...]
 
     @property
     def rows(self) -> int:
-        return sum(self.split.count(side) for side in SIDES)
+        return sum(figure.rows for figure in self.sides)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return warnings_of(self.sides)
 
 
 def build_version(work: Work) -> dict[str, Any]:
@@ -148,16 +154,27 @@ def _draw(session: Session, version: Version, noted: Path) -> _Drawn:
     )
     split = splitter.finish()
     key = inputs_hash(frozen, state_sha256=candidates.state_sha256, split=split, draft=version.draft)
-    return _Drawn(frozen, candidates, split, key, count_signals(noted, split))
+    sides = side_figures(split, frozen.section.split)
+    return _Drawn(frozen, candidates, split, key, count_signals(noted, split), sides)
 
 
 def _gates(drawn: _Drawn, measured: Measured) -> tuple[GateResult, ...]:
-    gates = evaluate_gates(drawn.frozen.section.gates, agreement=measured.agreement, expectations=measured.expectations)
+    gates = evaluate_gates(
+        _rules(drawn), agreement=measured.agreement, expectations=measured.expectations, sides=drawn.sides
+    )
     if drawn.rows:
         return gates
     why = ", ".join(f"{count} items: {reason}" for reason, count in drawn.candidates.not_used.items())
     detail = f"not enough data: no item may be used, at least 1 is needed ({why or 'the project holds none'})"
     return (*gates, GateResult("rows", passed=False, figure=0, required=1, detail=detail))
+
+
+def _rules(drawn: _Drawn) -> list[GateRule]:
+    """The gates of the section; the one on empty sides, which holds without being asked for, only where it is not met."""
+    section = drawn.frozen.section
+    rules = [rule for rule in section.gates if rule != MinRowsGate(0)]
+    least = MinRowsGate(section.min_rows)
+    return [*rules, least] if drawn.warnings and least.rows and least not in rules else rules
 
 
 def _plan(

@@ -7,8 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from exports.sides import SideFigure
+
 PAIRABLE_ITEMS_FOR_ALPHA = 2
 MOST_ITEMS_ADVISED = 1_000_000
+MORE_ROWS = (
+    "What one person alone sent stays on one side, and validation and test hold only items chosen at random: label more "
+    "of them, from more people; or ask for fewer sides (export.split), or lower export.gates.min_rows, in the project file"
+)
 
 
 class Bound(StrEnum):
@@ -31,6 +37,13 @@ class ExpectationsGate:
 
 
 @dataclass(frozen=True)
+class MinRowsGate:
+    """Every side that the split asks for must hold at least so many rows; 0 asks for none."""
+
+    rows: int
+
+
+@dataclass(frozen=True)
 class UnmeasuredGate:
     """A gate of the contract that this release cannot measure. It refuses, so that nobody believes it was met."""
 
@@ -38,7 +51,7 @@ class UnmeasuredGate:
     threshold: float
 
 
-GateRule = AlphaGate | ExpectationsGate | UnmeasuredGate
+GateRule = AlphaGate | ExpectationsGate | MinRowsGate | UnmeasuredGate
 
 
 @dataclass(frozen=True)
@@ -83,11 +96,15 @@ class GateResult:
 
 
 def evaluate_gates(
-    rules: Iterable[GateRule], *, agreement: Sequence[AgreementFigure], expectations: ExpectationsFigure | None
+    rules: Iterable[GateRule],
+    *,
+    agreement: Sequence[AgreementFigure],
+    expectations: ExpectationsFigure | None,
+    sides: Sequence[SideFigure] = (),
 ) -> tuple[GateResult, ...]:
     """Answers each rule, in the order given. No rules give no answers, and a version without gates may be published."""
     by_target = {figure.target: figure for figure in agreement}
-    return tuple(_evaluate(rule, by_target, expectations) for rule in rules)
+    return tuple(_evaluate(rule, by_target, expectations, sides) for rule in rules)
 
 
 def all_passed(results: Iterable[GateResult]) -> bool:
@@ -122,12 +139,17 @@ def items_still_needed(*, point: float, lower: float, threshold: float, n_items:
 
 
 def _evaluate(
-    rule: GateRule, agreement: Mapping[str, AgreementFigure], expectations: ExpectationsFigure | None
+    rule: GateRule,
+    agreement: Mapping[str, AgreementFigure],
+    expectations: ExpectationsFigure | None,
+    sides: Sequence[SideFigure],
 ) -> GateResult:
     if isinstance(rule, AlphaGate):
         return _evaluate_alpha(rule, agreement.get(rule.target))
     if isinstance(rule, ExpectationsGate):
         return _evaluate_expectations(expectations)
+    if isinstance(rule, MinRowsGate):
+        return _evaluate_min_rows(rule, sides)
     detail = f"{rule.name} is not measured by this release, so it cannot be met: remove this gate, or build a draft"
     return GateResult(rule.name, passed=False, figure=None, required=rule.threshold, detail=detail)
 
@@ -183,3 +205,18 @@ def _evaluate_expectations(measured: ExpectationsFigure | None) -> GateResult:
         detail += "; the quality report lists every failing row"
     share = round(held / measured.rules, 4)
     return GateResult("expectations", passed=measured.broken == 0, figure=share, required="pass", detail=detail)
+
+
+def _evaluate_min_rows(rule: MinRowsGate, sides: Sequence[SideFigure]) -> GateResult:
+    asked = [figure for figure in sides if figure.is_asked_for]
+    fewest = min((figure.rows for figure in asked), default=0)
+    held = ", ".join(f"{figure.side} {figure.rows} rows in {figure.groups} groups" for figure in sides)
+    detail = f"on each side that the split asks for, {rule.rows} rows are required; there are: {held}"
+    if fewest < rule.rows:
+        detail += f"; not enough data: {'; '.join(_missing_rows(rule, asked))}. {MORE_ROWS}"
+    return GateResult("min_rows", passed=fewest >= rule.rows, figure=fewest, required=rule.rows, detail=detail)
+
+
+def _missing_rows(rule: MinRowsGate, asked: Sequence[SideFigure]) -> list[str]:
+    short = [figure for figure in asked if figure.rows < rule.rows]
+    return [f"{figure.side} needs {rule.rows - figure.rows} more" for figure in short]

@@ -1,26 +1,22 @@
-"""The section `export` of the project file: parsed, with defaults, overrides and every mistake at its place."""
+"""What a project file may say under `export`, the same once it is checked, and overrides laid over it."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from exports.gates import AlphaGate, Bound, ExpectationsGate, GateRule, UnmeasuredGate
+from exports.gates import AlphaGate, Bound, ExpectationsGate, GateRule, MinRowsGate, UnmeasuredGate
 from exports.splits import Shares
+from foundation.document import Choice, Definition, Number, Reader, Text, Whole
+from foundation.document_containers import Either, ListOf, Object
 from foundation.errors import Fault, UsageError
 
-KEYS: Final = ("targets", "labels", "split", "weights", "gates", "formats")
-LABEL_KEYS: Final = ("min_annotations", "min_confidence", "unresolved")
-ALPHA_KEYS: Final = ("alpha", "bound")
-UNMEASURED_GATES: Final = ("audit_error_upper", "population_tvd", "k")
+LEAST_ROWS: Final = 1
 FORMATS: Final = ("parquet",)
-FORMATS_TO_COME: Final = ("jsonl", "csv", "tfrecord", "webdataset", "coco")
-Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class Unresolved(StrEnum):
@@ -46,7 +42,7 @@ class LabelRules:
 
 @dataclass(frozen=True)
 class ExportSection:
-    """How versions of a project are made. `not_in_effect` names what is accepted and not applied by this release."""
+    """How versions of a project are made. `instead` says what is done instead of settings that are not acted upon yet."""
 
     targets: tuple[str, ...]
     labels: LabelRules = field(default_factory=LabelRules)
@@ -54,10 +50,16 @@ class ExportSection:
     weights: Weights = Weights.NONE
     gates: tuple[GateRule, ...] = ()
     formats: tuple[str, ...] = FORMATS
+    instead: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def min_rows(self) -> int:
+        """Rows that every side the split asks for must hold: as the gate says, else 1."""
+        return next((rule.rows for rule in self.gates if isinstance(rule, MinRowsGate)), LEAST_ROWS)
 
     @property
     def not_in_effect(self) -> tuple[str, ...]:
-        return ("weights: population",) if self.weights is Weights.POPULATION else ()
+        return tuple(self.instead)
 
     def as_document(self) -> dict[str, Any]:
         """The section in effect, for the frozen inputs; parsing it again gives the same section."""
@@ -67,6 +69,8 @@ class ExportSection:
                 gates[rule.target] = {"alpha": rule.threshold, "bound": str(rule.bound)}
             elif isinstance(rule, ExpectationsGate):
                 gates["expectations"] = "pass"
+            elif isinstance(rule, MinRowsGate):
+                gates["min_rows"] = rule.rows
             else:
                 gates[rule.name] = rule.threshold
         return {
@@ -79,25 +83,148 @@ class ExportSection:
         }
 
 
-def parse_export(section: Mapping[str, Any], questions: Sequence[str]) -> tuple[ExportSection, list[Fault]]:
+_REFUSES: Final = "it cannot be measured yet and refuses every version; a draft can be built"
+ALPHA_GATE: Final = Object(
+    may_be_absent=True,
+    says="How far annotators have to agree on this question.",
+    keys={
+        "alpha": Number(required=True, lowest=-1, highest=1, says="The least Krippendorff's alpha."),
+        "bound": Choice(
+            values=tuple(Bound),
+            default=Bound.POINT,
+            says="What has to reach it: alpha itself, or the lower end of its 95 % interval.",
+        ),
+    },
+)
+OTHER_GATES: Final[Mapping[str, Definition]] = {
+    "audit_error_upper": Number(
+        lowest=0, highest=1, says="The largest error that an audit may leave possible (95 %).", instead=_REFUSES
+    ),
+    "population_tvd": Number(
+        lowest=0,
+        highest=1,
+        says="The largest distance from the declared population, before weighting.",
+        instead=_REFUSES,
+    ),
+    "k": Number(
+        lowest=1,
+        highest=10**6,
+        says="How many people have to share a combination of exported context.",
+        instead=_REFUSES,
+    ),
+    "expectations": Choice(values=("pass",), says="All expectations have to hold."),
+    "min_rows": Whole(
+        lowest=0,
+        highest=10**9,
+        default_says=str(LEAST_ROWS),
+        says="How many rows each side has to hold that the split asks for.",
+    ),
+}
+_SHARE: Final = Number(lowest=0, highest=1, default=0, says="The share of this side; the three add up to 1.")
+TARGETS: Final = ListOf(
+    of=Text(),
+    default=None,
+    default_says="all measured questions",
+    says="The questions whose consensus is a column.",
+)
+GATES: Final = Object(
+    says="What a version has to meet before it is published.",
+    keys=OTHER_GATES,
+    others=ALPHA_GATE,
+    called="question",
+)
+EXPORT: Final = Object(
+    says="How versions are made.",
+    keys={
+        "targets": TARGETS,
+        "labels": Object(
+            into=LabelRules,
+            says="When an item's consensus is good enough.",
+            keys={
+                "min_annotations": Whole(lowest=0, highest=1000, default=1, says="The fewest answers."),
+                "min_confidence": Number(lowest=0, highest=1, default=0.0, says="The least confidence."),
+                "unresolved": Choice(
+                    values=tuple(Unresolved),
+                    default=Unresolved.DROP,
+                    says="What becomes of an item without a consensus: it is left out, or kept without a label.",
+                ),
+            },
+        ),
+        "split": Object(
+            may_be_absent=True,
+            default=Shares(),
+            default_says="0.8, 0.1, 0.1",
+            into=Shares,
+            says="The sides of a version.",
+            keys=dict.fromkeys(asdict(Shares()), _SHARE),
+        ),
+        "weights": Choice(
+            values=tuple(Weights),
+            default=Weights.NONE,
+            instead_of={Weights.POPULATION: "every row has the weight 1"},
+            says="Whether rows are weighted to stand for the population.",
+        ),
+        "gates": GATES,
+        "formats": ListOf(
+            of=Choice(values=FORMATS, to_come=("jsonl", "csv", "tfrecord", "webdataset", "coco")),
+            at_least=1,
+            default=FORMATS,
+            default_says="parquet",
+            says="What the rows are written as.",
+        ),
+    },
+)
+DEFINITIONS: Final[Mapping[str, Definition]] = {"export": EXPORT}
+
+
+def parse_export(section: object, questions: Sequence[str]) -> tuple[ExportSection, list[Fault]]:
     """Reads the section; what is wrong keeps its default and stands among the faults.
 
     Args:
-        section: the section as it stands in the project file; empty for none.
+        section: the value of `export` in the project file; None where it has none.
         questions: the names of the project's measured questions: the default targets, and all that a target may be.
     """
-    reader = _Reader()
-    default = ExportSection(targets=tuple(questions))
-    given = reader.mapping(section, "/export", KEYS)
-    parsed = ExportSection(
-        targets=_targets(reader, given, questions),
-        labels=_labels(reader, reader.mapping(given.get("labels", {}), "/export/labels", LABEL_KEYS)),
-        split=_split(reader, given.get("split")),
-        weights=reader.choice(given, "weights", "/export", default.weights),
-        gates=_gates(reader, given.get("gates", {}), questions),
-        formats=_formats(reader, given.get("formats", list(FORMATS))),
-    )
-    return parsed, reader.faults
+    reader = Reader()
+    given = reader.read(_definition_for(questions), section, "/export")
+    for place, name in enumerate(given["targets"] or () if reader.is_clean("/export/targets") else ()):
+        if name in given["targets"][:place]:
+            reader.fault(f"/export/targets/{place}", "not_in_list", "is named twice: name each target once")
+    if sum(Fraction(str(share)) for share in asdict(given["split"]).values()) != 1:
+        told = "train, validation and test must add up to 1; a missing one is 0"
+        reader.fault("/export/split", "out_of_range", told)
+        given["split"] = Shares()
+    targets = questions if given["targets"] is None else dict.fromkeys(given["targets"])
+    parsed = {
+        **given,
+        "targets": tuple(targets),
+        "gates": _gates(given["gates"]),
+        "formats": tuple(dict.fromkeys(given["formats"])) or FORMATS,
+    }
+    return ExportSection(**parsed, instead=reader.instead), reader.faults
+
+
+def _definition_for(questions: Sequence[str]) -> Object:
+    """The section of a project with these questions: targets and gates name them and no others."""
+    targets = replace(TARGETS, of=Choice(values=tuple(questions), called="a measured question"))
+    gates: dict[str, Definition] = dict.fromkeys(questions, ALPHA_GATE)
+    for name, gate in OTHER_GATES.items():
+        gates[name] = Either(of=(ALPHA_GATE, gate)) if name in gates else gate
+    narrowed = replace(GATES, keys=gates, others=None)
+    return replace(EXPORT, keys={**EXPORT.keys, "targets": targets, "gates": narrowed})
+
+
+def _gates(given: Mapping[str, Any]) -> tuple[GateRule, ...]:
+    rules: list[GateRule] = []
+    for name, rule in given.items():
+        if isinstance(rule, Mapping):
+            rules.append(AlphaGate(name, rule["alpha"], rule["bound"]))
+        elif rule == "pass":
+            rules.append(ExpectationsGate())
+        elif name == "min_rows" and rule is not None:
+            rules.append(MinRowsGate(rule))
+        elif rule is not None:
+            rules.append(UnmeasuredGate(name, rule))
+    return tuple(rules)
 
 
 def with_overrides(section: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,142 +276,3 @@ def _overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, A
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = _overlaid(merged[key], value) if both else value
     return merged
-
-
-class _Reader:
-    """Reads values and notes faults."""
-
-    def __init__(self) -> None:
-        self.faults: list[Fault] = []
-
-    def fault(self, pointer: str, reason: str, detail: str) -> None:
-        self.faults.append(Fault(pointer, reason, detail))
-
-    def mapping(self, value: Any, pointer: str, allowed: Sequence[str]) -> Mapping[str, Any]:
-        if not isinstance(value, Mapping):
-            self.fault(pointer, "wrong_type", "must be an object")
-            return {}
-        for key in value:
-            if key not in allowed:
-                self.fault(f"{pointer}/{escaped(key)}", "unknown_field", f"is not known here: {_listed(allowed)}")
-        return {key: value[key] for key in allowed if key in value}
-
-    def choice(self, given: Mapping[str, Any], key: str, pointer: str, default: Choice) -> Choice:
-        """The member of the default's enum that `key` names; the default when it is not there or wrong."""
-        if key not in given:
-            return default
-        allowed = list(type(default))
-        if given[key] in [str(member) for member in allowed]:
-            return type(default)(given[key])
-        self.fault(f"{pointer}/{key}", "not_in_list", f"must be one of {_listed(allowed)}")
-        return default
-
-    def number(self, value: Any, pointer: str, bounds: tuple[float, float]) -> float | None:
-        """A finite number within the bounds, or None and a fault."""
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self.fault(pointer, "wrong_type", "must be a number")
-            return None
-        low, high = bounds
-        if not math.isfinite(value) or not low <= value <= high:
-            self.fault(pointer, "out_of_range", f"must be from {low:g} to {high:g}")
-            return None
-        return value
-
-
-def escaped(key: object) -> str:
-    """A key as a part of a JSON pointer (RFC 6901)."""
-    return str(key).replace("~", "~0").replace("/", "~1")
-
-
-def _targets(reader: _Reader, given: Mapping[str, Any], questions: Sequence[str]) -> tuple[str, ...]:
-    if "targets" not in given:
-        return tuple(questions)
-    names = given["targets"]
-    if not isinstance(names, list):
-        reader.fault("/export/targets", "wrong_type", "must be a list of questions")
-        return tuple(questions)
-    for place, name in enumerate(names):
-        if name not in questions:
-            allowed = _listed(questions) if questions else "the project has no measured question"
-            reader.fault(f"/export/targets/{place}", "not_in_list", f"is no measured question: {allowed}")
-        elif name in names[:place]:
-            reader.fault(f"/export/targets/{place}", "not_in_list", "is named twice: name each target once")
-    return tuple(dict.fromkeys(name for name in names if name in questions))
-
-
-def _labels(reader: _Reader, given: Mapping[str, Any]) -> LabelRules:
-    default = LabelRules()
-    least, sure = default.min_annotations, default.min_confidence
-    if "min_annotations" in given:
-        if isinstance(given["min_annotations"], float) and not given["min_annotations"].is_integer():
-            reader.fault("/export/labels/min_annotations", "wrong_type", "must be a whole number")
-        else:
-            least = int(reader.number(given["min_annotations"], "/export/labels/min_annotations", (0, 1000)) or 0)
-    if "min_confidence" in given:
-        sure = reader.number(given["min_confidence"], "/export/labels/min_confidence", (0, 1)) or 0.0
-    return LabelRules(least, sure, reader.choice(given, "unresolved", "/export/labels", default.unresolved))
-
-
-def _split(reader: _Reader, given: Any) -> Shares:
-    default = Shares()
-    if given is None:
-        return default
-    before = len(reader.faults)
-    shares = reader.mapping(given, "/export/split", tuple(asdict(default)))
-    for name in asdict(default):
-        if name in shares:
-            reader.number(shares[name], f"/export/split/{name}", (0, 1))
-    if len(reader.faults) > before:
-        return default
-    found = Shares(**{name: shares.get(name, 0) for name in asdict(default)})
-    if sum(Fraction(str(share)) for share in asdict(found).values()) != 1:
-        reader.fault("/export/split", "out_of_range", "train, validation and test must add up to 1; a missing one is 0")
-        return default
-    return found
-
-
-def _gates(reader: _Reader, given: Any, questions: Sequence[str]) -> tuple[GateRule, ...]:
-    known = (*questions, *UNMEASURED_GATES, "expectations")
-    rules: list[GateRule] = []
-    for name, rule in reader.mapping(given, "/export/gates", known).items():
-        pointer = f"/export/gates/{escaped(name)}"
-        if name in questions and isinstance(rule, Mapping):
-            rules += _alpha_gate(reader, name, rule, pointer)
-        elif name == "expectations":
-            if rule == "pass":
-                rules.append(ExpectationsGate())
-            else:
-                reader.fault(pointer, "not_in_list", "must be pass")
-        elif name in UNMEASURED_GATES:
-            bounds = (1, 10**6) if name == "k" else (0, 1)
-            threshold = reader.number(rule, pointer, bounds)
-            rules += [UnmeasuredGate(name, threshold)] if threshold is not None else []
-        else:
-            reader.fault(pointer, "wrong_type", "must be an object with alpha and, if you like, bound")
-    return tuple(rules)
-
-
-def _alpha_gate(reader: _Reader, target: str, given: Mapping[str, Any], pointer: str) -> list[GateRule]:
-    rule = reader.mapping(given, pointer, ALPHA_KEYS)
-    if "alpha" not in rule:
-        reader.fault(f"{pointer}/alpha", "missing_field", "must say which alpha is required")
-        return []
-    threshold = reader.number(rule["alpha"], f"{pointer}/alpha", (-1, 1))
-    bound = reader.choice(rule, "bound", pointer, Bound.POINT)
-    return [AlphaGate(target, threshold, bound)] if threshold is not None else []
-
-
-def _formats(reader: _Reader, given: Any) -> tuple[str, ...]:
-    if not isinstance(given, list) or not given:
-        reader.fault("/export/formats", "wrong_type", "must be a list with at least parquet")
-        return FORMATS
-    for place, name in enumerate(given):
-        if name in FORMATS_TO_COME:
-            reader.fault(f"/export/formats/{place}", "not_in_list", "is not written by this release: only parquet is")
-        elif name not in FORMATS:
-            reader.fault(f"/export/formats/{place}", "not_in_list", "is no format: this release writes parquet")
-    return FORMATS
-
-
-def _listed(names: Iterable[object]) -> str:
-    return ", ".join(str(name) for name in names)

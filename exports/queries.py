@@ -17,9 +17,12 @@ from collector.queries import usable_items
 from exports.files import FileEntry
 from exports.models import DOWNLOADS, VERSION_ITEMS, VERSIONS, Version, VersionState
 from exports.numbers import Change
+from foundation.document import did_you_mean
 from foundation.errors import Gone, NotFound
 
 LATEST = "latest"
+MOST_NAMES = 200
+"""So many of the newest versions are looked at for a near name."""
 ITEMS_AT_ONCE = 500
 WAS_PUBLISHED = (VersionState.PUBLISHED.value, VersionState.WITHDRAWN.value)
 
@@ -39,8 +42,16 @@ def find_version(session: Session, project_id: int, name: str) -> Version:
         statement = statement.where(or_(col(Version.name) == name, col(Version.build_id) == _uuid_in(name)))
     version = session.exec(statement.limit(1)).first()
     if version is None:
-        raise NotFound("no version is published now" if name == LATEST else "there is no such version here")
+        raise NotFound(_why_none(session, project_id, name))
     return version
+
+
+def _why_none(session: Session, project_id: int, name: str) -> str:
+    if name == LATEST:
+        return "no version is published now"
+    named = select(Version.name).where(col(Version.project_id) == project_id, col(Version.name).is_not(None))
+    newest = session.exec(named.order_by(col(Version.no).desc()).limit(MOST_NAMES)).all()
+    return f"{did_you_mean(name, newest)}there is no such version here"
 
 
 def require_files(version: Version) -> Version:

@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, StrictBool
 
-from exports.models import Version
+from exports.models import Version, VersionState, WithdrawnWhy
 
 
 class BuildAsked(BaseModel):
     """`export` is laid over the project file's section of that name; a draft is built whatever the gates say."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"draft": True}]})
 
     export: dict[str, Any] | None = None
     draft: StrictBool = False
@@ -59,7 +59,7 @@ class VersionRead(BaseModel):
 
     version: str | None
     build: str
-    state: str
+    state: VersionState
     draft: bool
     parent: str | None
     digest: str | None
@@ -68,7 +68,7 @@ class VersionRead(BaseModel):
     gates: list[GateRead]
     counts: dict[str, Any]
     withdrawn_at: datetime | None = None
-    withdrawn_why: str | None = None
+    withdrawn_why: WithdrawnWhy | None = None
     successor: str | None = None
     inputs: dict[str, Any] | None = None
     files: list[FileRead] | None = None

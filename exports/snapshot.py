@@ -187,7 +187,7 @@ def _field(rule: FieldRule) -> FieldSpec:
 
 def _not_in_effect(file: ProjectFile, section: ExportSection) -> tuple[str, ...]:
     body = {**file.body, "export": section.as_document()}
-    return parse_project(body, SECTIONS).not_in_effect
+    return tuple(parse_project(body, SECTIONS).instead)
 
 
 def _consent_cut(session: Session, project_id: int, created_at: datetime) -> str:

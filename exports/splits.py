@@ -97,6 +97,12 @@ class Split:
     def count(self, side: Side) -> int:
         return int((self.codes == SIDES.index(side)).sum())
 
+    def count_groups(self, side: Side) -> int:
+        """How many groups have a member on a side."""
+        import numpy as np
+
+        return len(np.unique(self.leaders[self.codes == SIDES.index(side)]))
+
 
 class Splitter:
     """Takes candidates batch by batch, in the order of `item` (bytes ascending), and answers with a `Split`.

@@ -59,6 +59,22 @@ def read_moment(text: str | None) -> tuple[datetime, uuid.UUID] | None:
     return moment
 
 
+def read_id_cursor(text: str | None) -> uuid.UUID | None:
+    """The id a cursor stands for, in a list that is ordered by ids; None where there is no cursor.
+
+    Raises:
+        InvalidBody: it is not one of such a list.
+    """
+    place = read_cursor(text)
+    if place is None:
+        return None
+    try:
+        (only,) = place
+        return uuid.UUID(only)
+    except ValueError:
+        raise bad_cursor() from None
+
+
 def bad_cursor() -> InvalidBody:
     """For a list that finds no place of its own in a cursor: it was changed, or comes from another list."""
     fault = Fault("?cursor", "wrong_value", "must be the cursor of the page before, unchanged")

@@ -16,6 +16,8 @@ READERS: Allowed = frozenset({Role.READ, Role.MANAGE, Role.ADMIN})
 MANAGERS: Allowed = frozenset({Role.MANAGE, Role.ADMIN})
 ANY_ROLE: Allowed = frozenset(Role)
 FindProject = Callable[[Session, str], int | None]
+NearProject = Callable[[Session, str], str]
+"""A question that names the project of the nearest name; empty where none is near."""
 SCHEME = "Bearer "
 
 
@@ -34,6 +36,7 @@ def admit(
     allowed: Allowed,
     project: str | None,
     find_project: FindProject,
+    near_project: NearProject = lambda session, name: "",  # noqa: ARG005
     may_be_missing: bool = False,
 ) -> Admitted:
     """Lets a call in or says why not: who are you (401), does it exist for you (404), may you (403), in this order.
@@ -48,6 +51,8 @@ def admit(
     project_id = find_project(session, project)
     if project_id is None and may_be_missing and caller.role is Role.ADMIN:
         return Admitted(caller, None)
+    if project_id is None and caller.role is Role.ADMIN:
+        raise NotFound(f"{near_project(session, project)}there is no such project here")
     if project_id is None or caller.project_id not in {None, project_id}:
         raise NotFound("there is no such project here")
     return _if_allowed(caller, project_id, allowed)

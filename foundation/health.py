@@ -1,11 +1,11 @@
-"""Is it alive, can every part be reached, what do the counters say, and what does the API look like."""
+"""Is it alive, can every part be reached, and what do the counters say."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from hmac import compare_digest
 
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, Response, current_app, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 
@@ -16,7 +16,7 @@ from foundation.settings import Settings
 from foundation.web import Services, json_answer, services_of
 
 CHECK_TIMEOUT_S = 2.0
-blueprint = Blueprint("health", __name__, template_folder="templates")
+blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
@@ -43,18 +43,6 @@ def metrics() -> Response:
     if token and not compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
         raise Unauthorized("send the metrics token as `Authorization: Bearer <token>`")
     return Response(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
-
-
-@blueprint.get("/openapi.json")
-def openapi() -> Response:
-    """The whole API as OpenAPI 3.1."""
-    return json_answer(current_app.extensions["openapi"]())
-
-
-@blueprint.get("/docs")
-def docs() -> str:
-    """The same, to read."""
-    return render_template("docs.html", api=current_app.extensions["openapi"]())
 
 
 def _database(services: Services) -> bool:

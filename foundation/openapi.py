@@ -1,25 +1,50 @@
-"""How the API describes itself: what every route answers, and the one document behind /openapi.json."""
+"""How the API describes itself: what every route takes and answers, and the one document behind /openapi.json."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from foundation.problems import MEDIA_TYPE
+from foundation.reasons import Reason
 
-PARAMETERS = "x-winnow-parameters"
-"""Where a route leaves its parameters until the document is made: the library knows only those of the path."""
+PARAMETERS, SCHEMAS = "x-winnow-parameters", "x-winnow-schemas"
+"""Where a route leaves its parameters and the models of its body until the document is made: the library knows only paths."""
+REFERENCE = "#/components/schemas/{model}"
+JSON, NDJSON = "application/json", "application/x-ndjson"
+CURSOR: Mapping[str, str] = {"cursor": "the `cursor` of the page before, unchanged; without it the first page"}
+IN_PATHS: Mapping[str, tuple[str, str]] = {
+    "project": ("the project's name", "shop-reviews"),
+    "job": ("the id that the call which started the work answered", "0199f0aa-7b3c-4c1e-9d43-6a5f0c9b2e11"),
+    "erasure": ("the id that `DELETE /subject` answered", "0199f0aa-7b3c-4c1e-9d43-6a5f0c9b2e12"),
+    "item": ("an item's id", "0199f0aa-7b3c-8c1e-9d43-6a5f0c9b2e13"),
+    "annotator": ("the annotator's number, or its alias", "1"),
+    "expectation": ("its place in the project file, from 0", "0"),
+    "version": ("a version such as 1.4.0, `latest`, or the id of a build", "latest"),
+    "path": ("a file's path, as the manifest lists it", "manifest.json"),
+}
+"""What stands in paths: what it is, and an example."""
+IN_EVERY_TRY: Mapping[str, str] = {
+    "Winnow-Subject": "install-1",
+    "Winnow-Subject-Token": "$TOKEN",
+    "item": IN_PATHS["item"][1],
+}
+"""Headers and parameters without which a call cannot be tried, or says little."""
+
+
+class Place(BaseModel):
+    """One thing wrong: where (a JSON pointer, RFC 6901), which rule, and what is allowed."""
+
+    pointer: str
+    reason: Reason
+    detail: str
 
 
 class ProblemDocument(BaseModel):
     """RFC 9457; `errors` has one entry for each place that is wrong."""
-
-    class Place(BaseModel):
-        pointer: str
-        reason: str
-        detail: str
 
     type: str
     title: str
@@ -39,13 +64,47 @@ def responses_of(answers: dict[int, type[BaseModel] | None], problems: Sequence[
     return responses
 
 
-def parameters_of(query: Sequence[str], headers: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Parameters of the query and the header, as OpenAPI writes them."""
-    text = {"type": "string"}
-    asked = [{"name": name, "in": "query", "schema": text} for name in query]
-    return asked + [
-        {"name": name, "in": "header", "description": what, "schema": text} for name, what in headers.items()
-    ]
+def body_of(takes: Any, also: Sequence[str]) -> dict[str, Any]:
+    """A request's body: a model, or a type made of models such as a list of them, and other ways to write the same.
+
+    Args:
+        also: further media types; a JSON schema says nothing of their text, so they are described as text.
+    """
+    schema, models = schema_of(takes)
+    said = {NDJSON: "one JSON object a line"}
+    content = {JSON: {"schema": schema}}
+    for media_type in also:
+        described = {"type": "string", "description": said.get(media_type, "the same as YAML")}
+        content[media_type] = {"schema": described}
+    return {"requestBody": {"content": content, "required": True}, SCHEMAS: models}
+
+
+def schema_of(takes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The JSON schema of a type, and the schemas of the models it refers to."""
+    schema = TypeAdapter(takes).json_schema(ref_template=REFERENCE)
+    models = schema.pop("$defs", {})
+    if isinstance(takes, type) and issubclass(takes, BaseModel):
+        return {"$ref": REFERENCE.format(model=takes.__name__)}, {**models, takes.__name__: schema}
+    return schema, models
+
+
+def parameters_of(query: Mapping[str, str], headers: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Parameters of the query and the header, as OpenAPI writes them: each with what it is for."""
+    parameters: list[dict[str, Any]] = []
+    for place, named in (("query", query), ("header", headers)):
+        for name, said in named.items():
+            example = {"example": IN_EVERY_TRY[name]} if name in IN_EVERY_TRY else {}
+            parameters.append({"name": name, "in": place, "description": said, "schema": {"type": "string"}, **example})
+    return parameters
+
+
+def operation_id(view_name: str) -> str:
+    """The name that generated clients give a call.
+
+    >>> operation_id("post_dead_letters_replay")
+    'postDeadLettersReplay'
+    """
+    return re.sub(r"_(.)", lambda found: found[1].upper(), view_name)
 
 
 def describe_api(app: Any) -> dict[str, Any]:
@@ -54,14 +113,22 @@ def describe_api(app: Any) -> dict[str, Any]:
     unused = str(app.validation_error_status)
     schemas = document["components"].setdefault("schemas", {})
     schemas.pop(app.validation_error_model.__name__, None)
-    problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas.update(problem.pop("$defs"))
-    schemas["ProblemDocument"] = problem
+    schemas.update(schema_of(ProblemDocument)[1])
     for methods in document["paths"].values():
         for operation in methods.values():
-            if more := operation.pop(PARAMETERS, None):
-                operation["parameters"] = [*operation.get("parameters", []), *more]
+            schemas.update(operation.pop(SCHEMAS, {}))
+            _describe_parameters(operation)
             described = operation.get("responses", {}).get(unused, {}).get("content", {})
-            if "application/json" in described:
+            if JSON in described:
                 del operation["responses"][unused]
     return document
+
+
+def _describe_parameters(operation: dict[str, Any]) -> None:
+    """Said once: the library makes one document and gives it out again and again."""
+    parameters = [*operation.get("parameters", []), *operation.pop(PARAMETERS, [])]
+    for parameter in parameters:
+        if parameter["in"] == "path":
+            parameter["description"], parameter["example"] = IN_PATHS[parameter["name"]]
+    if parameters:
+        operation["parameters"] = parameters

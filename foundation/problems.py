@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from foundation import errors
@@ -74,6 +74,7 @@ def register_problems(app: Flask) -> None:
     app.register_error_handler(DomainError, problem)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Exception, _bug)
+    app.after_request(_shown_to_a_person)
 
 
 def _http_problem(error: HTTPException) -> Response:
@@ -102,3 +103,12 @@ def _bug(error: Exception) -> Response:
 def _response(body: dict[str, object], status: int) -> Response:
     document = orjson.dumps(body, default=str, option=orjson.OPT_APPEND_NEWLINE)
     return Response(document, status=status, content_type=MEDIA_TYPE)
+
+
+def _shown_to_a_person(response: Response) -> Response:
+    """A browser gets a page that says the same: it asks for HTML by name and first. Under /v1 there are no pages."""
+    accepts = request.accept_mimetypes.best_match([MEDIA_TYPE, "text/html"], default=MEDIA_TYPE)
+    if response.mimetype == MEDIA_TYPE and accepts == "text/html" and not request.path.startswith("/v1/"):
+        response.set_data(render_template("problem.html", problem=orjson.loads(response.get_data())))
+        response.mimetype = "text/html"
+    return response

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,29 +16,30 @@ import structlog
 from flask import Flask, Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_openapi3 import APIBlueprint, Tag
-from flask_openapi3.utils import parse_body
 from pydantic import BaseModel, ValidationError, create_model
 from sqlmodel import Session
 
 from foundation.bodies import declared_length, read_body
 from foundation.database import Database, glance, unit_of_work, utc_now
+from foundation.document import pointer_to
 from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
-from foundation.guards import Allowed, FindProject, admit
+from foundation.guards import Allowed, FindProject, NearProject, admit
 from foundation.identifiers import random_uuid
+from foundation.json_places import place_of_mistake
 from foundation.keys import Caller, Role
 from foundation.limits import Limiter
 from foundation.observability import REQUEST_SECONDS, REQUESTS
-from foundation.openapi import PARAMETERS, parameters_of, responses_of
+from foundation.openapi import JSON, PARAMETERS, body_of, operation_id, parameters_of, responses_of
 from foundation.settings import Settings
 
 log = structlog.get_logger(__name__)
+NameProjects = Callable[[Session, Collection[int]], dict[int, str]]
+"""The names of projects by their ids."""
 EXTENSION = "winnow"
-JSON = "application/json"
-NDJSON = "application/x-ndjson"
 REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 """A UUID or a trace id: anything freer could be a card or account number, and it would stand in the log."""
 Body = TypeVar("Body", bound=BaseModel)
-NO_HEADERS: Mapping[str, str] = {}
+NONE: Mapping[str, str] = {}
 NOBODY = Caller(key_id=uuid.UUID(int=0), role=Role.INGEST, project_id=None)
 """Who calls a route that takes no key: allowed nothing."""
 
@@ -51,6 +52,8 @@ class Services:
     database: Database
     limiter: Limiter
     find_project: FindProject
+    near_project: NearProject
+    name_projects: NameProjects
     sections: tuple[Any, ...] = ()
     counters: tuple[Callable[[Session, int], dict[str, int]], ...] = ()
     records: tuple[Any, ...] = ()
@@ -139,16 +142,18 @@ class Routes:
         summary: str,
         answers: dict[int, type[BaseModel] | None],
         problems: Sequence[int] = (),
-        takes: type[BaseModel] | None = None,
+        takes: Any = None,
         takes_also: Sequence[str] = (),
-        query: Sequence[str] = (),
-        headers: Mapping[str, str] = NO_HEADERS,
+        query: Mapping[str, str] = NONE,
+        headers: Mapping[str, str] = NONE,
         may_be_missing: bool = False,
     ) -> Callable[[Callable[[Call], ResponseReturnValue]], Callable[[Call], ResponseReturnValue]]:
         """Adds a guarded route; what it takes and answers stands in /openapi.json.
 
         Args:
-            headers: those that mean something to this call, each with what it is for.
+            takes: a model, or a type made of models, such as a list of them; None where there is no body.
+            takes_also: further media types that say the same.
+            query, headers: those that mean something to this call, each with what it is for.
         """
 
         def add(view: Callable[[Call], ResponseReturnValue]) -> Callable[[Call], ResponseReturnValue]:
@@ -164,11 +169,13 @@ class Routes:
             register(
                 rule,
                 summary=summary,
+                operation_id=operation_id(view.__name__),
                 responses=responses_of(answers, [401, 403, *([404] if path_model else []), *problems]),
                 security=[{"key": []}],
                 openapi_extensions={
-                    **self._extensions(allows, takes, takes_also),
+                    "x-winnow-roles": sorted(allows),
                     PARAMETERS: parameters_of(query, headers),
+                    **(body_of(takes, takes_also) if takes else {}),
                 },
             )(target)
             return view
@@ -201,6 +208,7 @@ class Routes:
             getattr(self.blueprint, method.lower())(
                 rule,
                 summary=summary,
+                operation_id=operation_id(view.__name__),
                 responses=responses_of(answers, [401, 404, *problems]),
                 security=[],
                 openapi_extensions={"x-winnow-roles": []},
@@ -208,15 +216,6 @@ class Routes:
             return view
 
         return add
-
-    def _extensions(self, allows: Allowed, takes: type[BaseModel] | None, takes_also: Sequence[str]) -> dict[str, Any]:
-        extensions: dict[str, Any] = {"x-winnow-roles": sorted(allows)}
-        if takes:
-            content, schemas = parse_body(takes)
-            self.blueprint.components_schemas.update(**schemas)
-            media = dict.fromkeys((JSON, *takes_also), content[JSON]) if JSON in content else content
-            extensions["requestBody"] = {"content": media, "required": True}
-        return extensions
 
 
 def parse_as(schema: type[Body], body: bytes) -> Body:
@@ -249,24 +248,16 @@ def load_json(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except (orjson.JSONDecodeError, RecursionError):
-        raise Unparseable("the body is not one JSON document", reason="not_json") from None
+        detail = f"the body is not one JSON document{place_of_mistake(body)}"
+        raise Unparseable(detail, reason="not_json") from None
 
 
 def faults_of(error: ValidationError) -> list[Fault]:
     """Pydantic's complaints without the values that caused them."""
     return [
-        Fault(pointer_of(row["loc"]), _reason_of(str(row["type"])), str(row["msg"]))
+        Fault(pointer_to("", *row["loc"]), _reason_of(str(row["type"])), str(row["msg"]))
         for row in error.errors(include_input=False, include_url=False, include_context=False)
     ]
-
-
-def pointer_of(places: Sequence[object]) -> str:
-    """A JSON pointer (RFC 6901); what a client named itself is cut, since a key may hold anything.
-
-    >>> pointer_of(["fields", "a/b", 0])
-    '/fields/a~1b/0'
-    """
-    return "".join(f"/{str(place)[:64].replace('~', '~0').replace('/', '~1')}" for place in places)
 
 
 def media_type_among(*allowed: str) -> str:
@@ -327,6 +318,7 @@ def _enter(allows: Allowed, path: Any, *, may_be_missing: bool) -> Call:
             allowed=allows,
             project=project,
             find_project=services.find_project,
+            near_project=services.near_project,
             may_be_missing=may_be_missing,
         )
     if path is not None and any("\0" in value for value in path.model_dump().values()):

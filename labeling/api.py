@@ -9,11 +9,13 @@ from flask import Response, request
 from flask.typing import ResponseReturnValue
 
 from foundation.activity import record_activity
+from foundation.changes import changes_between
 from foundation.errors import TooLarge
 from foundation.guards import MANAGERS
+from foundation.openapi import JSON, NDJSON
 from foundation.queue import enqueue_and_wake
 from foundation.settings import Settings
-from foundation.web import JSON, NDJSON, Call, Routes, Services, json_answer, media_type_among
+from foundation.web import Call, Routes, Services, json_answer, media_type_among
 from labeling import schemas
 from labeling.annotators import annotator_key, change_annotator, find_annotator
 from labeling.drift import count_drift, list_drift
@@ -33,7 +35,7 @@ PROJECT = "/v1/projects/<project>"
     f"{PROJECT}/annotations",
     allows=MANAGERS,
     summary="Hand in labels made elsewhere",
-    takes=schemas.AnnotationSent,
+    takes=list[schemas.AnnotationSent],
     takes_also=(NDJSON,),
     answers={200: schemas.AnnotationsAnswer},
     problems=(400, 408, 413, 415, 422, 503),
@@ -116,6 +118,10 @@ def put_annotator(call: Call) -> ResponseReturnValue:
     wish = call.body_as(schemas.AnnotatorPut)
     with call.unit_of_work() as session:
         changes = wish.model_dump(mode="json", exclude_none=True)
+        before = find_annotator(session, call.project_no, call.path.annotator)
+        # An alias may be somebody's name, and nothing can be taken out of the log again: that it changed is told, not how.
+        plain = {name: value for name, value in changes.items() if name != "alias"}
+        told = changes_between({name: getattr(before, name) for name in plain}, plain)
         annotator = change_annotator(session, call.project_no, call.path.annotator, changes)
         record_activity(
             session,
@@ -125,6 +131,7 @@ def put_annotator(call: Call) -> ResponseReturnValue:
             now=call.now,
             annotator=annotator.no,
             changed=sorted(changes),
+            **told,
         )
         people = annotator_statistics(session, call.project_no)
     return json_answer(next(one.as_json() for one in people if one.no == annotator.no))

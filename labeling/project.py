@@ -1,15 +1,17 @@
-"""Reads the sections `labeling` and `questions` of a project file. A mistake points at its key and says what is allowed."""
+"""What a project file may say under `labeling` and `questions`, and the same once it is checked."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Final
 
+from foundation.document import Anything, Choice, Definition, Number, Reader, Text, Whole, did_you_mean, pointer_to
+from foundation.document_containers import MappingOf, Object
 from foundation.errors import Fault
-from labeling.questions.configuration import LabelingConfiguration, parse_configuration
+from labeling.questions.configuration import MAX_CHARS, LabelingConfiguration, parse_configuration
 from labeling.questions.kinds import (
     ACCURACY_MODELS,
     DEFAULT_LEVEL,
@@ -24,8 +26,6 @@ MAX_OVERLAP = 20
 MAX_BACKLOG = 100_000
 MAX_GUIDELINES_CHARS = 200_000
 MAX_VERSION_CHARS = 64
-
-_Member = TypeVar("_Member", bound=StrEnum)
 _SUM_TOLERANCE = 1e-6
 
 
@@ -45,6 +45,13 @@ class Choose:
     quota: float = 0.0
     uncertain: float = 0.0
     backlog: int = 500
+
+
+class Push(StrEnum):
+    """When items go to Label Studio: by themselves, or only when a sync is asked for."""
+
+    AUTO = "auto"
+    MANUAL = "manual"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,11 @@ class QuestionSettings:
 
 @dataclass(frozen=True)
 class LabelingSection:
-    """What a project file says about labeling. `config` is the text as it was written; empty: nothing to label yet."""
+    """What a project file says about labeling.
+
+    `config` is the text as it was written; empty: nothing to label yet. `instead` says what is done instead of settings
+    that are not acted upon yet, by pointer.
+    """
 
     config: str = ""
     configuration: LabelingConfiguration = field(default_factory=LabelingConfiguration)
@@ -81,9 +92,124 @@ class LabelingSection:
     overlap: int = 1
     max_overlap: int = 1
     choose: Choose = field(default_factory=Choose)
+    push: Push = Push.AUTO
     honeypots: Honeypots | None = None
     onboarding: Onboarding | None = None
     questions: Mapping[str, QuestionSettings] = field(default_factory=dict)
+    instead: Mapping[str, str] = field(default_factory=dict)
+
+
+def _honeypots(share: float, max_exposures: int) -> Honeypots | None:
+    return Honeypots(share, max_exposures) if share > 0 else None
+
+
+def _onboarding(**given: Any) -> Onboarding | None:
+    return Onboarding(given["tasks"], given["pass"]) if given["tasks"] > 0 else None
+
+
+LABELING: Final = Object(
+    says="What annotators are asked, and how many of them.",
+    keys={
+        "config": Text(
+            max_chars=MAX_CHARS,
+            says="A Label Studio labeling configuration as XML text; `$name` shows a field.",
+        ),
+        "guidelines": Object(
+            may_be_absent=True,
+            into=Guidelines,
+            says="What annotators are told.",
+            keys={
+                "version": Text(
+                    required=True,
+                    needs_words=True,
+                    max_chars=MAX_VERSION_CHARS,
+                    says="The version that answers can be traced to.",
+                ),
+                "text": Text(required=True, needs_words=True, max_chars=MAX_GUIDELINES_CHARS, says="The text itself."),
+            },
+        ),
+        "overlap": Whole(lowest=1, highest=MAX_OVERLAP, default=1, says="How many annotators each item needs."),
+        "max_overlap": Whole(
+            lowest=1,
+            highest=MAX_OVERLAP,
+            default_says="`overlap`",
+            says="Up to how many annotators an item gets where they disagree.",
+            instead="each item gets as many as `overlap` says, however little they agree",
+        ),
+        "choose": Object(
+            says="How the next items are chosen: shares that add up to 1.",
+            keys={
+                "random": Number(
+                    lowest=0, highest=1, default_says="what the others leave", says="The share chosen at random."
+                ),
+                "quota": Number(
+                    lowest=0,
+                    highest=1,
+                    default=0.0,
+                    says="The share chosen to fill strata of the population.",
+                    instead="all items are chosen at random",
+                ),
+                "uncertain": Number(
+                    lowest=0,
+                    highest=1,
+                    default=0.0,
+                    says="The share of which your model is least sure.",
+                    instead="all items are chosen at random",
+                ),
+                "backlog": Whole(
+                    lowest=1,
+                    highest=MAX_BACKLOG,
+                    default=500,
+                    says="How many open tasks are kept in Label Studio.",
+                ),
+            },
+        ),
+        "push": Choice(
+            values=tuple(Push),
+            default=Push.AUTO,
+            says="Whether items go to Label Studio by themselves, or only when a sync is asked for.",
+        ),
+        "honeypots": Object(
+            may_be_absent=True,
+            into=_honeypots,
+            says="Known answers among the tasks.",
+            instead="no known answers are mixed in, and nobody is scored",
+            keys={
+                "share": Number(required=True, lowest=0, highest=1, says="Their share of all tasks."),
+                "max_exposures": Whole(
+                    lowest=1, highest=100, default=1, says="How often one person may meet the same one."
+                ),
+            },
+        ),
+        "onboarding": Object(
+            may_be_absent=True,
+            into=_onboarding,
+            says="Known answers at an annotator's start.",
+            instead="annotators get ordinary tasks from the start, and all their answers count",
+            keys={
+                "tasks": Whole(required=True, lowest=0, highest=1000, says="How many."),
+                "pass": Number(required=True, lowest=0, highest=1, says="The share to get right."),
+            },
+        ),
+    },
+)
+_LEVEL: Final = Choice(
+    values=tuple(Level),
+    default_says="nominal for choices, ordinal for ratings, interval for numbers",
+    says="The level of measurement; texts that are no numbers have none above ordinal.",
+)
+_CONSENSUS: Final = Choice(
+    values=tuple(Method),
+    default=Method.AUTO,
+    instead_of=dict.fromkeys(ACCURACY_MODELS, "the majority of an item's answers is taken"),
+    says="How the answers to an item become one; which methods there are depends on kind and level.",
+)
+QUESTIONS: Final = MappingOf(
+    called="question",
+    of=Object(keys={"level": _LEVEL, "consensus": _CONSENSUS}),
+    says="How questions are measured, by the name of the control tag.",
+)
+DEFINITIONS: Final[Mapping[str, Definition]] = {"labeling": LABELING, "questions": QUESTIONS}
 
 
 def parse_labeling(
@@ -99,225 +225,88 @@ def parse_labeling(
     Returns:
         The section and its faults. With faults, what could not be read holds its default.
     """
-    reader = _Reader()
-    given = reader.mapping(section, "/labeling", _LABELING_KEYS)
-    config, configuration = _read_config(reader, given, declared_fields)
-    overlap = reader.whole(given, "/labeling", "overlap", default=1, lowest=1, highest=MAX_OVERLAP)
+    reader = Reader()
+    given = reader.read(LABELING, section, "/labeling")
+    config = given.pop("config") or ""
+    configuration = LabelingConfiguration()
+    if config:
+        configuration, faults = parse_configuration(config, declared_fields=declared_fields)
+        reader.faults.extend(faults)
+    elif isinstance(section, Mapping) and section and reader.is_clean("/labeling/config"):
+        reader.fault(
+            "/labeling/config", "missing_field", "a Label Studio labeling configuration, as XML text, is needed"
+        )
     read = LabelingSection(
         config=config,
         configuration=configuration,
-        guidelines=_read_guidelines(reader, given),
-        overlap=overlap,
-        max_overlap=reader.whole(
-            given, "/labeling", "max_overlap", default=overlap, lowest=overlap, highest=MAX_OVERLAP
-        ),
-        choose=_read_choose(reader, given),
-        honeypots=_read_honeypots(reader, given),
-        onboarding=_read_onboarding(reader, given),
         questions=_read_questions(reader, questions, configuration),
+        **{
+            **given,
+            "max_overlap": _max_overlap(reader, given["max_overlap"], given["overlap"]),
+            "choose": _choose(reader, given["choose"]),
+        },
     )
-    return read, reader.faults
+    return replace(read, instead=reader.instead), reader.faults
 
 
 def not_in_effect(section: LabelingSection) -> list[str]:
     """Pointers to the settings that are kept but that this release does not act upon."""
-    settings = {
-        "/labeling/max_overlap": section.max_overlap > section.overlap,
-        "/labeling/choose/quota": section.choose.quota > 0,
-        "/labeling/choose/uncertain": section.choose.uncertain > 0,
-        "/labeling/honeypots": section.honeypots is not None,
-        "/labeling/onboarding": section.onboarding is not None,
-    }
-    for name, question in section.questions.items():
-        settings[f"/questions/{_escaped(name)}/consensus"] = question.consensus in ACCURACY_MODELS
-    return [pointer for pointer, is_idle in settings.items() if is_idle]
+    return list(section.instead)
 
 
-_LABELING_KEYS = ("config", "guidelines", "overlap", "max_overlap", "choose", "honeypots", "onboarding")
-_CHOOSE_KEYS = ("random", "quota", "uncertain", "backlog")
+def _max_overlap(reader: Reader, given: int | None, overlap: int) -> int:
+    at = "/labeling/max_overlap"
+    if given is not None and given < overlap:
+        reader.fault(at, "out_of_range", f"must be a whole number from {overlap} (overlap) to {MAX_OVERLAP}")
+    if given is None or given <= overlap:
+        reader.instead.pop(at, None)
+        return overlap
+    return given
 
 
-class _Reader:
-    """Reads typed members out of untrusted mappings and collects what is wrong with them."""
-
-    def __init__(self) -> None:
-        self.faults: list[Fault] = []
-
-    def refuse(self, pointer: str, reason: str, detail: str) -> None:
-        self.faults.append(Fault(pointer, reason, detail))
-
-    def mapping(self, raw: object, pointer: str, allowed: Sequence[str]) -> Mapping[str, Any]:
-        """The known members of an object; an unknown member is a fault and is left out."""
-        known = self.members(raw, pointer)
-        for key in known:
-            if key not in allowed:
-                at = f"{pointer}/{_escaped(key)}"
-                self.refuse(at, "unknown_field", f"not a setting here; allowed: {', '.join(allowed)}")
-        return {key: member for key, member in known.items() if key in allowed}
-
-    def optional(self, raw: object, pointer: str, allowed: Sequence[str]) -> Mapping[str, Any] | None:
-        """As `mapping`; None where there is no object, so that a wrong type is not also a missing member."""
-        known = self.mapping(raw, pointer, allowed)
-        return known if isinstance(raw, Mapping) else None
-
-    def members(self, raw: object, pointer: str) -> Mapping[str, Any]:
-        if raw is None:
-            return {}
-        if isinstance(raw, Mapping) and all(isinstance(key, str) for key in raw):
-            return raw
-        self.refuse(pointer, "wrong_type", "an object whose keys are texts")
-        return {}
-
-    def whole(
-        self, given: Mapping[str, Any], pointer: str, key: str, *, default: int, lowest: int, highest: int
-    ) -> int:
-        raw = given.get(key, default)
-        at = f"{pointer}/{key}"
-        if isinstance(raw, bool) or not isinstance(raw, int):
-            self.refuse(at, "wrong_type", f"a whole number from {lowest} to {highest}")
-        elif not lowest <= raw <= highest:
-            self.refuse(at, "out_of_range", f"a whole number from {lowest} to {highest}")
-        else:
-            return raw
-        return default
-
-    def share(self, given: Mapping[str, Any], pointer: str, key: str, *, default: float) -> float:
-        raw = given.get(key, default)
-        at = f"{pointer}/{key}"
-        if isinstance(raw, bool) or not isinstance(raw, int | float):
-            self.refuse(at, "wrong_type", "a number from 0 to 1")
-        elif not 0 <= raw <= 1:  # not a number compares false, too
-            self.refuse(at, "out_of_range", "a number from 0 to 1")
-        else:
-            return float(raw)
-        return default
-
-    def text(self, given: Mapping[str, Any], pointer: str, key: str, *, max_chars: int) -> str:
-        raw = given.get(key)
-        at = f"{pointer}/{key}"
-        if raw is None:
-            self.refuse(at, "missing_field", f"a text of 1 to {max_chars} characters is needed")
-        elif not isinstance(raw, str):
-            self.refuse(at, "wrong_type", f"a text of 1 to {max_chars} characters (in YAML: in quotes)")
-        elif not raw.strip():
-            self.refuse(at, "missing_field", "an empty text says nothing")
-        elif len(raw) > max_chars:
-            self.refuse(at, "too_long", f"a text of 1 to {max_chars} characters")
-        elif "\x00" in raw:
-            self.refuse(at, "nul_character", "a text without NUL characters")
-        else:
-            return raw
-        return ""
-
-    def required(self, given: Mapping[str, Any], pointer: str, keys: Sequence[str]) -> bool:
-        missing = [key for key in keys if key not in given]
-        for key in missing:
-            self.refuse(f"{pointer}/{key}", "missing_field", f"needed beside {', '.join(given) or 'its section'}")
-        return not missing
-
-    def member(self, raw: object, pointer: str, kind: type[_Member], allowed: Sequence[_Member]) -> _Member | None:
-        if isinstance(raw, str) and raw in {one.value for one in allowed}:
-            return kind(raw)
-        self.refuse(pointer, "not_in_list", f"allowed: {', '.join(allowed)}")
-        return None
-
-
-def _read_config(
-    reader: _Reader, given: Mapping[str, Any], declared: Collection[str] | None
-) -> tuple[str, LabelingConfiguration]:
-    if not given:
-        return "", LabelingConfiguration()
-    raw = given.get("config")
-    if not isinstance(raw, str):
-        reason = "missing_field" if raw is None else "wrong_type"
-        reader.refuse("/labeling/config", reason, "a Label Studio labeling configuration, as XML text, is needed")
-        return "", LabelingConfiguration()
-    configuration, faults = parse_configuration(raw, declared_fields=declared)
-    reader.faults.extend(faults)
-    return raw, configuration
-
-
-def _read_guidelines(reader: _Reader, given: Mapping[str, Any]) -> Guidelines | None:
-    at = "/labeling/guidelines"
-    members = reader.optional(given.get("guidelines"), at, ("version", "text"))
-    if members is None:
-        return None
-    version = reader.text(members, at, "version", max_chars=MAX_VERSION_CHARS)
-    text = reader.text(members, at, "text", max_chars=MAX_GUIDELINES_CHARS)
-    return Guidelines(version, text) if version and text else None
-
-
-def _read_choose(reader: _Reader, given: Mapping[str, Any]) -> Choose:
+def _choose(reader: Reader, given: Mapping[str, Any]) -> Choose:
     """Shares of the ways to choose; `random` takes what the others leave where it is not given."""
     at = "/labeling/choose"
-    members = reader.mapping(given.get("choose"), at, _CHOOSE_KEYS)
-    faults_before = len(reader.faults)
-    quota = reader.share(members, at, "quota", default=0.0)
-    uncertain = reader.share(members, at, "uncertain", default=0.0)
-    random = reader.share(members, at, "random", default=max(0.0, 1.0 - quota - uncertain))
-    backlog = reader.whole(members, at, "backlog", default=500, lowest=1, highest=MAX_BACKLOG)
-    if len(reader.faults) > faults_before:
+    if not reader.is_clean(at):
         return Choose()
+    random, quota, uncertain = given["random"], given["quota"], given["uncertain"]
+    if random is None:
+        random = max(0.0, 1.0 - quota - uncertain)
     if not math.isclose(random + quota + uncertain, 1.0, abs_tol=_SUM_TOLERANCE):
-        reader.refuse(at, "out_of_range", "the shares random, quota and uncertain sum to 1")
+        reader.fault(at, "out_of_range", "the shares random, quota and uncertain must add up to 1")
         return Choose()
-    return Choose(random, quota, uncertain, backlog)
-
-
-def _read_honeypots(reader: _Reader, given: Mapping[str, Any]) -> Honeypots | None:
-    at = "/labeling/honeypots"
-    members = reader.optional(given.get("honeypots"), at, ("share", "max_exposures"))
-    if members is None or not reader.required(members, at, ("share",)):
-        return None
-    share = reader.share(members, at, "share", default=0.0)
-    exposures = reader.whole(members, at, "max_exposures", default=1, lowest=1, highest=100)
-    return Honeypots(share, exposures) if share > 0 else None
-
-
-def _read_onboarding(reader: _Reader, given: Mapping[str, Any]) -> Onboarding | None:
-    at = "/labeling/onboarding"
-    members = reader.optional(given.get("onboarding"), at, ("tasks", "pass"))
-    if members is None or not reader.required(members, at, ("tasks", "pass")):
-        return None
-    tasks = reader.whole(members, at, "tasks", default=0, lowest=0, highest=1000)
-    pass_share = reader.share(members, at, "pass", default=0.0)
-    return Onboarding(tasks, pass_share) if tasks > 0 else None
+    return Choose(random, quota, uncertain, given["backlog"])
 
 
 def _read_questions(
-    reader: _Reader, raw: object, configuration: LabelingConfiguration
+    reader: Reader, raw: object, configuration: LabelingConfiguration
 ) -> Mapping[str, QuestionSettings]:
-    given = reader.members(raw, "/questions")
+    given = reader.read(replace(QUESTIONS, of=Anything()), raw, "/questions")
     for name in given:
         if name not in configuration.question_named:
-            reader.refuse(f"/questions/{_escaped(name)}", "unknown_field", _detail_of_unknown(name, configuration))
+            told = _told_of_unknown(name, configuration)
+            reader.fault(pointer_to("/questions", name), "unknown_field", told)
     return {
-        question.name: _read_settings(reader, given.get(question.name), question)
+        question.name: reader.read(
+            _settings_of(question, given.get(question.name)),
+            given.get(question.name),
+            pointer_to("/questions", question.name),
+        )
         for question in configuration.questions
     }
 
 
-def _detail_of_unknown(name: str, configuration: LabelingConfiguration) -> str:
+def _told_of_unknown(name: str, configuration: LabelingConfiguration) -> str:
     if name in configuration.unmeasured_named:
         return "this control is stored and exported raw, but not measured: it has no settings"
-    allowed = ", ".join(question.name for question in configuration.questions) or "none is asked"
-    return f"not a question of labeling.config; allowed: {allowed}"
+    names = list(configuration.question_named)
+    near = did_you_mean(name, names)
+    return f"{near}labeling.config asks no such question; allowed here: {', '.join(names) or 'nothing'}"
 
 
-def _read_settings(reader: _Reader, raw: object, question: Question) -> QuestionSettings:
-    at = f"/questions/{_escaped(question.name)}"
-    given = reader.mapping(raw, at, ("level", "consensus"))
-    level = DEFAULT_LEVEL[question.kind]
-    if "level" in given:
-        level = reader.member(given["level"], f"{at}/level", Level, levels_of(question)) or level
-    method = Method.AUTO
-    if "consensus" in given:
-        method = (
-            reader.member(given["consensus"], f"{at}/consensus", Method, methods_of(question.kind, level)) or method
-        )
-    return QuestionSettings(level, method)
-
-
-def _escaped(key: str) -> str:
-    """One step of a JSON pointer (RFC 6901, section 3)."""
-    return key.replace("~", "~0").replace("/", "~1")
+def _settings_of(question: Question, raw: object) -> Object:
+    """What may be said of one question: its level decides which methods there are."""
+    levels = replace(_LEVEL, values=levels_of(question), default=DEFAULT_LEVEL[question.kind])
+    level = Reader().read(levels, raw.get("level") if isinstance(raw, Mapping) else None, "")
+    methods = replace(_CONSENSUS, values=methods_of(question.kind, level))
+    return Object(keys={"level": levels, "consensus": methods}, into=QuestionSettings)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import orjson
 
 from foundation.errors import Fault, InvalidBody, Unparseable
+from foundation.json_places import place_of_mistake
 
 BOM = b"\xef\xbb\xbf"
 
@@ -21,7 +22,8 @@ def read_list(body: bytes) -> Sequence[object]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise Unparseable("this is not one JSON document in UTF-8", reason="not_json") from None
+        detail = f"this is not one JSON document in UTF-8{place_of_mistake(body)}"
+        raise Unparseable(detail, reason="not_json") from None
     if not isinstance(value, list | dict):
         raise InvalidBody("send a list of annotations", reason="not_a_list")
     return value if isinstance(value, list) else [value]

@@ -8,13 +8,22 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from foundation.openapi import Place
 from labeling.models import AnnotatorRole, AnnotatorState
+from labeling.service import LineStatus
+
+ANNOTATION: dict[str, Any] = {
+    "signal": "0199f0aa-7b3c-4c1e-9d43-6a5f0c9b2e14",
+    "question": "tone",
+    "annotator": "kim@example.org",
+    "value": "good",
+}
 
 
 class AnnotationSent(BaseModel):
     """One label made elsewhere. Name the item or the signal, one of them."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [ANNOTATION]})
 
     item: UUID | None = None
     signal: UUID | None = None
@@ -26,18 +35,12 @@ class AnnotationSent(BaseModel):
     selected_by: str | None = None
 
 
-class AnnotationPlace(BaseModel):
-    pointer: str
-    reason: str
-    detail: str
-
-
 class AnnotationFate(BaseModel):
     """What became of the annotation at this place of the request, counted from 0."""
 
     index: int
-    status: str
-    errors: list[AnnotationPlace] | None = None
+    status: LineStatus
+    errors: list[Place] | None = None
 
 
 class AnnotationsAnswer(BaseModel):
@@ -56,8 +59,8 @@ class AnnotatorRead(BaseModel):
 
     annotator: int
     alias: str
-    role: str
-    state: str
+    role: AnnotatorRole
+    state: AnnotatorState
     annotations: int
     skips: int
     ignored: int
@@ -71,7 +74,7 @@ class AnnotatorsAnswer(BaseModel):
 class AnnotatorPut(BaseModel):
     """What a lead may change; what is left out stays."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"alias": "Kim", "state": "active"}]})
 
     alias: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$")
     role: AnnotatorRole | None = None

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from collector.project import ConfigIncompatible
 from foundation.errors import Fault
-from labeling.project import not_in_effect, parse_labeling
+from labeling.project import DEFINITIONS, parse_labeling
 from labeling.queries import count_raw_results, count_tasks_there, count_values, labeling_of
 from labeling.questions.configuration import Break, BreakReason, LabelingConfiguration, compare
 from labeling.questions.kinds import read_value
@@ -21,16 +21,16 @@ REMEDY = "keep what is there and add the new beside it, or make a new project"
 class LabelingSection:
     """The keys `labeling` and `questions`."""
 
-    keys: tuple[str, ...] = ("labeling", "questions")
+    definitions = DEFINITIONS
 
-    def check(self, body: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[Sequence[Fault], Sequence[str]]:
-        """Faults, and pointers to settings that are kept but not acted upon yet."""
+    def check(self, body: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[Sequence[Fault], Mapping[str, str]]:
+        """Faults; and what is done instead of settings that are not acted upon yet, by pointer."""
         section, faults = parse_labeling(body.get("labeling"), body.get("questions"), fields)
         taken = [field for field in section.configuration.fields if field in OWN_FIELDS]
         if taken:
             detail = f"a field shown to annotators may not be named {' or '.join(OWN_FIELDS)}: Winnow uses the name"
             faults = [*faults, Fault("/labeling/config", "wrong_value", detail)]
-        return faults, not_in_effect(section)
+        return faults, section.instead
 
     def breaks(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[str]:
         """What the change would break for those who rely on the old questions."""

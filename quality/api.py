@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +9,10 @@ from flask import request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
-from foundation.cursors import page_after, read_cursor
-from foundation.errors import Fault, InvalidBody, NotFound
+from foundation.cursors import page_after, read_id_cursor
+from foundation.errors import NotFound
 from foundation.guards import MANAGERS, READERS
+from foundation.openapi import CURSOR
 from foundation.queue import enqueue_and_wake
 from foundation.web import Call, Routes, json_answer
 from quality.queries import failing_signals, require_report
@@ -70,13 +70,13 @@ def post_quality(call: Call) -> ResponseReturnValue:
     summary="Every signal that fails an expectation of the newest report",
     answers={200: FailingPage},
     problems=(422,),
-    query=("cursor",),
+    query=CURSOR,
 )
 def get_failing(call: Call) -> ResponseReturnValue:
     """`expectation` is its place in the project file, from 0."""
     if not (call.path.expectation.isascii() and call.path.expectation.isdigit() and len(call.path.expectation) < 6):
         raise NotFound("an expectation is named by its place in the project file, from 0")
-    place, after = int(call.path.expectation), _after(read_cursor(request.args.get("cursor")))
+    place, after = int(call.path.expectation), read_id_cursor(request.args.get("cursor"))
     with call.unit_of_work(read_only=True) as session:
         report = require_report(session, call.project_no)
         suite = (report.body["expectations"] or {}).get("expectations", [])
@@ -86,13 +86,3 @@ def get_failing(call: Call) -> ResponseReturnValue:
     cursor = page_after([str(found[PAGE - 1])]) if len(found) > PAGE else None
     signals = [str(signal) for signal in found[:PAGE]]
     return json_answer({"report": report.no, "expectation": place, "signals": signals, "cursor": cursor})
-
-
-def _after(place: list[str] | None) -> uuid.UUID | None:
-    if place is None:
-        return None
-    try:
-        return uuid.UUID(place[0])
-    except (ValueError, IndexError):
-        fault = Fault("?cursor", "wrong_value", "must be the cursor of the page before, unchanged")
-        raise InvalidBody("the cursor is not one of ours", faults=[fault]) from None

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from foundation.document import Anything, Definition
 from foundation.errors import Fault
 from quality.expectations import check_suite
 
@@ -14,10 +15,10 @@ from quality.expectations import check_suite
 class QualitySection:
     """How the project file's `expectations` are read."""
 
-    keys = ("expectations",)
+    definitions: Mapping[str, Definition] = {"expectations": Anything()}
 
-    def check(self, body: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[Sequence[Fault], Sequence[str]]:  # noqa: ARG002
-        return check_suite(body.get("expectations", [])), ()
+    def check(self, body: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[Sequence[Fault], Mapping[str, str]]:  # noqa: ARG002
+        return check_suite(body.get("expectations", [])), {}
 
     def breaks(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[str]:  # noqa: ARG002
         return ()

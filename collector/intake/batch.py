@@ -40,6 +40,8 @@ from foundation.failpoints import failpoint
 
 Opened = Callable[[], AbstractContextManager[Session]]
 LONGEST_DROPPED = 20
+LEAVES_NOTHING = frozenset({"erased", "consent_missing", "missing_field"})
+"""Faults of a person: of a signal that nobody agreed to, or of somebody who left, no content is kept."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,7 @@ def judge_batch(session: Session, door: Door, candidates: Sequence[Candidate]) -
             if candidate.id in past.refused:
                 rows.answered.add(candidate.id)
         else:
-            is_refused_for_good = fault is not None and fault.reason in {"erased", "consent_missing"}
+            leaves_nothing = fault is not None and fault.reason in LEAVES_NOTHING
             candidate.faults.extend([fault] if fault else [])
             rows.letters.append(
                 letter_of(
@@ -202,7 +204,7 @@ def judge_batch(session: Session, door: Door, candidates: Sequence[Candidate]) -
                     door.project_id,
                     revision=door.number,
                     kept_for=timedelta(days=door.file.dead_letters_days),
-                    body=None if is_refused_for_good else _kept(door, candidate),
+                    body=None if leaves_nothing else _kept(door, candidate),
                 )
             )
             results.append(_rejection(candidate))
@@ -325,10 +327,10 @@ def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None
     # Of what could not be read nobody knows the person.
     if not candidate.sent:
         return None
-    if candidate.subject_id is None:
-        if not door.file.privacy.consent_required:
-            return None
-        return Fault("/subject", "consent_missing", "name the subject whose consent covers this signal")
+    if candidate.subject_id is None and not door.file.privacy.consent_required:
+        return None
+    if candidate.sent.get("subject") is None:
+        return Fault("/subject", "missing_field", "is required: without a person no consent can ever cover this signal")
     # A clock that cannot be believed rejects nothing: the capture was no later than now, so the consent must not be either.
     is_believed = candidate.time is not None and candidate.time.quality is not TimeQuality.IMPLAUSIBLE
     captured_at = candidate.captured_at or candidate.received_at

@@ -11,7 +11,7 @@ from typing import Any
 
 from collector.anonymization.scrub import scrub_text
 from collector.intake.reading import UNKEPT, Settled
-from collector.project_file import ProjectFile
+from collector.project_file import DERIVED_VALUES, ProjectFile
 from foundation.errors import Fault
 
 MAX_TEXT = 120
@@ -20,7 +20,6 @@ VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_() -]{0,39}")
 NETWORKS = ("wifi", "cellular", "ethernet", "bluetooth", "vpn", "other", "unknown", "none", "offline")
 OS_NAMES = {"iphone os": "ios", "iphoneos": "ios"}
 KM_PER_DEGREE = 111.32
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 # W3C Network Information API, table of effective connection types: rtt in ms at least, downlink in kbit/s at most.
 SLOWNESS = (("slow-2g", 2000, 50), ("2g", 1400, 70), ("3g", 270, 700))
 Check = Callable[[Any], tuple[Any, str | None]]
@@ -197,7 +196,7 @@ def part_of_day(sent: Mapping[str, Any], event_time: datetime | None) -> str | N
 
 def weekday(sent: Mapping[str, Any], event_time: datetime | None) -> str | None:
     local = _local(sent, event_time)
-    return DAYS[local.weekday()] if local else None
+    return DERIVED_VALUES["weekday"][local.weekday()] if local else None
 
 
 @lru_cache(maxsize=256)

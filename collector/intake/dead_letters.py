@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
+import structlog
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from collector.anonymization.scrub import scrub_texts
 from collector.intake.context import kept_context
 from collector.intake.fields import INT64, PayloadReader
+from collector.intake.reading import UNKEPT
 from collector.intake.signals import KNOWN, Candidate
 from collector.models import DeadLetter
 from collector.project_file import ProjectFile
@@ -30,13 +33,48 @@ SETTLED = "settled"
 def body_of(
     candidate: Candidate, file: ProjectFile, reader: PayloadReader, pseudonym: Callable[[object], str]
 ) -> dict[str, Any] | None:
-    """A letter's body: what the project's rules keep of the signal, scrubbed, keys and refused values included."""
+    """A letter's body; None where none can be made: what is refused may be anything, and must not fail its batch."""
+    try:
+        body = _body_of(candidate, file, reader, pseudonym)
+        orjson.dumps(body)
+    except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError):
+        structlog.get_logger().exception("letter_without_body")
+        return None
+    return body
+
+
+def _body_of(
+    candidate: Candidate, file: ProjectFile, reader: PayloadReader, pseudonym: Callable[[object], str]
+) -> dict[str, Any] | None:
+    """What the project's rules keep of the signal, scrubbed, keys and refused values included."""
     sent = candidate.sent
     body = {name: value if name in KNOWN else None for name, value in sent.items() if name not in LEFT_OUT}
     body["payload"], pseudonyms = reader.kept(sent.get("payload"), pseudonym)
     body["context"], derived = kept_context(sent.get("context"), file, candidate.context)
     scrubbed: dict[str, Any] | None = scrub_value(body)
-    return scrubbed and {**scrubbed, SETTLED: {"payload": pseudonyms, "context": derived}}
+    if scrubbed is None:
+        return None
+    return {
+        **scrubbed,
+        **_without_a_name(candidate),
+        SETTLED: {"payload": pseudonyms, "context": derived},
+    }
+
+
+def _without_a_name(candidate: Candidate) -> dict[str, Any]:
+    """What names nobody once it is read, as it was read: the scrub would take some of it for somebody's number.
+
+    Whom it is from, where that could not be read, stands as a mark: the replay refuses it as the door did.
+    """
+    read: dict[str, Any] = {}
+    if candidate.captured_at is not None:
+        read["captured_at"] = candidate.captured_at.isoformat()
+    if candidate.age_ms is not None:
+        read["age_ms"] = candidate.age_ms
+    for name, found in (("subject", candidate.subject_id), ("device", candidate.device)):
+        if found is None and candidate.sent.get(name) is not None:
+            read[name] = UNKEPT
+    return read
 
 
 def letter_of(
@@ -80,34 +118,53 @@ def scrub_value(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """Stands for the next scrubbed text; `number` is what the text was made from."""
+    """Stands for the next scrubbed text; `number` is what the text was made from.
+
+    A text that held a NUL has one again behind it: what it hid is scrubbed, and a replay refuses it as the door did.
+    """
 
     number: Any = None
     text: str = ""
+    tail: str = ""
 
 
 def _collect(value: Any, texts: list[str], depth: int) -> Any:
     if depth > MAX_DEPTH:
         return None
     if isinstance(value, str):
-        texts.append(value.replace("\0", ""))
-        return _Text()
+        return _collect_text(value, texts)
     if isinstance(value, bool) or value is None or (isinstance(value, float) and not value.is_integer()):
         return value  # nobody's number has a fraction, but one measurement in two hundred reads like a phone's
     if isinstance(value, int | float):
         digits = str(int(value))  # 4111111111111111.0 is a card number too
         texts.append(digits)
-        # JSON columns hold integers of 64 bits; a larger one is kept as its digits.
-        return _Text(value, digits) if isinstance(value, float) or abs(value) < INT64 else _Text()
+        return _Text(_fit_for_json(value), digits)
     if isinstance(value, dict):
-        return [(_collect(str(key), texts, depth + 1), _collect(part, texts, depth + 1)) for key, part in value.items()]
+        # Keys are kept at any depth: without them two parts would become one.
+        return [(_collect_text(key, texts), _collect(part, texts, depth + 1)) for key, part in value.items()]
     return tuple(_collect(part, texts, depth + 1) for part in value)
 
 
-def _rebuild(parts: Any, scrubbed: Any) -> Any:
+def _collect_text(text: str, texts: list[str]) -> _Text:
+    plain = text.replace("\0", "")
+    texts.append(plain)
+    return _Text(tail="" if plain == text else "\0")
+
+
+def _fit_for_json(number: float) -> float | None:
+    """JSON columns hold integers of 64 bits: a larger one is kept as the door reads it, or, where no float holds it, as its digits."""
+    if isinstance(number, float) or -INT64 <= number < INT64:
+        return number
+    try:
+        return float(number)
+    except OverflowError:
+        return None
+
+
+def _rebuild(parts: Any, scrubbed: Iterator[str]) -> Any:
     if isinstance(parts, _Text):
         text = next(scrubbed)
-        return parts.number if parts.number is not None and text == parts.text else text
+        return parts.number if parts.number is not None and text == parts.text else text + parts.tail
     if isinstance(parts, list):
         return {_rebuild(key, scrubbed): _rebuild(part, scrubbed) for key, part in parts}
     if isinstance(parts, tuple):
@@ -126,6 +183,17 @@ def list_letters(
             (col(DeadLetter.received_at) > at) | ((col(DeadLetter.received_at) == at) & (col(DeadLetter.id) > last))
         )
     return session.exec(statement.order_by(col(DeadLetter.received_at), col(DeadLetter.id)).limit(limit)).all()
+
+
+def why_no_replay(letter: DeadLetter) -> str | None:
+    """What speaks against a replay whatever the rules say by now; None where a letter can be tried."""
+    if letter.body is not None:
+        return None
+    if letter.pointer == "/subject":
+        return "nothing is kept of a signal without consent: its phone sends it again once there is one"
+    if letter.reason in {"not_json", "too_large", "wrong_type"}:
+        return "it could not be read as a signal, so nothing of it was kept"
+    return "nothing of it was kept: it was erased, nobody had agreed to it, or no scrub could be sure of it"
 
 
 def remove_letters(session: Session, project_id: int, ids: Sequence[uuid.UUID]) -> None:

@@ -65,9 +65,9 @@ class PayloadReader:
         for name, value in sent.items():
             rule = self.rules.get(name)
             pii = rule.pii if rule else Pii.DROP if self.drop_unknown else Pii.KEEP
-            if pii is Pii.DROP or value is None:
+            if pii is Pii.DROP:
                 continue
-            if rule is None or pii is not Pii.PSEUDONYMIZE:
+            if rule is None or value is None or pii is not Pii.PSEUDONYMIZE:
                 kept[name] = value
                 continue
             read, complaint = READ[rule.kind](rule, value)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from foundation.errors import Fault, InvalidBody, TooLarge, Unparseable
+from foundation.json_places import place_of_mistake
 
 BOM = b"\xef\xbb\xbf"
 UNKEPT: list[Any] = []
@@ -53,7 +54,7 @@ def read_json(body: bytes, *, max_signals: int) -> SentBatch:
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise _not_an_object(body) from error
     if "signals" not in members:
-        return SentBatch([Sent(_whole(body), len(body))])
+        return SentBatch([Sent(_whole(body, body), len(body))])
     for name in members:
         if name not in {"signals", "consent"}:
             raise InvalidBody(
@@ -66,8 +67,8 @@ def read_json(body: bytes, *, max_signals: int) -> SentBatch:
         fault = _fault("/signals", "wrong_type", "must be a list of signals")
         raise InvalidBody("signals must be a list", faults=[fault]) from error
     _refuse_too_many(len(raws), max_signals)
-    consent = _whole(bytes(members["consent"])) if "consent" in members else None
-    return SentBatch([Sent(_whole(memoryview(raw)), len(memoryview(raw))) for raw in raws], consent)
+    consent = _whole(bytes(members["consent"]), body) if "consent" in members else None
+    return SentBatch([Sent(_whole(memoryview(raw), body), len(memoryview(raw))) for raw in raws], consent)
 
 
 def read_ndjson(body: bytes, *, max_signals: int) -> SentBatch:
@@ -108,17 +109,18 @@ def _text_of(body: bytes) -> bytes:
     return body
 
 
-def _whole(raw: Any) -> Any:
+def _whole(raw: Any, body: bytes) -> Any:
+    """The value of a part of a body; where it is no JSON, the place is told in the whole body's lines."""
     try:
         return _decode(raw)
     except (msgspec.MsgspecError, RecursionError):
-        raise Unparseable("the body is not one JSON document", reason="not_json") from None
+        raise Unparseable(f"the body is not one JSON document{place_of_mistake(body)}", reason="not_json") from None
 
 
 def _not_an_object(body: bytes) -> Exception:
-    value = _whole(body)
+    value = _whole(body, body)
     if isinstance(value, dict):
-        return Unparseable("the body is not one JSON document", reason="not_json")
+        return Unparseable(f"the body is not one JSON document{place_of_mistake(body)}", reason="not_json")
     return InvalidBody("send one signal, or an object with `signals`", reason="not_an_object")
 
 

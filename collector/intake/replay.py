@@ -10,11 +10,10 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from collector.intake.batch import Door, check_batch, judge_batch, write_batch
-from collector.intake.dead_letters import SETTLED, remove_letters
-from collector.intake.event_time import read_time
+from collector.intake.dead_letters import LEFT_OUT, SETTLED, remove_letters
 from collector.intake.reading import Settled
 from collector.intake.results import Status
-from collector.intake.signals import KNOWN, Candidate, read_id
+from collector.intake.signals import KNOWN, Candidate, read_age, read_captured_at, read_id
 from collector.intake.store import known_clocks
 from collector.models import DeadLetter
 from foundation.errors import Fault
@@ -79,16 +78,16 @@ def _candidate(place: int, letter: DeadLetter) -> Candidate:
     for member, values in letter.body.get(SETTLED, {}).items():
         if values:
             sent[member] = (sent.get(member) or {}) | {name: Settled(value) for name, value in values.items()}
-    unknown = [Fault(f"/{name}", "unknown_field", "is not a member of a signal") for name in sent if name not in KNOWN]
     candidate = Candidate(place, sent, letter.received_at, letter.sent_at, letter.key_id, source=letter.source_hmac)
     # Not from the body: the scrub takes the digits at the end of some UUIDs for a phone number.
     candidate.id = letter.signal_id or read_id(sent.get("id"), candidate.faults)
     candidate.subject_id = letter.subject_id
     candidate.device = letter.device_hmac
-    candidate.faults.extend(unknown)
-    candidate.captured_at = read_time(sent.get("captured_at"))
-    if candidate.captured_at is None:
-        candidate.faults.append(Fault("/captured_at", "wrong_type", "must be a time with zone (RFC 3339)"))
-    age = sent.get("age_ms")
-    candidate.age_ms = age if isinstance(age, int | float) and age >= 0 else None
+    for name in sent:
+        if name not in KNOWN:
+            candidate.faults.append(Fault(f"/{name}", "unknown_field", "is not a member of a signal"))
+        elif name in LEFT_OUT:
+            candidate.faults.append(Fault(f"/{name}", "wrong_type", "could not be read when the signal came"))
+    candidate.captured_at = read_captured_at(sent.get("captured_at"), candidate.faults)
+    candidate.age_ms = read_age(sent.get("age_ms"), candidate.faults)
     return candidate

@@ -104,8 +104,8 @@ def open_candidate(place: int, sent: Sent, opening: Opening) -> Candidate:
         found.subject_id = opening.subject_id(subject)
     if device := _name(value.get("device"), "/device", found.faults):
         found.device = opening.device_hmac(device)
-    found.captured_at = _captured_at(value.get("captured_at"), found.faults)
-    found.age_ms = _age(value.get("age_ms"), found.faults)
+    found.captured_at = read_captured_at(value.get("captured_at"), found.faults)
+    found.age_ms = read_age(value.get("age_ms"), found.faults)
     if value.get("consent") is not None:
         found.consent = read_consent(value["consent"], "/consent", found.faults, received_at=opening.received_at)
     return found
@@ -200,7 +200,7 @@ def _name(value: Any, at: str, faults: list[Fault]) -> str | None:
     return None
 
 
-def _captured_at(value: Any, faults: list[Fault]) -> datetime | None:
+def read_captured_at(value: Any, faults: list[Fault]) -> datetime | None:
     at = read_time(value)
     if at is None:
         reason = "missing_field" if value is None else "wrong_type"
@@ -210,7 +210,7 @@ def _captured_at(value: Any, faults: list[Fault]) -> datetime | None:
     return at
 
 
-def _age(value: Any, faults: list[Fault]) -> float | None:
+def read_age(value: Any, faults: list[Fault]) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):

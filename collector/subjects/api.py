@@ -37,8 +37,9 @@ from foundation.database import after_commit
 from foundation.errors import Fault, Forbidden, InvalidBody, NotFound
 from foundation.guards import MANAGERS, WRITERS
 from foundation.keys import Role
+from foundation.openapi import CURSOR, JSON
 from foundation.queue import announce
-from foundation.web import JSON, Call, Routes, json_answer, load_json, media_type_among
+from foundation.web import Call, Routes, json_answer, load_json, media_type_among
 
 SUBJECT, TOKEN = "Winnow-Subject", "Winnow-Subject-Token"
 TOKEN_CHARS = (32, 128)
@@ -156,7 +157,7 @@ def delete_subject(call: Call) -> ResponseReturnValue:
     answers={200: schemas.ErasurePage},
     headers={SUBJECT: "only those of this person"},
     problems=(422,),
-    query=("status", "cursor"),
+    query={"status": f"only those of this status: {', '.join(ErasureState)}", **CURSOR},
 )
 def get_erasures(call: Call) -> ResponseReturnValue:
     """`status` is received, running, completed or failed; the header Winnow-Subject asks for one person's."""

@@ -12,6 +12,7 @@ from types import FrameType
 import httpx
 
 from examples.phone import KeyWasRetired, NotTaken, TryLater
+from examples.slang.archive import UnsafeArchive
 from examples.slang.manager import JobFailed, Refused
 from examples.slang.raters import NoSuchProject
 from examples.slang.run import play
@@ -24,6 +25,7 @@ EXPECTED = (
     CommandFailed,
     Refused,
     JobFailed,
+    UnsafeArchive,
     NoSuchProject,
     KeyWasRetired,
     NotTaken,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import tarfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any, Self
 
 import httpx
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from examples.slang.archive import unpack
 
 JOB_WITHIN_S = 300.0
 TIMEOUT_S = 120.0
@@ -89,10 +90,9 @@ class Manager:
                 raise Refused(_detail_of(response))
             for part in response.iter_bytes():
                 file.write(part)
-        with tarfile.open(archive) as tar:
-            tar.extractall(into, filter="data")
+        folder = unpack(archive, into, folder=f"{self.project}-{version}")
         archive.unlink()
-        return into / f"{self.project}-{version}"
+        return folder
 
     def wait_for(self, job: str) -> dict[str, Any]:
         """The result of a job, once it is done.

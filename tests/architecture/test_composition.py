@@ -32,6 +32,8 @@ PUBLIC = {
         "GET /metrics",
         "GET /openapi.json",
         "GET /docs",
+        "GET /docs/",
+        "GET /docs/<path:name>",
     ),
     "GET /static/<path:filename>",
 }

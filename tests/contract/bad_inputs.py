@@ -84,10 +84,10 @@ def deep(depth: int, *, kind: str = "list") -> bytes:
     return b'{"id":' + opening * depth + b"1" + closing * depth + b"}"
 
 
-def nested(depth: int) -> list[Any]:
-    made: list[Any] = []
+def nested(depth: int, *, kind: str = "list") -> Any:
+    made: Any = []
     for _ in range(depth):
-        made = [made]
+        made = [made] if kind == "list" else {"a": made}
     return made
 
 
@@ -193,6 +193,8 @@ def single_signals() -> list[One]:
     return [
         One("A7 three hundred lists deep", payload(text=nested(300)), "wrong_type", "/payload/text"),
         One("A7 three hundred deep where nothing is known", payload(other=nested(300)), "unknown_field", "/payload/other"),
+        *(One(f"A7 {depth} objects deep where nothing is known", payload(other=nested(depth, kind="object")), "unknown_field", "/payload/other") for depth in (8, 9, 10, 40)),
+        One("A7 a text forty objects deep", payload(text=nested(40, kind="object")), "wrong_type", "/payload/text"),
         One("A10 an integer of 64 bits without sign", payload(stars=2**64 - 1), "out_of_range", "/payload/stars"),
         One("A10 an integer of 65 bits", payload(stars=2**64), "out_of_range", "/payload/stars"),
         One("A10 a negative integer of 65 bits", payload(stars=-(2**64)), "out_of_range", "/payload/stars"),
@@ -273,7 +275,7 @@ def single_signals() -> list[One]:
         One("D45 too old", make_signal(captured_at=days_ago(31)), "too_old", "/captured_at"),
         One("D an age below zero", make_signal(age_ms=-1), "out_of_range", "/age_ms"),
         One("D an age as text", make_signal(age_ms="5"), "wrong_type", "/age_ms"),
-        One("D47 no subject", make_signal(subject=None), "consent_missing", "/subject"),
+        One("D47 no subject", make_signal(subject=None), "missing_field", "/subject"),
         One("D47 a subject that is a number", make_signal(subject=5), "wrong_type", "/subject"),
         One("D48 another purpose", make_signal(subject="other", consent={**CONSENT, "purposes": ["advertising"]}), "consent_missing", "/subject"),
         One("D48 an old notice", make_signal(subject="notice", consent={**CONSENT, "notice": "0"}), "consent_missing", "/subject"),

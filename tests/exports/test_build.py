@@ -28,9 +28,9 @@ def _folder(rig: Rig, version: str) -> Path:
     return rig.home / "versions" / storage
 
 
-def _with_export(**changes: Any) -> dict[str, Any]:
+def _with_export(*, gates: dict[str, Any], **changes: Any) -> dict[str, Any]:
     body = project_file()
-    return body | {"export": body["export"] | changes}
+    return body | {"export": body["export"] | changes | {"gates": {"min_rows": 0} | gates}}
 
 
 def _add_task(rig: Rig, text: str, *, selected_by: str, state: TaskState = TaskState.LIVE) -> None:
@@ -168,7 +168,8 @@ class TestRows:
 
     def test_a_project_without_questions_makes_versions_too(self, small_rig: Rig) -> None:
         body = project_file()
-        del body["labeling"], body["export"]
+        del body["labeling"]
+        body["export"] = {"gates": {"min_rows": 0}}
         small_rig.put(body)
         small_rig.send([f"text number {n}" for n in range(60)])
 

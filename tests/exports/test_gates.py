@@ -12,15 +12,17 @@ from exports.gates import (
     Bound,
     ExpectationsFigure,
     ExpectationsGate,
+    MinRowsGate,
     UnmeasuredGate,
     all_passed,
     evaluate_gates,
     items_still_needed,
 )
+from exports.sides import SideFigure, warnings_of
 
 
-def answer(rule, *, agreement=(), expectations=None):
-    (result,) = evaluate_gates([rule], agreement=agreement, expectations=expectations)
+def answer(rule, *, agreement=(), expectations=None, sides=()):
+    (result,) = evaluate_gates([rule], agreement=agreement, expectations=expectations, sides=sides)
     return result
 
 
@@ -103,6 +105,54 @@ class TestExpectations:
 
         assert result.passed is passed
         assert words in result.detail
+
+
+class TestMinRows:
+    @pytest.mark.parametrize(
+        ("rows", "required", "passed", "words"),
+        [
+            ((80, 10, 10), 10, True, "validation 10 rows in 5 groups"),
+            ((80, 10, 9), 10, False, "not enough data: test needs 1 more"),
+            ((100, 0, 0), 1, False, "validation needs 1 more; test needs 1 more"),
+            ((0, 0, 0), 1, False, "train needs 1 more"),
+        ],
+    )
+    def test_the_smallest_side_decides(self, rows, required, passed, words):
+        result = answer(MinRowsGate(required), sides=sides_of(rows, (0.8, 0.1, 0.1)))
+
+        assert (result.name, result.passed, result.figure, result.required) == (
+            "min_rows",
+            passed,
+            min(rows),
+            required,
+        )
+        assert words in result.detail
+
+    def test_a_side_that_the_split_does_not_ask_for_may_be_empty(self):
+        assert answer(MinRowsGate(5), sides=sides_of((5, 0, 5), (0.5, 0, 0.5))).passed
+
+    def test_a_refusal_says_what_to_do(self):
+        result = answer(MinRowsGate(1), sides=sides_of((800, 0, 0), (0.8, 0.1, 0.1)))
+
+        assert "from more people" in result.detail
+        assert "export.split" in result.detail
+
+
+class TestWarnings:
+    def test_an_empty_side_is_told_of_with_the_groups_there_are(self):
+        told = warnings_of(sides_of((800, 0, 0), (0.8, 0.1, 0.1), groups=(1, 0, 0)))
+
+        assert [warning.split(" ")[0] for warning in told] == ["validation", "test"]
+        assert all("all 800 rows are 1 group" in warning for warning in told)
+
+    def test_what_was_not_asked_for_and_what_holds_nothing_at_all_is_no_warning(self):
+        assert warnings_of(sides_of((800, 0, 0), (1, 0, 0))) == ()
+        assert warnings_of(sides_of((0, 0, 0), (0.8, 0.1, 0.1))) == ()
+
+
+def sides_of(rows, shares, groups=None):
+    groups = groups or [number // 2 for number in rows]
+    return [SideFigure(*side) for side in zip(("train", "validation", "test"), shares, rows, groups, strict=True)]
 
 
 class TestUnmeasured:

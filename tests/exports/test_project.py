@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exports.gates import AlphaGate, Bound, ExpectationsGate, UnmeasuredGate
+from exports.gates import AlphaGate, Bound, ExpectationsGate, MinRowsGate, UnmeasuredGate
 from exports.project import LabelRules, Unresolved, Weights, parse_export, parse_settings, with_overrides
 from exports.section import SECTION
 from exports.splits import Shares
@@ -27,6 +27,7 @@ WHOLE = {
         "population_tvd": 0.2,
         "expectations": "pass",
         "k": 5,
+        "min_rows": 20,
     },
     "formats": ["parquet"],
 }
@@ -39,6 +40,7 @@ class TestParse:
         assert faults == []
         assert section.targets == QUESTIONS
         assert (section.labels, section.split, section.gates) == (LabelRules(), Shares(), ())
+        assert section.min_rows == 1
         assert section.not_in_effect == ()
 
     def test_the_example_of_the_contract_is_read(self):
@@ -54,13 +56,15 @@ class TestParse:
             UnmeasuredGate("population_tvd", 0.2),
             ExpectationsGate(),
             UnmeasuredGate("k", 5),
+            MinRowsGate(20),
         }
+        assert section.min_rows == 20
 
     def test_population_weights_are_accepted_and_named_as_not_in_effect(self):
         section, _ = parse_export({"weights": "population"}, QUESTIONS)
 
         assert section.weights is Weights.POPULATION
-        assert section.not_in_effect == ("weights: population",)
+        assert section.not_in_effect == ("/export/weights",)
 
     def test_the_section_in_effect_reads_as_itself(self):
         section, _ = parse_export(WHOLE, QUESTIONS)
@@ -94,6 +98,10 @@ class TestParse:
             ({"gates": {"topic": {"alpha": 0.5, "bound": "upper"}}}, "/export/gates/topic/bound", "not_in_list"),
             ({"gates": {"expectations": "fail"}}, "/export/gates/expectations", "not_in_list"),
             ({"gates": {"k": 0}}, "/export/gates/k", "out_of_range"),
+            ({"gates": {"min_rows": -1}}, "/export/gates/min_rows", "out_of_range"),
+            ({"gates": {"min_rows": 1.5}}, "/export/gates/min_rows", "wrong_type"),
+            ({"gates": {"min_rows": True}}, "/export/gates/min_rows", "wrong_type"),
+            ({"gates": {"min_rows": {"test": 5}}}, "/export/gates/min_rows", "wrong_type"),
             ({"formats": ["parquet", "csv"]}, "/export/formats/1", "not_in_list"),
             ({"formats": []}, "/export/formats", "wrong_type"),
         ],

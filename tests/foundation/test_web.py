@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.cursors import page_after, read_cursor
+from foundation.document import pointer_to
 from foundation.errors import Conflict, DomainError, Fault, InvalidBody, TooMany, Unavailable, Unparseable
 from foundation.limits import open_limiter
 from foundation.problems import problem, register_problems, slug_of, status_of
 from foundation.settings import Settings
-from foundation.web import load_json, pointer_of
+from foundation.web import load_json
 from tests.signals import Phone, make_signal
 
 
@@ -158,9 +159,21 @@ class TestJson:
         with pytest.raises(Unparseable):
             load_json(body)
 
+    @pytest.mark.parametrize(
+        ("body", "place"),
+        [
+            (b'{"a": 1,\n "b" 2}', "line 2, column 6"),
+            (b'{"a": 1', "line 1, column 8"),
+            ('{"ü": é}'.encode(), "line 1, column 7"),
+        ],
+    )
+    def test_a_mistake_is_told_with_its_line_and_column(self, body: bytes, place: str) -> None:
+        with pytest.raises(Unparseable, match=place):
+            load_json(body)
+
     @given(st.lists(st.text() | st.integers()))
     def test_a_pointer_leads_back_to_its_place(self, places: list[str | int]) -> None:
-        parts = pointer_of(places).split("/")[1:]
+        parts = pointer_to("", *places).split("/")[1:]
 
         assert [part.replace("~1", "/").replace("~0", "~") for part in parts] == [str(place)[:64] for place in places]
 

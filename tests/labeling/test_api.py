@@ -46,6 +46,8 @@ def with_label_studio(app: Flask) -> Any:
         database=before.database,
         limiter=before.limiter,
         find_project=before.find_project,
+        near_project=before.near_project,
+        name_projects=before.name_projects,
         sections=before.sections,
         counters=before.counters,
     )

@@ -2,7 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.project import Choose, Guidelines, Honeypots, Onboarding, QuestionSettings, not_in_effect, parse_labeling
+from labeling.project import (
+    Choose,
+    Guidelines,
+    Honeypots,
+    Onboarding,
+    Push,
+    QuestionSettings,
+    not_in_effect,
+    parse_labeling,
+)
 from labeling.questions.kinds import Level, Method
 
 CONFIG = (
@@ -35,6 +44,7 @@ class TestParseLabeling:
         assert parsed.config == CONFIG
         assert (parsed.overlap, parsed.max_overlap, parsed.choose) == (1, 1, Choose(1.0, 0.0, 0.0, 500))
         assert (parsed.guidelines, parsed.honeypots, parsed.onboarding) == (None, None, None)
+        assert parsed.push is Push.AUTO
         assert parsed.questions == {
             "sentiment": QuestionSettings(Level.NOMINAL, Method.AUTO),
             "stars": QuestionSettings(Level.ORDINAL, Method.AUTO),
@@ -48,6 +58,7 @@ class TestParseLabeling:
             overlap=3,
             max_overlap=5,
             choose={"random": 0.5, "quota": 0.3, "uncertain": 0.2, "backlog": 40},
+            push="manual",
             honeypots={"share": 0.05, "max_exposures": 2},
             onboarding={"tasks": 10, "pass": 0.8},
         )
@@ -55,6 +66,7 @@ class TestParseLabeling:
         assert parsed.guidelines == Guidelines("1", "Read twice.")
         assert (parsed.overlap, parsed.max_overlap) == (3, 5)
         assert parsed.choose == Choose(0.5, 0.3, 0.2, 40)
+        assert parsed.push is Push.MANUAL
         assert parsed.honeypots == Honeypots(0.05, 2)
         assert parsed.onboarding == Onboarding(10, 0.8)
         assert parsed.questions["sentiment"] == QuestionSettings(Level.ORDINAL, Method.DAWID_SKENE)
@@ -82,6 +94,8 @@ class TestParseLabeling:
             ({"choose": {"quota": "half"}}, ("/labeling/choose/quota", "wrong_type")),
             ({"choose": {"backlog": 0}}, ("/labeling/choose/backlog", "out_of_range")),
             ({"choose": []}, ("/labeling/choose", "wrong_type")),
+            ({"push": "never"}, ("/labeling/push", "not_in_list")),
+            ({"push": True}, ("/labeling/push", "not_in_list")),
             ({"honeypots": {"share": 2}}, ("/labeling/honeypots/share", "out_of_range")),
             ({"honeypots": {"max_exposures": 1}}, ("/labeling/honeypots/share", "missing_field")),
             ({"onboarding": {"tasks": 3}}, ("/labeling/onboarding/pass", "missing_field")),
@@ -123,7 +137,7 @@ class TestParseLabeling:
     @given(
         st.dictionaries(
             st.sampled_from(
-                ["config", "guidelines", "overlap", "max_overlap", "choose", "honeypots", "onboarding", "x"]
+                ["config", "guidelines", "overlap", "max_overlap", "choose", "push", "honeypots", "onboarding", "x"]
             ),
             st.none()
             | st.booleans()

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from collector.models import Item, Signal
+from collector.models import DeadLetter, Item, Signal
 from foundation.database import Database, unit_of_work, utc_now
 from tests.collector.intake.test_context import JSON
 from tests.signals import CONSENT, Held, Phone, days_ago, make_signal, ndjson, project_body, revise, rows_of
@@ -215,6 +215,22 @@ class TestConsent:
 
         assert result["errors"][0]["reason"] == "consent_missing"
         assert result["retry"] == "after_consent"
+
+    def test_without_a_person_none_can_ever_cover_it(self, phone: Phone, database: Database) -> None:
+        results = phone.send(make_signal(subject=None), make_signal())["results"]
+
+        assert [result["status"] for result in results] == ["rejected", "accepted"]
+        assert results[0]["retry"] == "no"
+        assert [(e["pointer"], e["reason"]) for e in results[0]["errors"]] == [("/subject", "missing_field")]
+        with unit_of_work(database, read_only=True) as session:
+            assert session.exec(select(DeadLetter)).one().body is None
+
+    def test_where_none_is_asked_for_nobody_need_be_named(
+        self, phone: Phone, database: Database, project: Held
+    ) -> None:
+        revise(database, project, privacy={"consent": "none"})
+
+        assert phone.send_one(make_signal(subject=None), consent=None)["status"] == "accepted"
 
     def test_what_could_not_be_read_is_not_asked_for_it(self, phone: Phone) -> None:
         results = phone.send(5, make_signal(payload={"text": "a" * 40_000}), consent=None)["results"]  # type: ignore[arg-type]

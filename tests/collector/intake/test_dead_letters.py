@@ -8,16 +8,47 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from collector.intake.dead_letters import expire_letters, scrub_value
+from collector.intake.dead_letters import body_of, expire_letters, scrub_value
+from collector.intake.fields import reader_of
+from collector.intake.signals import Candidate
 from collector.models import DeadLetter, Signal
+from collector.project import parse_project
 from foundation.database import Database, unit_of_work, utc_now
 from tests.collector.intake.test_context import JSON
 from tests.signals import CONSENT, Held, Phone, make_signal, project_body, revise, rows_of
 
+
+def nested(value: Any, depth: int, by: str) -> Any:
+    """A value within so many objects or lists."""
+    for _ in range(depth):
+        value = {"a": value, "b": 1} if by == "object" else [value]
+    return value
+
+
+NUMBERS = st.integers(-(10**400), 10**400) | st.sampled_from(
+    [2**63, 2**64, -(2**63) - 1, 1e308, -0.0, 5e-324, 10**4299]
+)
+KEYS = st.text(max_size=8) | st.sampled_from(
+    ["", "\0", "te\0xt", "text", "$ref", "a/b~c", "bob@example.com", "k" * 300]
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(KEYS, inner, max_size=4)
+        | st.builds(nested, inner, st.integers(1, 60), st.sampled_from(["object", "list"]))
+    ),
+    max_leaves=10,
+)
+MEMBERS = [
+    *("id", "subject", "device", "captured_at", "age_ms", "payload", "context", "prediction", "revision"),
+    "other",
+]
+"""All but consent, which belongs to another door."""
 WITH_EXTRA = {**project_body()["fields"], "extra": {"kind": "number"}}
 
 
@@ -41,6 +72,25 @@ class TestScrubbing:
     @given(st.dictionaries(st.text(alphabet="abc", max_size=3), JSON, max_size=3))
     def test_what_holds_nothing_personal_stays(self, value: dict[str, Any]) -> None:
         assert isinstance(scrub_value(value), dict)
+
+    @pytest.mark.parametrize("by", ["object", "list"])
+    @pytest.mark.parametrize("depth", [7, 8, 9, 10, 20, 200])
+    def test_however_deep_a_value_is_its_upper_part_is_kept(self, depth: int, by: str) -> None:
+        kept = scrub_value({"deep": nested("x", depth, by), "beside": 1})
+
+        assert orjson.loads(orjson.dumps(kept)) == kept
+        assert kept["beside"] == 1
+        assert kept["deep"]
+
+    def test_what_a_nul_hid_is_scrubbed_and_what_held_one_still_does(self) -> None:
+        kept = scrub_value({"te\0xt": 1, "text": "bob@exam\0ple.com", "mem\0ber": ["a\0"]})
+
+        assert kept == {"text\0": 1, "text": "<EMAIL_ADDRESS>\0", "member\0": ["a\0"]}
+
+    def test_a_number_is_kept_as_the_door_reads_it(self) -> None:
+        kept = scrub_value([2**63 - 1, 2**64 + 1, -(2**63), 10**400])
+
+        assert kept == [2**63 - 1, float(2**64), -(2**63), str(10**400)]
 
     def test_keys_texts_and_numbers_are_scrubbed_and_depth_is_bounded(self) -> None:
         deep: Any = "bob@example.com"
@@ -116,6 +166,63 @@ class TestLetters:
             assert expire_letters(session, now=utc_now() + timedelta(days=31)) == 1
 
 
+class TestAnyContent:
+    """No content of a refused signal fails its batch."""
+
+    @pytest.mark.parametrize("place", ["payload", "context", "prediction", "other"])
+    @pytest.mark.parametrize("depth", [8, 9, 30, 250])
+    def test_objects_in_objects_are_refused_and_their_neighbours_stored(
+        self, phone: Phone, database: Database, place: str, depth: int
+    ) -> None:
+        deep = nested("x", depth, "object")
+        bad = make_signal(payload={"text": "x", "extra": deep if place == "payload" else 1})
+        if place != "payload":
+            bad[place] = deep
+
+        results = phone.send(make_signal(), bad, make_signal())["results"]
+
+        assert [result["status"] for result in results] == ["accepted", "rejected", "accepted"]
+        assert results[1]["retry"] == "no"
+        assert [letter.signal_id for letter in letters_of(database)] == [uuid.UUID(bad["id"])]
+
+    @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+    @given(members=st.dictionaries(st.sampled_from(MEMBERS), ANYTHING, max_size=3), extra=ANYTHING)
+    def test_anything_in_any_place_leaves_its_neighbours_stored(
+        self, phone: Phone, members: dict[str, Any], extra: Any
+    ) -> None:
+        bad = make_signal(payload={"text": "x", "extra": extra}) | members
+
+        results = phone.send(make_signal(), bad, make_signal())["results"]
+
+        assert [result["status"] for result in (results[0], results[2])] == ["accepted", "accepted"]
+        answer = phone.as_role("manage").call("POST", "/dead-letters/replay", json={})
+        assert answer.status_code == 200, answer.text
+        assert answer.json["replayed"] == 0 or "payload" in members
+
+    def test_a_letter_that_cannot_be_made_is_a_letter_without_body(self) -> None:
+        def fails(_: object) -> str:
+            raise ValueError("not of this kind")
+
+        file = parse_project(project_body(), ()).file
+        now = utc_now()
+        candidate = Candidate(0, make_signal(payload={"member": "x"}), now, None, uuid.uuid4())
+
+        assert body_of(candidate, file, reader_of(file, file), fails) is None
+
+    def test_a_letter_without_body_says_why_it_cannot_be_replayed(self, phone: Phone) -> None:
+        phone.send(make_signal(subject="never asked"), make_signal(payload={"text": "x" * 40_000}), consent=None)
+        refused(phone)
+
+        listed = phone.as_role("manage").call("GET", "/dead-letters").json["dead_letters"]
+
+        told = {letter["reason"]: (letter["can_replay"], letter["why_no_replay"]) for letter in listed}
+        assert told["unknown_field"] == (True, None)
+        assert not told["consent_missing"][0]
+        assert "consent" in told["consent_missing"][1]
+        assert not told["too_large"][0]
+        assert told["too_large"][1] != told["consent_missing"][1]
+
+
 class TestReplay:
     def replay(self, phone: Phone, **asked: Any) -> dict[str, int]:
         answer = phone.as_role("manage").call("POST", "/dead-letters/replay", json=asked)
@@ -156,7 +263,17 @@ class TestReplay:
         assert None not in replayed.context.values()
 
     @pytest.mark.parametrize(
-        "wrong", [{"payload": {"text": "x", "member": 5}}, {"context": [1]}, {"payload": ["x"]}, {"other": 1}]
+        "wrong",
+        [
+            {"payload": {"text": "x", "member": 5}},
+            *(
+                {"payload": {"text": "a\0b"}},
+                {"payload": {"text": "x", "secret\0": "y"}},
+                {"payload": {"text": "x", "y": None}},
+            ),
+            *({"context": [1]}, {"payload": ["x"]}, {"other": 1}, {"te\0xt": 1}, {"device": 5}),
+            *({"age_ms": -1}, {"age_ms": 1e300}, {"age_ms": "5"}, {"captured_at": "yesterday"}),
+        ],
     )
     def test_what_was_left_out_of_a_letter_mends_nothing(self, phone: Phone, wrong: dict[str, Any]) -> None:
         assert phone.send_one(make_signal(**wrong))["status"] == "rejected"
@@ -177,6 +294,14 @@ class TestReplay:
         assert stored.subject_id is not None
         assert stored.revision == 2
         assert phone.send_one(signal)["status"] == "replayed"
+
+    def test_times_come_back_as_they_were_read(self, phone: Phone, database: Database, project: Held) -> None:
+        sent = make_signal(payload={"text": "x", "extra": 1}, age_ms=5_551_234_567)
+        phone.send_one(sent)
+        revise(database, project, fields=WITH_EXTRA)
+
+        assert letters_of(database)[0].body["age_ms"] == 5_551_234_567
+        assert self.replay(phone) == {"replayed": 0, "still_rejected": 1}  # 64 days old
 
     @pytest.mark.parametrize(
         "signal_id", ["aa81e7f3-b0ed-46d1-9e3b-038686076011", "427e7617-5fb3-4579-88da-587507915391"]

@@ -1,0 +1,20 @@
+"""Where a JSON text breaks, for people who wrote it."""
+
+from __future__ import annotations
+
+import orjson
+
+
+def place_of_mistake(body: bytes) -> str:
+    """The line and column (in characters, from 1) at which a text stops being JSON, as the end of a sentence.
+
+    Empty where it is JSON, or where no one place is to blame.
+
+    >>> place_of_mistake(b'{"a": 1,\\n "b" 2}')
+    ': the mistake is at line 2, column 6'
+    """
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        return f": the mistake is at line {error.lineno}, column {error.colno}" if error.pos else ""
+    return ""
