@@ -56,6 +56,8 @@ class Services:
     name_projects: NameProjects
     sections: tuple[Any, ...] = ()
     counters: tuple[Callable[[Session, int], dict[str, int]], ...] = ()
+    records: tuple[Any, ...] = ()
+    """What each domain above the collector adds to a person's record (`collector/subjects/record.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
