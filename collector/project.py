@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -314,7 +315,10 @@ class _Reader:
         ):
             self._fault(f"{at}/values", "wrong_type", "must be a list of different texts, at least one")
             return ()
-        return tuple(values)
+        forms = dict.fromkeys(unicodedata.normalize("NFC", value) for value in values)
+        if len(forms) < len(values):
+            self._fault(f"{at}/values", "wrong_type", "names one text twice, in two Unicode forms")
+        return tuple(forms)
 
     def _identity(self, fields: tuple[FieldRule, ...]) -> tuple[str, ...]:
         names = [rule.name for rule in fields]
