@@ -13,7 +13,7 @@ from collector.intake.batch import open_batch, open_door, take_in
 from collector.intake.dead_letters import list_letters, why_no_replay
 from collector.intake.event_time import read_time
 from collector.intake.identity import Names, names_of
-from collector.intake.reading import read_json, read_ndjson
+from collector.intake.reading import read_json, read_ndjson, refuse_cut
 from collector.intake.replay import replay_letters
 from collector.intake.results import Status, answer_of
 from collector.intake.signals import Opening
@@ -106,9 +106,11 @@ def get_project_file(call: Call) -> ResponseReturnValue:
 )
 def post_signals(call: Call) -> ResponseReturnValue:
     """One signal, an envelope, or one a line. The answer names the fate of each, in the order sent."""
-    media_type = media_type_among(JSON, NDJSON)
-    read = read_ndjson if media_type == NDJSON else read_json
-    batch = read(call.read_body(), max_signals=call.settings.max_signals)
+    is_lines = media_type_among(JSON, NDJSON) == NDJSON
+    body = call.read_body()
+    if not call.is_body_whole:
+        refuse_cut(body, ends_at=b"\n" if is_lines else b"")
+    batch = (read_ndjson if is_lines else read_json)(body, max_signals=call.settings.max_signals)
     opening = Opening(_names(call), call.caller.key_id, call.now, _sent_at(), call.settings.max_signal_bytes)
     candidates = open_batch(batch, opening)
     if call.is_ingest:

@@ -19,7 +19,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ValidationError, create_model
 from sqlmodel import Session
 
-from foundation.bodies import declared_length, read_body
+from foundation.bodies import declared_length, is_known_to_be_whole, read_body
 from foundation.database import Database, glance, unit_of_work, utc_now
 from foundation.document import pointer_to
 from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
@@ -121,6 +121,11 @@ class Call:
             deadline_s=self.settings.body_deadline_s,
             port=int(request.environ.get("SERVER_PORT", 0)),
         )
+
+    @property
+    def is_body_whole(self) -> bool:
+        """Whether it is known that nothing was cut off the body on its way."""
+        return is_known_to_be_whole(declared_length(request.environ), request.headers.get("Content-Encoding"))
 
     def body_as(self, schema: type[Body]) -> Body:
         """A small JSON body, checked against its schema.
