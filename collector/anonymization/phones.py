@@ -61,6 +61,7 @@ _SPACED_SHAPES = re.compile(
 # A mobile number of mainland China, in a text that has ideographs beside it.
 _CHINESE_MOBILE = re.compile(rb"1[3-9][0-9]([ -]?)[0-9]{4}\1[0-9]{4}")
 _BESIDE = 8
+_COUNTED_BY = frozenset("元円个個块塊万件次")
 _MARKS = frozenset((b"$", b"\xa2", b"\xa3", b"\xa5", b"%", b"_"))
 _JOINTS = frozenset((b"-", b".", b"#"))
 _IDEOGRAPH = IDEOGRAPH.encode("latin-1")
@@ -164,6 +165,8 @@ def _is_named_phone(number: bytes, digits: bytes, around: Surroundings) -> bool:
 
 
 def _is_among_ideographs(around: Surroundings) -> bool:
+    if around.text[around.end : around.end + 1] in _COUNTED_BY:
+        return False
     first = max(around.floor, around.start - _BESIDE)
     return _IDEOGRAPH in around.shadow[first : around.start] + around.shadow[around.end : around.end + _BESIDE]
 
