@@ -1,4 +1,4 @@
-"""The commands `flask labeling …`."""
+"""The commands `winnow labeling …`."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def consensus_command(
 
     \b
     Examples:
-      flask labeling consensus votes.csv --json
-      flask labeling consensus ratings.csv --method mean --gold known.csv --json
+      winnow labeling consensus votes.csv --json
+      winnow labeling consensus ratings.csv --method mean --gold known.csv --json
     """
     with told_plainly():
         from labeling.consensus.file_consensus import compare_with_gold, consensus_of_file, level_in_effect
@@ -120,7 +120,7 @@ def sync_command(project: str, only: str | None, as_json: bool) -> None:
 
     \b
     Example:
-      flask labeling sync slang-sentiment --only pull
+      winnow labeling sync slang-sentiment --only pull
     """
     with told_plainly():
         from labeling.commands import run_job
@@ -141,7 +141,7 @@ def verify_command(project: str, rebuild: bool, as_json: bool) -> None:
 
     \b
     Example:
-      flask labeling verify slang-sentiment --json
+      winnow labeling verify slang-sentiment --json
     """
     with told_plainly():
         from labeling.commands import run_job
@@ -195,7 +195,7 @@ def annotators_command(project: str, as_json: bool) -> None:
 
     \b
     Example:
-      flask labeling annotators slang-sentiment
+      winnow labeling annotators slang-sentiment
     """
     with told_plainly():
         from labeling.commands import read_annotators
@@ -214,7 +214,7 @@ def webhook_command(project: str) -> None:
 
     \b
     Example:
-      flask labeling webhook slang-sentiment
+      winnow labeling webhook slang-sentiment
     """
     with told_plainly():
         from labeling.commands import describe_webhook
