@@ -1,4 +1,4 @@
-"""`flask collector …`: a project's file, signals from a file, erasure, dead letters, and two stages on a plain file."""
+"""`winnow collector …`: a project's file, signals from a file, erasure, dead letters, and two stages on a plain file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ commands.add_command(near_duplicates_command)
 def apply(context: click.Context, file: Path, as_json: bool) -> None:
     """Make a project from its file, or revise it.
 
-    Example: flask collector apply slang.yaml
+    Example: winnow collector apply slang.yaml
     """
     from collector.project import parse_project
     from collector.project_document import load_document
@@ -71,7 +71,7 @@ def apply(context: click.Context, file: Path, as_json: bool) -> None:
 def ingest(project: str, file: Path, as_json: bool) -> None:
     """Take signals from an NDJSON FILE (also .gz or .zst), as POST /signals does; again is safe.
 
-    Example: flask collector ingest slang-sentiment backlog.ndjson.zst
+    Example: winnow collector ingest slang-sentiment backlog.ndjson.zst
     """
     from collections import Counter
 
@@ -96,9 +96,9 @@ def ingest(project: str, file: Path, as_json: bool) -> None:
 @click.argument("project")
 @click.argument("subject")
 def erase(project: str, subject: str) -> None:
-    """Erase a person: shut the door now; the workers of `flask up` do the rest.
+    """Erase a person: shut the door now; the workers of `winnow up` do the rest.
 
-    Example: flask collector erase slang-sentiment install-7f3c
+    Example: winnow collector erase slang-sentiment install-7f3c
     """
     from collector.intake.identity import names_of
     from collector.queries import project_named
@@ -156,7 +156,7 @@ def subject(context: click.Context, project: str, subject: str, as_json: bool) -
 def dead_letters(project: str, as_json: bool) -> None:
     """List refused signals: why, and where in the signal.
 
-    Example: flask collector dead-letters slang-sentiment
+    Example: winnow collector dead-letters slang-sentiment
     """
     from collector.intake.dead_letters import list_letters
     from collector.queries import project_named
@@ -183,7 +183,7 @@ def dead_letters(project: str, as_json: bool) -> None:
 def replay(project: str, dry_run: bool, as_json: bool) -> None:
     """Try all refused signals against the newest revision.
 
-    Example: flask collector replay slang-sentiment --dry-run
+    Example: winnow collector replay slang-sentiment --dry-run
     """
     from collector.intake.batch import open_door
     from collector.intake.identity import names_of

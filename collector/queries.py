@@ -54,7 +54,7 @@ def project_named(session: Session, name: str) -> int:
     project_id = find_project(session, name)
     if project_id is None:
         near = near_project(session, name)
-        raise NotFound(f"{near}there is no such project: `flask collector apply FILE.yaml` makes it")
+        raise NotFound(f"{near}there is no such project: `winnow collector apply FILE.yaml` makes it")
     return project_id
 
 

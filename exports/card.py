@@ -314,7 +314,7 @@ def _loading(plan: VersionPlan, contents: Contents) -> Iterator[str]:
     yield "```"
     yield ""
     yield "```"
-    yield f"flask exports verify {plan.folder_name}    # or, inside the folder: sha256sum -c manifest.sha256"
+    yield f"winnow exports verify {plan.folder_name}    # or, inside the folder: sha256sum -c manifest.sha256"
     yield "```"
 
 

@@ -30,7 +30,7 @@ def verify(folder: Path, digest: str | None, url: str | None, key: str | None, a
 
     Exit code 0 when nothing was changed, added, lost or renamed, and, with --url, the server has not withdrawn it.
 
-    Example: flask exports verify ./slang-sentiment-1.0.0 --url https://winnow.example
+    Example: winnow exports verify ./slang-sentiment-1.0.0 --url https://winnow.example
     """
     from exports.verify import verify_folder
 
@@ -64,7 +64,7 @@ def build(
 
     \b
     Example:
-      flask exports build slang-sentiment --set labels.min_annotations=3 --set gates.sentiment.alpha=0.7
+      winnow exports build slang-sentiment --set labels.min_annotations=3 --set gates.sentiment.alpha=0.7
     """
     with told_plainly():
         import exports.tasks  # noqa: F401 - the job's function must be known where no worker takes it
@@ -97,7 +97,7 @@ def build(
 def list_versions(project: str, url: str | None, key: str | None, as_json: bool) -> None:
     """List the versions of PROJECT, the newest build first.
 
-    Example: flask exports list slang-sentiment
+    Example: winnow exports list slang-sentiment
     """
     with told_plainly(), _installation(project, url, key) as installation:
         versions = list(installation.versions())
@@ -118,7 +118,7 @@ def list_versions(project: str, url: str | None, key: str | None, as_json: bool)
 def download(project: str, version: str, folder: Path, url: str | None, key: str | None, as_json: bool) -> None:
     """Download VERSION of PROJECT (or `latest`) into DIR/<project>-<version> and check every byte of it.
 
-    Example: flask exports download slang-sentiment latest ./datasets
+    Example: winnow exports download slang-sentiment latest ./datasets
     """
     with told_plainly():
         from exports.fetch import download_version

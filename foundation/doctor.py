@@ -44,7 +44,7 @@ def examine(environment: Mapping[str, str]) -> list[Finding]:
 
 def _home(settings: Settings) -> tuple[bool, str]:
     if not settings.home.exists():
-        return True, "does not exist yet: `flask up` makes it"
+        return True, "does not exist yet: `winnow up` makes it"
     mode = stat.S_IMODE(settings.home.stat().st_mode)
     if mode & 0o077:
         return False, f"others on this machine can look into it: chmod 700 {settings.home}"
@@ -78,7 +78,7 @@ def _database(settings: Settings) -> tuple[bool, str]:
             return True, "SQLite, made at the first start"
     with _opened(settings) as database, database.engine.connect() as connection:
         if not is_current(connection):
-            return False, "its schema is not the newest: `flask up` migrates it"
+            return False, "its schema is not the newest: `winnow up` migrates it"
         return True, f"{database.engine.dialect.name}, schema is current"
 
 
@@ -97,7 +97,7 @@ def _broker(settings: Settings) -> tuple[bool, str]:
     from foundation.health import broker_answers
 
     if not settings.broker_url:
-        return True, "embedded: `flask up` starts it"
+        return True, "embedded: `winnow up` starts it"
     return (True, "answers") if broker_answers(settings) else (False, "does not answer: see WINNOW_BROKER_URL")
 
 
@@ -105,7 +105,7 @@ def _label_studio(settings: Settings) -> tuple[bool, str]:
     from foundation.health import label_studio_answers
 
     if not settings.label_studio_url:
-        return True, "embedded: `flask up` starts it"
+        return True, "embedded: `winnow up` starts it"
     if not settings.label_studio_token.get_secret_value():
         return False, "has no token: set WINNOW_LABEL_STUDIO_TOKEN"
     if not label_studio_answers(settings):

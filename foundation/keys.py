@@ -63,7 +63,7 @@ def retire_key(session: Session, key_id: uuid.UUID, *, now: datetime) -> Key:
     """From now on every call with this key is answered 403 `key_retired`."""
     key = session.get(Key, key_id)
     if key is None:
-        raise NotFound("no key has this id: `flask keys list` shows them")
+        raise NotFound("no key has this id: `winnow keys list` shows them")
     if key.retired_at is None:
         key.retired_at = now
         session.add(key)

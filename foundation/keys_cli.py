@@ -1,4 +1,4 @@
-"""`flask keys`: make, list and retire keys."""
+"""`winnow keys`: make, list and retire keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ commands = click.Group("keys", help="Keys: create, list, retire.")
 def create(role: str, project: str | None, note: str) -> None:
     """Make a key and print it, alone, on stdout. It is shown this once.
 
-    Example: flask keys create --role ingest --project slang-sentiment
+    Example: winnow keys create --role ingest --project slang-sentiment
     """
     from sqlalchemy import text
 
@@ -49,7 +49,7 @@ def create(role: str, project: str | None, note: str) -> None:
 def list_(as_json: bool) -> None:
     """Show all keys; never the keys themselves, which are kept as hashes.
 
-    Example: flask keys list --json
+    Example: winnow keys list --json
     """
     from sqlalchemy import text
 
@@ -83,7 +83,7 @@ def list_(as_json: bool) -> None:
 def retire(key_id: str) -> None:
     """Retire a key: from now on its calls are answered 403 `key_retired`.
 
-    Example: flask keys retire 5b1f0c9e-2d3a-4c57-9a83-1f0c7d9e2b44
+    Example: winnow keys retire 5b1f0c9e-2d3a-4c57-9a83-1f0c7d9e2b44
     """
     from foundation.database import unit_of_work, utc_now
     from foundation.errors import UsageError
@@ -94,7 +94,7 @@ def retire(key_id: str) -> None:
         try:
             wanted = uuid.UUID(key_id)
         except ValueError:
-            raise UsageError("ID must be a key's id: `flask keys list` shows them") from None
+            raise UsageError("ID must be a key's id: `winnow keys list` shows them") from None
         with opened_storage() as (_, database), unit_of_work(database) as session:
             retire_key(session, wanted, now=utc_now())
     say("retired")

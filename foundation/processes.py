@@ -247,7 +247,7 @@ def _alone_in(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Conflict(f"another flask up runs on {home}: end it, or set WINNOW_HOME to another folder") from error
+            raise Conflict(f"another winnow up runs on {home}: end it, or set WINNOW_HOME to another folder") from error
         yield
 
 

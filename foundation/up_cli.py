@@ -1,4 +1,4 @@
-"""`flask up` runs the whole system; `flask doctor` says what is wrong with it."""
+"""`winnow up` runs the whole system; `winnow doctor` says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from foundation.cli import DID_NOT_HOLD, print_json, say, told_plainly
 def up(host: str, port: int, no_label_studio: bool) -> None:
     """Run API, pages, worker, scheduler, Valkey and Label Studio until Ctrl-C.
 
-    Example: WINNOW_HOME=/srv/winnow flask up --port 8080
+    Example: WINNOW_HOME=/srv/winnow winnow up --port 8080
     """
     from foundation.processes import Up
     from foundation.processes import up as run
@@ -48,7 +48,7 @@ def _prepare() -> None:
         if settings.is_production or place.exists():
             return
         with unit_of_work(database) as session:
-            _, token = create_key(session, Role.ADMIN, None, now=utc_now(), note="made by flask up")
+            _, token = create_key(session, Role.ADMIN, None, now=utc_now(), note="made by winnow up")
             keep_secret(place, token)
 
 
@@ -57,7 +57,7 @@ def _prepare() -> None:
 def doctor(as_json: bool) -> None:
     """Say what is wrong with this installation, and what to do; exit 1 where something is.
 
-    Example: WINNOW_ENV=production flask doctor
+    Example: WINNOW_ENV=production winnow doctor
     """
     from foundation.doctor import examine
 

@@ -239,7 +239,7 @@ def refuse_without_studio(settings: Settings) -> None:
     """Raises StudioMissing where no Label Studio is configured."""
     if not settings.label_studio_url or not settings.label_studio_token.get_secret_value():
         raise StudioMissing(
-            "set WINNOW_LABEL_STUDIO_URL and WINNOW_LABEL_STUDIO_TOKEN, or start everything with `flask up`"
+            "set WINNOW_LABEL_STUDIO_URL and WINNOW_LABEL_STUDIO_TOKEN, or start everything with `winnow up`"
         )
 
 

@@ -1,4 +1,4 @@
-"""The commands `flask labeling …`."""
+"""The commands `winnow labeling …`."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def consensus_command(
 
     \b
     Examples:
-      flask labeling consensus votes.csv --json
-      flask labeling consensus ratings.csv --method mean --gold known.csv --json
+      winnow labeling consensus votes.csv --json
+      winnow labeling consensus ratings.csv --method mean --gold known.csv --json
     """
     with told_plainly():
         from labeling.consensus.file_consensus import compare_with_gold, consensus_of_file, level_in_effect
@@ -123,7 +123,7 @@ def sync_command(project: str, only: str | None, as_json: bool) -> None:
 
     \b
     Example:
-      flask labeling sync slang-sentiment --only pull
+      winnow labeling sync slang-sentiment --only pull
     """
     with told_plainly():
         from labeling.commands import sync_now
@@ -158,7 +158,7 @@ def verify_command(project: str, rebuild: bool, as_json: bool) -> None:
 
     \b
     Example:
-      flask labeling verify slang-sentiment --json
+      winnow labeling verify slang-sentiment --json
     """
     with told_plainly():
         from labeling.commands import run_job
@@ -186,7 +186,7 @@ def import_command(project: str, file: Path, as_json: bool) -> None:
 
     \b
     Example:
-      flask labeling import slang-sentiment ratings.ndjson
+      winnow labeling import slang-sentiment ratings.ndjson
     """
     with told_plainly():
         from labeling.commands import import_file
@@ -216,8 +216,8 @@ def annotators_command(project: str, named: str | None, alias: str | None, as_js
 
     \b
     Examples:
-      flask labeling annotators slang-sentiment
-      flask labeling annotators slang-sentiment --of kim@example.org --alias Kim
+      winnow labeling annotators slang-sentiment
+      winnow labeling annotators slang-sentiment --of kim@example.org --alias Kim
     """
     if alias is not None and named is None:
         raise click.UsageError("--alias names somebody: say whom with --of")
@@ -240,7 +240,7 @@ def webhook_command(project: str) -> None:
 
     \b
     Example:
-      flask labeling webhook slang-sentiment
+      winnow labeling webhook slang-sentiment
     """
     with told_plainly():
         from labeling.commands import describe_webhook

@@ -1,4 +1,4 @@
-"""Commands of the quality domain: `flask quality …`."""
+"""Commands of the quality domain: `winnow quality …`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def agreement(file: Path, level: str, order: str | None, seed: int, as_json: boo
 
     \b
     Example:
-      flask quality agreement ratings.csv --level ordinal --order low,middle,high --json
+      winnow quality agreement ratings.csv --level ordinal --order low,middle,high --json
     """
     with told_plainly():
         known = _level(level)
@@ -132,7 +132,7 @@ def expectations(file: Path, suite: Path, as_json: bool) -> None:
 
     \b
     Example:
-      flask quality expectations signals.parquet suite.json --json
+      winnow quality expectations signals.parquet suite.json --json
     """
     with told_plainly():
         result = _suite_result(file, suite)
@@ -185,7 +185,7 @@ def report(project: str, url: str | None, key: str | None, as_json: bool) -> Non
 
     \b
     Example:
-      flask quality report slang-sentiment --json
+      winnow quality report slang-sentiment --json
     """
     with told_plainly():
         document = _measured_here(project) if url is None else _asked_of(url, key, project)

@@ -33,7 +33,7 @@ def newest_report(session: Session, project_id: int) -> Report | None:
 def require_report(session: Session, project_id: int) -> Report:
     report = newest_report(session, project_id)
     if report is None:
-        raise NotFound("nothing was measured yet: POST /quality, or `flask quality report`, measures now")
+        raise NotFound("nothing was measured yet: POST /quality, or `winnow quality report`, measures now")
     return report
 
 

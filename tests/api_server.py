@@ -1,4 +1,4 @@
-"""The API as a process of its own, run as `flask up` runs it, and raw requests that no HTTP client would send."""
+"""The API as a process of its own, run as `winnow up` runs it, and raw requests that no HTTP client would send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`flask collector scrub`: structured personal data in a plain JSON Lines file, without a project or a database."""
+"""`winnow collector scrub`: structured personal data in a plain JSON Lines file, without a project or a database."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def scrub_command(file: Path, field: str, as_json: bool) -> None:
 
     \b
     Example:
-      flask collector scrub messages.jsonl --field text --json > scrubbed.jsonl
+      winnow collector scrub messages.jsonl --field text --json > scrubbed.jsonl
     """
     from collector.anonymization.file_scrub import scrub_lines
     from collector.text_lines import read_lines

@@ -1,4 +1,4 @@
-"""`flask collector near-duplicates`: near-duplicate texts of a plain JSON Lines file, without a project or a database."""
+"""`winnow collector near-duplicates`: near-duplicate texts of a plain JSON Lines file, without a project or a database."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def near_duplicates_command(file: Path, field: str, threshold: float, with_pairs
 
     \b
     Example:
-      flask collector near-duplicates messages.jsonl --field text --threshold 0.85 --pairs --json
+      winnow collector near-duplicates messages.jsonl --field text --threshold 0.85 --pairs --json
     """
     with told_plainly():
         if not 0 < threshold <= 1:

@@ -58,7 +58,7 @@ def main() -> int:
         screen.say(f"the demo cannot go on: {error}")
         return 1
     screen.show(findings)
-    screen.say(f"to look at what was made: WINNOW_HOME={_from_root(home)} .venv/bin/flask up")
+    screen.say(f"to look at what was made: WINNOW_HOME={_from_root(home)} .venv/bin/winnow up")
     screen.say(f"then log in to the pages with the key in {_from_root(home)}/secrets/admin_key, and to Label Studio as")
     screen.say(f"admin@winnow.local with the password in {_from_root(home)}/secrets/label_studio_password")
     return 1 if findings.failures else 0

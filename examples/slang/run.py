@@ -172,7 +172,7 @@ def _export(scene: Scene, manager: Manager) -> None:
     verified = scene.system.run_command("exports", "verify", str(folder))
     broken = broken_checksums(folder)
     findings.expect("files whose checksum does not hold", broken, [])
-    findings.expect("exit code of `flask exports verify`", verified.returncode, 0)
+    findings.expect("exit code of `winnow exports verify`", verified.returncode, 0)
     findings.tell("version", f"{folder.name} in {_shown(folder)}")
     findings.tell("checksums", "checksums hold" if not broken and verified.returncode == 0 else "CHECKSUMS DO NOT HOLD")
     before = last_version(scene.system.home)

@@ -25,7 +25,7 @@ LOG_TAIL_CHARS = 2_000
 
 
 class DidNotStart(Exception):
-    """`flask up` ended, or did not become ready in time."""
+    """`winnow up` ended, or did not become ready in time."""
 
 
 class CommandFailed(Exception):
@@ -40,11 +40,11 @@ class System:
     home: Path
 
     def make_key(self, role: str, project: str | None = None) -> str:
-        """A new key by `flask keys create`, which prints the key alone on stdout."""
+        """A new key by `winnow keys create`, which prints the key alone on stdout."""
         of_project = ["--project", project] if project else []
         made = self.run_command("keys", "create", "--role", role, *of_project)
         if made.returncode:
-            raise CommandFailed(f"`flask keys create` ended with exit code {made.returncode}: {made.stderr.strip()}")
+            raise CommandFailed(f"`winnow keys create` ended with exit code {made.returncode}: {made.stderr.strip()}")
         return made.stdout.strip()
 
     def run_command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -102,7 +102,7 @@ def _wait_until_ready(launcher: subprocess.Popen[bytes], system: System, say: Ca
     while (awaited := _awaited(system)) is not None:
         now = time.monotonic()
         if launcher.poll() is not None:
-            raise DidNotStart(f"`flask up` ended with exit code {launcher.returncode}:\n{_tail(system.home)}")
+            raise DidNotStart(f"`winnow up` ended with exit code {launcher.returncode}:\n{_tail(system.home)}")
         if now - began > START_WITHIN_S:
             raise DidNotStart(f"{awaited} after {START_WITHIN_S:.0f} s:\n{_tail(system.home)}")
         if now - told_at > TELL_EVERY_S:

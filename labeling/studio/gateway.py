@@ -232,7 +232,7 @@ class LabelStudio:
 
 PROJECT_GONE = (
     "the project is gone from Label Studio: restore Label Studio's backup, or accept the loss and begin anew with "
-    "`flask labeling verify P --rebuild`"
+    "`winnow labeling verify P --rebuild`"
 )
 
 
@@ -245,7 +245,7 @@ def open_label_studio(settings: Settings) -> LabelStudio:
     token = settings.label_studio_token.get_secret_value()
     if not settings.label_studio_url or not token:
         raise StudioMissing(
-            "set WINNOW_LABEL_STUDIO_URL and WINNOW_LABEL_STUDIO_TOKEN, or start everything with `flask up`"
+            "set WINNOW_LABEL_STUDIO_URL and WINNOW_LABEL_STUDIO_TOKEN, or start everything with `winnow up`"
         )
     return LabelStudio(settings.label_studio_url, token, timeout_s=settings.label_studio_timeout_s)
 

@@ -43,7 +43,7 @@ BRAKE_FROM = 20
 BRAKE_SHARE = 0.05
 MASS_DELETION = (
     "more than 5 % of what we know vanished from Label Studio at once, and none of it was taken over: restore Label "
-    "Studio's backup, or accept it with `flask labeling verify P --rebuild`"
+    "Studio's backup, or accept it with `winnow labeling verify P --rebuild`"
 )
 
 

@@ -67,7 +67,7 @@ def _commands() -> Iterator[str]:
             continue
         commands = getattr(group, "commands", None)
         if isinstance(commands, click.Group):
-            yield from (f"flask {commands.name} {name}" for name in commands.commands)
+            yield from (f"winnow {commands.name} {name}" for name in commands.commands)
 
 
 class TestSettings:
@@ -122,7 +122,7 @@ class TestCommands:
             for command in group.commands.commands.values()
         ]
 
-        assert not [command.name for command in commands if "flask " not in (command.help or "")]
+        assert not [command.name for command in commands if "winnow " not in (command.help or "")]
 
 
 class TestLinks:

@@ -73,7 +73,7 @@ class TestImports:
 
     def test_flask_stays_in_the_edges(self) -> None:
         allowed = {"wsgi.py", *WEB_OF_FOUNDATION, *of_edges("api.py"), *of_edges("pages.py")}
-        # `flask …` commands ask Flask for the application they belong to.
+        # `winnow …` commands ask Flask for the application they belong to.
         allowed |= {path for path in of_edges("cli.py") if not _uses_requests(path)}
 
         assert files_that_import("flask", "flask_openapi3", "werkzeug") - allowed == set()

@@ -1,4 +1,4 @@
-"""`flask collector …` on an installation: what the calls do, from a shell."""
+"""`winnow collector …` on an installation: what the calls do, from a shell."""
 
 from __future__ import annotations
 
@@ -161,4 +161,4 @@ def test_a_project_that_is_not_there_is_told_in_one_line(run: Run, arguments: tu
     done = run(*arguments)
 
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == "error: there is no such project: `flask collector apply FILE.yaml` makes it\n"
+    assert done.stderr == "error: there is no such project: `winnow collector apply FILE.yaml` makes it\n"

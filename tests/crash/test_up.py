@@ -1,4 +1,4 @@
-"""`flask up` for real: whatever single process of it is killed, all parts answer again within a minute, and nothing stays behind."""
+"""`winnow up` for real: whatever single process of it is killed, all parts answer again within a minute, and nothing stays behind."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class TestKillOne:
         )
 
         assert second.returncode == 1
-        assert "another flask up runs" in second.stderr
+        assert "another winnow up runs" in second.stderr
         assert system.is_ready()
 
     def test_home_is_for_its_owner_alone(self, system):

@@ -1,4 +1,4 @@
-"""`flask exports build | list | download`, on this installation and against a server."""
+"""`winnow exports build | list | download`, on this installation and against a server."""
 
 from __future__ import annotations
 

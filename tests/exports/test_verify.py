@@ -293,7 +293,7 @@ class TestCommand:
         assert len(orjson.loads(self.run(folder, "--json").stdout)["problems"]) == 200
 
     def test_help_has_an_example(self):
-        assert "Example: flask exports verify" in self.run("--help").stdout
+        assert "Example: winnow exports verify" in self.run("--help").stdout
 
     def test_listing_what_is_no_folder_is_a_mistake_of_usage(self, tmp_path):
         with pytest.raises(UsageError):

@@ -1,4 +1,4 @@
-"""What every command shares, seen through `flask keys` on both databases."""
+"""What every command shares, seen through `winnow keys` on both databases."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TestKeys:
             (["create", "--role", "read"], 2, "needs --project"),
             (["create", "--role", "admin", "--project", "slang"], 2, "has no project"),
             (["create", "--role", "read", "--project", "nowhere"], 1, "no such project"),
-            (["retire", "not-an-id"], 2, "`flask keys list` shows them"),
+            (["retire", "not-an-id"], 2, "`winnow keys list` shows them"),
             (["retire", "5b1f0c9e-2d3a-4c57-9a83-1f0c7d9e2b44"], 1, "no key has this id"),
         ],
     )

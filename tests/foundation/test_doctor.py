@@ -1,4 +1,4 @@
-"""`flask doctor` looks at what is really there."""
+"""`winnow doctor` looks at what is really there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`flask labeling …` on a local database."""
+"""`winnow labeling …` on a local database."""
 
 from __future__ import annotations
 

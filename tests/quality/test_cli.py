@@ -1,4 +1,4 @@
-"""`flask quality …` on plain files: JSON alone on stdout, one line on stderr, exit codes 0, 1 and 2."""
+"""`winnow quality …` on plain files: JSON alone on stdout, one line on stderr, exit codes 0, 1 and 2."""
 
 from __future__ import annotations
 

@@ -117,4 +117,4 @@ class TestCommand:
     def test_help_has_an_example(self):
         result = CliRunner().invoke(commands, ["scrub", "--help"])
 
-        assert "flask collector scrub messages.jsonl --field text --json" in result.stdout
+        assert "winnow collector scrub messages.jsonl --field text --json" in result.stdout
