@@ -8,9 +8,9 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from foundation.cli import RECORDS as RECORDS_OF_APP
-from foundation.cli import SECTIONS as SECTIONS_OF_APP
-from foundation.cli import LazyGroup
+from foundation.cli import RECORDS as ADD_RECORDS
+from foundation.cli import SECTIONS as READ_SECTIONS
+from foundation.cli import Command, CommandLine, LazyGroup
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -40,13 +40,17 @@ ROUTES = (
     "foundation.jobs_api",
 )
 BLUEPRINTS = ("foundation.health", "foundation.docs_pages", "foundation.login", "quality.pages")
-COMMANDS = (
-    LazyGroup("collector", "collector.cli:commands", "Signals: scrub, apply a project, ingest, erase."),
-    LazyGroup("labeling", "labeling.cli:commands", "Label Studio both ways, annotations, consensus."),
-    LazyGroup("quality", "quality.cli:commands", "Agreement, expectations, the quality report."),
-    LazyGroup("exports", "exports.cli:commands", "Versions: build, list, download, verify."),
-    LazyGroup("keys", "foundation.keys_cli:commands", "Keys: create, list, retire."),
+GROUPS = (
+    ("collector", "Signals: scrub, apply a project, ingest, erase."),
+    ("labeling", "Label Studio both ways, annotations, consensus."),
+    ("quality", "Agreement, expectations, the quality report."),
+    ("exports", "Versions: build, list, download, verify."),
 )
+ABOUT = """Winnow collects what mobile apps see, has people label it, measures how good the labels are, and hands out
+versioned training sets whose every byte can be checked.
+
+Everything is kept in ./var, or in the folder that WINNOW_HOME names. A first look: `make demo`; a project of your own:
+`winnow up` here, and in another terminal `winnow keys create --role admin` and `winnow collector apply project.yaml`."""
 NEEDS_ROUTES = {"routes", "run", "shell"}
 
 
@@ -59,6 +63,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from flask_openapi3 import Info, OpenAPI
     from werkzeug.middleware.proxy_fix import ProxyFix
 
+    from collector.project_reference import project_schema
     from foundation.observability import configure_logging
     from foundation.openapi import describe_api
     from foundation.problems import register_problems
@@ -83,10 +88,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     observe_requests(app)
     register_problems(app)
     for name in ROUTES:
-        app.register_api(import_module(name).routes.blueprint)
+        blueprint = import_module(name).routes.blueprint
+        # Two domains may have calls of one path: the library would keep what was registered last alone.
+        for path, calls in blueprint.paths.items():
+            if path in app.paths:
+                own = {method: call for method, call in calls if call is not None}
+                blueprint.paths[path] = app.paths[path].model_copy(update=own)
+        app.register_api(blueprint)
     for name in BLUEPRINTS:
         app.register_blueprint(import_module(name).blueprint)
     app.extensions["openapi"] = lambda: describe_api(app)
+    app.extensions["project_schema"] = lambda: project_schema(sections())
     worker()
     return app
 
@@ -128,24 +140,45 @@ def records() -> tuple[Any, ...]:
     return tuple(import_module(name).contribute for name in RECORDS)
 
 
-def _command_line() -> Flask:
-    """What `flask …` needs: the commands, and nothing of the web unless a command is about it."""
-    from flask import Flask
-
-    from foundation.observability import configure_logging
-    from foundation.opening import before_opening
+def commands() -> tuple[Command, ...]:
+    """Every command, in the order in which somebody needs them; a domain's are imported when they are asked for."""
     from foundation.up_cli import doctor, up
 
+    handed_down = {READ_SECTIONS: sections, ADD_RECORDS: records}
+    return (
+        up,
+        doctor,
+        LazyGroup("keys", "foundation.keys_cli:commands", "Keys: create, list, retire."),
+        *(LazyGroup(name, f"{name}.cli:commands", told, handed_down) for name, told in GROUPS),
+    )
+
+
+def main() -> None:
+    """The `winnow` command: what `flask …` is in the repository's root, from anywhere and without the web's libraries."""
+    from foundation.opening import before_opening
+
     before_opening(worker)
-    configure_logging(os.environ.get("WINNOW_LOG_LEVEL", "WARNING"))
+    CommandLine("winnow", ABOUT, commands(), begin=_log_quietly)(prog_name="winnow")
+
+
+def _command_line() -> Flask:
+    """The same commands for `flask …`, and nothing of the web unless a command is about it."""
+    from flask import Flask
+
+    from foundation.opening import before_opening
+
+    before_opening(worker)
+    _log_quietly()
     app = Flask("winnow")
-    app.extensions[SECTIONS_OF_APP] = sections
-    app.extensions[RECORDS_OF_APP] = records
-    for group in COMMANDS:
-        app.cli.add_command(group)
-    app.cli.add_command(up)
-    app.cli.add_command(doctor)
+    for command in commands():
+        app.cli.add_command(command)
     return app
+
+
+def _log_quietly() -> None:
+    from foundation.observability import configure_logging
+
+    configure_logging(os.environ.get("WINNOW_LOG_LEVEL", "WARNING"))
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-NAMES = ("ingest", "scrub", "agreement", "push", "export")
+NAMES = ("ingest", "scrub", "agreement", "gates", "push", "export")
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -25,7 +25,7 @@ from foundation.cursors import page_after_moment, read_moment
 from foundation.errors import Fault, InvalidBody, PreconditionFailed, Unparseable
 from foundation.failpoints import failpoint
 from foundation.guards import MANAGERS, READERS, WRITERS
-from foundation.observability import SIGNALS
+from foundation.observability import DROPPED, SIGNALS
 from foundation.openapi import CURSOR, JSON, NDJSON
 from foundation.web import Call, Routes, json_answer, media_type_among
 
@@ -119,6 +119,8 @@ def post_signals(call: Call) -> ResponseReturnValue:
     answer = answer_of(results, minimal="return=minimal" in request.headers.get("Prefer", ""))
     for status in Status:
         SIGNALS.labels(status.value).inc(answer[status.value])
+    for dropped in (dropped for result in results for dropped in result.dropped):
+        DROPPED.labels(dropped.place, dropped.reason).inc()
     return json_answer(answer)
 
 

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from flask import current_app
-from flask.cli import with_appcontext
 
 from collector.anonymization.file_command import scrub_command
 from collector.near_duplicates.file_command import near_duplicates_command
@@ -34,10 +32,10 @@ commands.add_command(near_duplicates_command)
 
 
 @commands.command()
-@with_appcontext
+@click.pass_context
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def apply(file: Path, as_json: bool) -> None:
+def apply(context: click.Context, file: Path, as_json: bool) -> None:
     """Make a project from its file, or revise it.
 
     Example: flask collector apply slang.yaml
@@ -47,7 +45,7 @@ def apply(file: Path, as_json: bool) -> None:
     from collector.service import put_project
     from foundation.database import unit_of_work, utc_now
 
-    sections = current_app.extensions[SECTIONS]()
+    sections = context.meta[SECTIONS]()
     with told_plainly():
         checked = parse_project(load_document(file.read_bytes()), sections)
         with opened_installation() as (_, database), unit_of_work(database) as session:
@@ -119,11 +117,11 @@ def erase(project: str, subject: str) -> None:
 
 
 @commands.command()
-@with_appcontext
+@click.pass_context
 @click.argument("project")
 @click.argument("subject")
 @click.option("--json", "as_json", is_flag=True, help="The whole record, one JSON document on stdout.")
-def subject(project: str, subject: str, as_json: bool) -> None:
+def subject(context: click.Context, project: str, subject: str, as_json: bool) -> None:
     """Show all that is held on a person, on what ground, and who got it.
 
     Example: flask collector subject slang-sentiment install-7f3c --json
@@ -138,7 +136,7 @@ def subject(project: str, subject: str, as_json: bool) -> None:
         with unit_of_work(database, read_only=True) as session:
             project_id = project_named(session, project)
         person = find_person(database, project_id, names.subject_id(subject))
-        contributors = current_app.extensions[RECORDS]()
+        contributors = context.meta[RECORDS]()
         pieces = record_of(person, contributors, project=project, now=utc_now())
         if as_json:
             sys.stdout.buffer.writelines(pieces)

@@ -204,3 +204,14 @@ class DeviceClock(SQLModel, table=True):
     device_hmac: bytes = Field(sa_column=Column(LargeBinary(16), primary_key=True))
     offset_ms: int = Field(sa_column=Column(BigInteger, nullable=False))
     since: datetime = Field(sa_type=UtcDateTime)
+
+
+class ProjectCounter(SQLModel, table=True):
+    """How often something happened that leaves no row; in slots, so that batches at once do not wait for each other."""
+
+    __tablename__ = "counters"
+
+    project_id: int = Field(sa_column=project_key())
+    name: str = Field(sa_column=Column(String(32), primary_key=True))
+    slot: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    n: int = Field(sa_column=Column(BigInteger, nullable=False))

@@ -23,7 +23,7 @@ from collector.project_file import (
     Privacy,
     ProjectFile,
 )
-from foundation.document import Definition, Reader, did_you_mean, pointer_to
+from foundation.document import Definition, Reader, pointer_to
 from foundation.document_containers import Object
 from foundation.errors import Conflict, Fault, InvalidBody
 
@@ -48,6 +48,9 @@ class Section(Protocol):
 
     def judge(self, session: Session, project_id: int, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         """Raises Conflict where a change cannot be made because of what is stored."""
+
+    def lowers(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Promises that a change makes weaker, `{pointer, before, after}` each, for the activity log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +80,18 @@ def parse_project(body: Mapping[str, Any], sections: Sequence[Section]) -> Check
         InvalidBody: with one fault for each mistake, each pointing at its key.
     """
     reader = Reader()
-    file = _read(reader, body)
-    kinds = {rule.name: rule.kind.value for rule in file.fields}
-    for section in sections:
-        faults, instead = section.check(body, kinds)
-        reader.faults.extend(faults)
-        reader.instead.update(instead)
+    file = _read_all(reader, body, sections)
     definition_of(sections).check_keys(body, "", reader)
     if reader.faults:
         raise InvalidBody("the project file has mistakes", faults=reader.faults)
     return Checked(file, reader.instead)
+
+
+def instead_in(body: Mapping[str, Any], sections: Sequence[Section]) -> Mapping[str, str]:
+    """What is done instead of a stored revision's settings that are not acted upon yet; it was checked when it came in."""
+    reader = Reader()
+    _read_all(reader, body, sections)
+    return reader.instead
 
 
 def load_file(body: Mapping[str, Any]) -> ProjectFile:
@@ -128,6 +133,16 @@ def _breaks_of_field(was: FieldRule, rule: FieldRule) -> Iterator[str]:
     is_lower = rule.maximum is not None and (was.maximum is None or rule.maximum < was.maximum)
     if is_shorter or is_higher or is_lower:
         yield "takes a narrower range"
+
+
+def _read_all(reader: Reader, body: Mapping[str, Any], sections: Sequence[Section]) -> ProjectFile:
+    file = _read(reader, body)
+    kinds = {rule.name: rule.kind.value for rule in file.fields}
+    for section in sections:
+        faults, instead = section.check(body, kinds)
+        reader.faults.extend(faults)
+        reader.instead.update(instead)
+    return file
 
 
 def _read(reader: Reader, body: Mapping[str, Any]) -> ProjectFile:
@@ -182,13 +197,13 @@ def _check_population(reader: Reader, given: Mapping[str, Mapping[str, float] | 
     for column, shares in given.items():
         at = pointer_to("/population", column)
         if column not in columns:
-            listed = f"{did_you_mean(column, columns)}allowed here: columns of context that are kept or derived: {', '.join(columns)}"
+            listed = f"{reader.near(column, columns)}allowed here: columns of context that are kept or derived: {', '.join(columns)}"
             reader.fault(at, "unknown_field", listed)
         elif shares:
             values = DERIVED_VALUES.get(column, tuple(shares))
             for value in shares:
                 if value not in values:
-                    near = f"{did_you_mean(value, values)}allowed here: {', '.join(values)}"
+                    near = f"{reader.near(value, values)}allowed here: {', '.join(values)}"
                     reader.fault(pointer_to(at, value), "unknown_field", near)
             if None not in shares.values() and abs(math.fsum(shares.values()) - 1) > SHARES_TOLERANCE:
                 reader.fault(at, "out_of_range", "the shares of a column must add up to 1")
@@ -201,7 +216,7 @@ def _identity(reader: Reader, given: tuple[str, ...] | None, fields: tuple[Field
     names = [rule.name for rule in fields]
     unknown = next((name for name in given if name not in names), None)
     if unknown is not None:
-        near = did_you_mean(unknown, names)
+        near = reader.near(unknown, names)
         reader.fault("/identity", "not_in_list", f"{near}must be a list of declared fields: {', '.join(names)}")
         return texts
     for place, name in enumerate(given if reader.is_clean("/identity") else ()):
@@ -217,6 +232,7 @@ def _privacy(reader: Reader, given: Mapping[str, Any]) -> Privacy:
         accepted = reader.read(ACCEPT_NOTICES, list(notices), at) or ()
     for place, version in enumerate(accepted if reader.is_clean(at) else ()):
         if notices and version not in notices:
-            near = did_you_mean(version, notices)
+            near = reader.near(version, notices)
             reader.fault(f"{at}/{place}", "not_in_list", f"{near}must be one of {', '.join(notices)}")
-    return Privacy(given["consent"] == "required", given["purposes"], accepted, given["location_km"])
+    known = {version: text for version, text in notices.items() if text is not None}
+    return Privacy(given["consent"] == "required", given["purposes"], accepted, known, given["location_km"])

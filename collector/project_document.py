@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from math import isfinite
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import yaml
 
+from foundation.document import pointer_to
 from foundation.errors import Fault, InvalidBody, Unparseable
+
+ALIAS: Final = "aliases are not read: write it out"
+TWICE: Final = "a key stands twice"
+NO_VALUE: Final = "a value that stands for nothing: put it in quotes"
+OWN_PROBLEMS: Final = frozenset({ALIAS, TWICE, NO_VALUE})
+TOO_DEEP: Final = "the project file is nested too deeply"
+JSON_BEGINS: Final = re.compile(r'\s*[{\[]\s*["{\[]')
+"""YAML's mappings may begin so, too, but what is wrong with such a text is rather told as of JSON."""
 
 
 def load_document(raw: bytes) -> dict[str, Any]:
     """A project file as a mapping of what JSON can say.
 
     Raises:
-        Unparseable: it is neither. InvalidBody: it is not a mapping, or says something JSON has no word for.
+        Unparseable: it is neither; `line` and `column`, both from 1, say where.
+        InvalidBody: it is not a mapping, or says something JSON has no word for.
     """
-    try:
-        body = _read_document(raw.decode("utf-8"))
-        odd = _odd_place(body, "")
-    except UnicodeDecodeError:
-        raise Unparseable("the project file is not UTF-8", reason="not_utf8") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise Unparseable(
-            f"the project file is neither JSON nor YAML without aliases and with each key once{place}",
-            reason="not_yaml",
-        ) from None
+    body = _read_document(_decoded(raw))
     if not isinstance(body, dict):
         raise InvalidBody("the project file must be a mapping with `project` and `fields`", reason="not_an_object")
+    try:
+        odd = _odd_place(body, "")
+    except RecursionError:
+        raise Unparseable(TOO_DEEP, reason="too_deep") from None
     if odd is not None:
         detail = "must be a text, a number, true, false, a list, or a mapping with texts as keys: put it in quotes"
         raise InvalidBody("the project file has mistakes", faults=[Fault(odd, "wrong_type", detail)])
@@ -42,30 +46,65 @@ class _PlainLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.constructor.ConstructorError(problem_mark=self.get_mark())
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.constructor.ConstructorError(problem=ALIAS, problem_mark=mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(problem_mark=key.start_mark)
+                raise yaml.constructor.ConstructorError(problem=TWICE, problem_mark=key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # the 31st of February, a number of thousands of digits
+            raise yaml.constructor.ConstructorError(problem=NO_VALUE, problem_mark=node.start_mark) from error
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _unreadable("not UTF-8", "not_utf8", raw[: error.start].decode("utf-8")) from None
 
 
 def _read_document(text: str) -> Any:
     try:
         return orjson.loads(text)
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError as error:
+        not_json = error
+    try:
         return _PlainLoader(text).get_single_data()
+    except RecursionError:
+        raise Unparseable(TOO_DEEP, reason="too_deep") from None
+    except yaml.reader.ReaderError as error:
+        raise _unreadable("a character that YAML does not take", "not_yaml", text[: error.position]) from None
+    except yaml.YAMLError as error:
+        if JSON_BEGINS.match(text):
+            raise _unreadable(f"not JSON ({not_json.msg})", "not_yaml", text[: not_json.pos]) from None
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None)
+        told = problem if problem in OWN_PROBLEMS else "not YAML"
+        raise _unreadable(told, "not_yaml", text[: mark.index] if mark else "") from None
+
+
+def _unreadable(told: str, reason: str, before: str) -> Unparseable:
+    """The failure, with the place that comes after `before`. The parsers' own words would repeat the text."""
+    lines = before.split("\n")
+    line, column = len(lines), len(lines[-1]) + 1
+    detail = f"the project file cannot be read at line {line}, column {column}: {told}"
+    return Unparseable(detail, reason=reason, line=line, column=column)
 
 
 def _odd_place(value: Any, at: str) -> str | None:
     """A pointer to the first thing that JSON has no word for; None where there is none."""
     if isinstance(value, dict):
         for key, part in value.items():
-            place = f"{at}/{str(key)[:64].encode(errors='replace').decode().replace('~', '~0').replace('/', '~1')}"
+            place = pointer_to(at, key)
             odd = place if not isinstance(key, str) or _is_odd(key) else _odd_place(part, place)
             if odd is not None:
                 return odd

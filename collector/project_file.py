@@ -74,11 +74,16 @@ class FieldRule:
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """On what ground signals are taken. `notices`: the versions of the notice a person may have agreed to."""
+    """On what ground signals are taken.
+
+    `accept_notices`: the versions of the notice a person may have agreed to; `notices`: the texts that are known, by
+    version, each a text or texts by language.
+    """
 
     consent_required: bool = True
     purposes: tuple[str, ...] = ()
     accept_notices: tuple[str, ...] = ()
+    notices: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
     location_km: float = DEFAULT_LOCATION_KM
 
 
@@ -105,8 +110,8 @@ class ProjectFile:
 
     @property
     def intake_rules(self) -> Hashable:
-        """What decides whether a signal is taken: equal for revisions that take the same."""
-        return (self.fields, self.drop_unknown, self.keep, self.attributes)
+        """What decides whether a signal is taken: equal for revisions that take the same. No context refuses any."""
+        return (self.fields, self.drop_unknown)
 
     @property
     def scrub_hash(self) -> str:
@@ -119,14 +124,16 @@ _TEXTS_BY_LANGUAGE: Final = Either(
     required=True,
     of=(
         Text(max_chars=MAX_NOTICE_CHARS),
-        MappingOf(called="language", of=Text(max_chars=MAX_NOTICE_CHARS), says="The same text in several languages."),
+        MappingOf(
+            "The same text in several languages.", called="language", of=Text(required=True, max_chars=MAX_NOTICE_CHARS)
+        ),
     ),
 )
 _CONSENT_WORDS: Final = Text(
     pattern=CONSENT_WORD,
     pattern_says="1 to 64 of A-Z, a-z, 0-9, _, ., - and blanks, in quotes",
 )
-_REQUIRED: Final = Flag(says="Whether a signal without it is refused.")
+_REQUIRED: Final = Flag("Whether a signal without it is refused.")
 _NOT_EMPTY: Final = Text(pattern=re.compile(r"[\s\S]+"), pattern_says="a text that is not empty")
 
 
@@ -146,10 +153,11 @@ def _days(what: str, *, default: int | None = None, instead: str = "") -> Whole:
 
 
 _PLAIN_PII: Final = _pii(Pii.KEEP, Pii.KEEP, Pii.PSEUDONYMIZE, Pii.DROP)
-_BOUNDS: Final = {
-    "minimum": Number(says="The smallest number that is taken."),
-    "maximum": Number(says="The largest number that is taken."),
-    "unit": Text(says="What the number counts, such as EUR or m/s2; it goes into schema and card."),
+_PLAIN: Final[Mapping[str, Definition]] = {"required": _REQUIRED, "pii": _PLAIN_PII}
+_BOUNDS: Final[Mapping[str, Definition]] = {
+    "minimum": Number("The smallest number that is taken."),
+    "maximum": Number("The largest number that is taken."),
+    "unit": Text("What the number counts, such as EUR or m/s2; it goes into schema and card."),
 }
 FIELD: Final = Kinds(
     required=True,
@@ -161,125 +169,119 @@ FIELD: Final = Kinds(
             "required": _REQUIRED,
             "pii": _pii(Pii.SCRUB, *Pii),
             "max_chars": Whole(
+                "The longest text that is taken, in code points after NFC.",
                 lowest=1,
                 highest=MAX_CHARS,
                 default=DEFAULT_MAX_CHARS,
                 reason="out_of_range",
-                says="The longest text that is taken, in code points after NFC.",
             ),
             "near_duplicates": Number(
+                "From which similarity on two texts are near-duplicates, which stay on one side of a split.",
                 above=0,
                 highest=1,
                 reason="out_of_range",
-                says="From which similarity on two texts are near-duplicates, which stay on one side of a split.",
                 instead="only texts that are equal count as one; each item is a set of its own",
             ),
         },
-        FieldKind.NUMBER: {"required": _REQUIRED, "pii": _PLAIN_PII, **_BOUNDS},
-        FieldKind.INTEGER: {"required": _REQUIRED, "pii": _PLAIN_PII, **_BOUNDS},
-        FieldKind.BOOLEAN: {"required": _REQUIRED, "pii": _PLAIN_PII},
+        FieldKind.NUMBER: {**_PLAIN, **_BOUNDS},
+        FieldKind.INTEGER: {**_PLAIN, **_BOUNDS},
+        FieldKind.BOOLEAN: _PLAIN,
         FieldKind.CATEGORY: {
-            "required": _REQUIRED,
-            "pii": _PLAIN_PII,
+            **_PLAIN,
             "values": ListOf(
-                of=_NOT_EMPTY,
+                "The values that are taken.",
                 at_least=1,
                 unique=True,
                 as_one=True,
                 required=True,
                 reason="wrong_type",
-                says="The values that are taken.",
+                of=_NOT_EMPTY,
             ),
         },
-        FieldKind.DATETIME: {"required": _REQUIRED, "pii": _PLAIN_PII},
+        FieldKind.DATETIME: _PLAIN,
     },
 )
 ACCEPT_NOTICES: Final = ListOf(
-    of=_CONSENT_WORDS,
+    "The versions of the notice under which a consent counts.",
     as_one=True,
     default=None,
     default_says="all of `notices`",
-    says="The versions of the notice under which a consent counts.",
+    of=_CONSENT_WORDS,
 )
 DEFINITIONS: Final[Mapping[str, Definition]] = {
     "project": Text(
+        "The project's name, in paths and in the names of versions.",
         required=True,
         pattern=NAME,
         pattern_says="2 to 63 of a-z, 0-9 and -, not beginning with -",
-        says="The project's name, in paths and in the names of versions.",
     ),
-    "title": Text(default_says="the name", says="The name that people read, on pages and on the card."),
-    "purpose": Text(default="", says="What the data is for, and what it must not be used for; it goes into the card."),
+    "title": Text("The name that people read, on pages and on the card.", default_says="the name"),
+    "purpose": Text("What the data is for, and what it must not be used for; it goes into the card.", default=""),
     "fields": MappingOf(
+        "What a signal's payload may hold, by name.",
         required=True,
         called="field",
-        of=FIELD,
         pattern=FIELD_NAME,
         pattern_says=FIELD_NAME_SAYS,
         at_least=1,
         at_most=MAX_FIELDS,
-        says="What a signal's payload may hold, by name.",
+        of=FIELD,
     ),
     "fields_unknown": Choice(
+        "What becomes of a field that is not declared: its signal is refused, or it is dropped.",
         values=("reject", "drop"),
         default="reject",
-        says="What becomes of a field that is not declared: its signal is refused, or it is dropped.",
     ),
     "identity": ListOf(
-        of=Text(),
+        "The fields that make an item: what is equal in them is labelled once.",
         at_least=1,
         as_one=True,
         default=None,
         reason="not_in_list",
         default_says="all text fields; all fields where there is none",
-        says="The fields that make an item: what is equal in them is labelled once.",
+        of=Text(pattern_says="a declared field"),
     ),
     "context": Object(
-        says="The capture conditions that are kept; what is not listed is dropped unseen.",
+        "The capture conditions that are kept; what is not listed is dropped unseen.",
         keys={
             "keep": ListOf(
-                of=Choice(values=KNOWN_CONTEXT), unique=True, says="What is kept of what Winnow knows, or derives."
+                "What is kept of what Winnow knows, or derives.", unique=True, of=Choice(values=KNOWN_CONTEXT)
             ),
             "attributes": ListOf(
-                of=Text(pattern=FIELD_NAME, pattern_says=FIELD_NAME_SAYS),
+                "Names of your own that are kept: short texts, numbers, true and false.",
                 unique=True,
-                says="Names of your own that are kept: short texts, numbers, true and false.",
+                of=Text(pattern=FIELD_NAME, pattern_says=FIELD_NAME_SAYS),
             ),
         },
     ),
     "privacy": Object(
-        says="On what ground data is taken.",
+        "On what ground data is taken.",
         keys={
             "consent": Choice(
-                values=("required", "none"),
-                default="required",
-                says="Whether a signal needs its person's consent.",
+                "Whether a signal needs its person's consent.", values=("required", "none"), default="required"
             ),
-            "purposes": ListOf(of=_CONSENT_WORDS, as_one=True, says="The purposes that a consent has to cover."),
+            "purposes": ListOf("The purposes that a consent has to cover.", as_one=True, of=_CONSENT_WORDS),
             "notices": MappingOf(
+                "What people were told, by version and language.",
                 called="version",
-                of=_TEXTS_BY_LANGUAGE,
-                says="What people were told, by version and language.",
                 instead="a consent has to name one of the versions; the texts are kept with the revision and printed on "
                 "the card, and apps bring their own copy",
+                of=_TEXTS_BY_LANGUAGE,
             ),
             "accept_notices": ACCEPT_NOTICES,
             "permissions": MappingOf(
+                "Why an app asks for a permission, by permission and language.",
                 called="permission",
-                of=_TEXTS_BY_LANGUAGE,
-                says="Why an app asks for a permission, by permission and language.",
                 instead="the texts are kept with the revision and not handed out: apps bring their own",
+                of=_TEXTS_BY_LANGUAGE,
             ),
             "location_km": Number(
-                above=0,
-                highest=MAX_KM,
-                default=DEFAULT_LOCATION_KM,
-                says="How coarse a location is made, in kilometres.",
+                "How coarse a location is made, in kilometres.", above=0, highest=MAX_KM, default=DEFAULT_LOCATION_KM
             ),
         },
     ),
     "retention": Object(
-        says="How long things are kept, in days.",
+        "How long things are kept, in days.",
         keys={
             "signals_days": _days("signals", instead="signals stay until their person is erased"),
             "versions_days": _days(
@@ -289,29 +291,35 @@ DEFINITIONS: Final[Mapping[str, Definition]] = {
         },
     ),
     "population": MappingOf(
+        "Shares of the population that the data is to stand for, by context column and value; those of a column add up to 1.",
         called="column",
+        instead="nothing is weighted, chosen or measured by it",
         of=MappingOf(
             required=True,
             called="value",
             at_least=1,
             of=Number(
-                required=True, lowest=0, highest=1, says="The share of the population that has this value, from 0 to 1."
+                "The share of the population that has this value, from 0 to 1.", required=True, lowest=0, highest=1
             ),
         ),
-        says="Shares of the population that the data is to stand for, by context column and value; those of a column add up to 1.",
-        instead="nothing is weighted, chosen or measured by it",
     ),
     "statistics": MappingOf(
+        "Which differentially private statistics may be asked for.",
         called="setting",
-        of=Anything(),
-        says="Which differentially private statistics may be asked for.",
         instead="no statistics are given out, and what stands here is not checked",
+        of=Anything(),
     ),
     "alerts": MappingOf(
+        "What is watched, and who is told.",
         called="setting",
-        of=Anything(),
-        says="What is watched, and who is told.",
         instead="nothing is watched and nobody is told, and what stands here is not checked",
+        of=Anything(),
+    ),
+    "events": MappingOf(
+        "Who is told when a version is published or withdrawn, an alert is raised, or an erasure is complete.",
+        called="setting",
+        instead="nobody is told, and what stands here is not checked",
+        of=Anything(),
     ),
 }
 """The collector's own keys. Domains above bring theirs."""

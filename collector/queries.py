@@ -10,13 +10,14 @@ from sqlalchemy import Engine, Select, and_, bindparam, exists, func, or_
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, select
 
-from collector.models import DeadLetter, Item, Project, Revision, Signal, Subject
+from collector.models import DeadLetter, Item, Project, ProjectCounter, Revision, Signal, Subject
 from collector.project import load_file
 from collector.project_file import NAME, ProjectFile
 from collector.subjects.cover import is_covered
 from foundation.document import did_you_mean
 from foundation.errors import NotFound
 
+CONTEXT_DROPPED = "context_dropped"
 MOST_NAMES = 1_000
 """So many names are looked at for a near one."""
 
@@ -131,11 +132,17 @@ def count_project(session: Session, project_id: int) -> dict[str, int]:
         "items": _count(session, select(func.count()).where(col(Item.project_id) == project_id)),
         "ready": _count(session, select(func.count()).select_from(usable_items(project_id).subquery())),
         "dead_letters": _count(session, select(func.count()).where(col(DeadLetter.project_id) == project_id)),
+        CONTEXT_DROPPED: _counted(session, project_id, CONTEXT_DROPPED),
     }
 
 
 def _count(session: Session, statement: Select[Any]) -> int:
     return int(session.connection().execute(statement).scalar_one())
+
+
+def _counted(session: Session, project_id: int, name: str) -> int:
+    of_counter = (col(ProjectCounter.project_id) == project_id, col(ProjectCounter.name) == name)
+    return _count(session, select(func.coalesce(func.sum(ProjectCounter.n), 0)).where(*of_counter))
 
 
 _FILES: WeakKeyDictionary[Engine, dict[tuple[int, int], ProjectFile]] = WeakKeyDictionary()

@@ -128,13 +128,21 @@ class SignalBatch(BaseModel):
     consent: ConsentGiven | None = Field(default=None, description="holds for every subject of the batch")
 
 
+class ValueDropped(BaseModel):
+    pointer: str
+    reason: Reason
+
+
 class SignalResult(BaseModel):
     id: str | None
     status: Status
     retry: Retry
     item: str | None = None
     redactions: dict[str, int] | None = None
-    dropped: list[str] | None = None
+    dropped: list[ValueDropped] | None = Field(
+        default=None,
+        description="values that were not kept: undeclared, personal by the project's rule, or not readable",
+    )
     errors: list[Place] | None = None
 
 
@@ -163,6 +171,7 @@ class ProjectCounts(BaseModel):
     tasks: int
     annotations: int
     dead_letters: int
+    context_dropped: int = Field(description="context values of stored signals that could not be read and are null")
 
 
 class ProjectRead(BaseModel):

@@ -74,7 +74,7 @@ def _create(session: Session, checked: Checked, *, actor: str, now: datetime) ->
             session.flush()
     except IntegrityError as error:
         raise Conflict("the project was made by somebody else this moment: send again") from error
-    _add_revision(session, project, checked, {}, actor=actor, now=now)
+    _add_revision(session, project, checked, actor=actor, now=now)
     return Put(file.name, 1, is_new=True, breaks=(), instead=checked.instead)
 
 
@@ -85,19 +85,22 @@ def _revise(
     if old_body == checked.file.body:
         return Put(project.name, project.revision, is_new=False, breaks=(), instead=checked.instead)
     breaks = list(breaks_of(load_file(old_body), checked.file))
+    lowered: list[Mapping[str, Any]] = []
     for section in sections:
         section.judge(session, project.id or 0, old_body, checked.file.body)
         breaks.extend(section.breaks(old_body, checked.file.body))
+        lowered.extend(section.lowers(old_body, checked.file.body))
     project.revision += 1
     project.consent_required = checked.file.privacy.consent_required
     session.add(project)
-    _add_revision(session, project, checked, changes_between(old_body, checked.file.body), actor=actor, now=now)
+    facts = changes_between(old_body, checked.file.body) | ({"lowered": lowered} if lowered else {})
+    _add_revision(session, project, checked, actor=actor, now=now, **facts)
     reconsider_subjects(session, project, checked.file.privacy)
     return Put(project.name, project.revision, is_new=False, breaks=tuple(breaks), instead=checked.instead)
 
 
 def _add_revision(
-    session: Session, project: Project, checked: Checked, changes: Mapping[str, Any], *, actor: str, now: datetime
+    session: Session, project: Project, checked: Checked, *, actor: str, now: datetime, **facts: object
 ) -> None:
     session.add(
         Revision(
@@ -108,8 +111,9 @@ def _add_revision(
             created_at=now,
         )
     )
-    facts = {"revision": project.revision, **changes}
-    record_activity(session, "project_revised", actor=actor, project_id=project.id, now=now, **facts)
+    record_activity(
+        session, "project_revised", actor=actor, project_id=project.id, now=now, revision=project.revision, **facts
+    )
 
 
 def _body_of(session: Session, project: Project) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from exports.queries import (
 )
 from exports.schemas import BuildAccepted, BuildAsked, DownloadPage, VersionPage, VersionRead, describe_version
 from exports.service import ask_build, log_download
-from exports.snapshot import section_in_effect
+from exports.snapshot import section_asked
 from exports.store import open_store
 from foundation.cursors import page_after, page_after_moment, read_cursor, read_moment
 from foundation.errors import Fault, InvalidBody, NotFound, PreconditionFailed
@@ -62,7 +62,7 @@ def post_version(call: Call) -> ResponseReturnValue:
     overrides = asked.export or {}
     with call.unit_of_work() as session:
         _, file = current_file(session, call.project_no)
-        section_in_effect(file.body, overrides)
+        section_asked(file.body, overrides, draft=asked.draft)
         build = ask_build(session, call.project_no, overrides, draft=asked.draft, actor=call.actor, now=call.now)
     return json_answer({"build": str(build.build), "job": str(build.job)}, 202)
 

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlmodel import Session
 
 from exports import service
+from exports.errors import SplitLeaks
 from exports.figures import Measured, measure
 from exports.files import FileEntry, hash_file
 from exports.folder import write_version
@@ -71,6 +72,15 @@ class _Drawn:
     @property
     def warnings(self) -> tuple[str, ...]:
         return warnings_of(self.sides)
+
+    @property
+    def remarks(self) -> dict[str, Any]:
+        """What the version's row tells of it, beside its figures."""
+        return {
+            "warnings": list(self.warnings),
+            "overrides": [asdict(setting) for setting in self.frozen.overrides],
+            "lowered": [asdict(setting) for setting in self.frozen.lowered],
+        }
 
 
 def build_version(work: Work) -> dict[str, Any]:
@@ -130,7 +140,7 @@ def _make(work: Work, store: VersionStore, version: Version, place: str) -> Outc
         refuses = not drawn.rows or not (version.draft or all_passed(gates))
         decided = _decide(work, version, drawn, "refused" if refuses else "draft" if version.draft else "")
         if refuses:
-            made = Made(decided, drawn.inputs_hash, gates, {"not_used": dict(drawn.candidates.not_used)})
+            made = Made(decided, drawn.inputs_hash, gates, _counts_of_refused(drawn), drawn.remarks)
             return _settle(work, version, made, drawn.frozen, VersionState.REFUSED)
         plan = _plan(version, drawn, measured, gates, decided)
         made = _write(work, store, version, place, plan, drawn, session)
@@ -141,7 +151,7 @@ def _make(work: Work, store: VersionStore, version: Version, place: str) -> Outc
 
 def _draw(session: Session, version: Version, noted: Path) -> _Drawn:
     """Freezes the inputs, gathers the candidates, and splits them."""
-    frozen = freeze(session, version.project_id, version.asked)
+    frozen = freeze(session, version.project_id, version.asked, draft=version.draft)
     splitter = Splitter(frozen.section.split, seed=frozen.inputs.seed)
     candidates = gather_candidates(
         session,
@@ -199,7 +209,11 @@ def _plan(
         consent=frozen.consent,
         quality=measured.report,
         not_used=drawn.candidates.not_used,
-        not_in_effect=frozen.not_in_effect,
+        not_in_effect=tuple(frozen.instead),
+        instead=frozen.instead,
+        sides=drawn.sides,
+        overrides=frozen.overrides,
+        lowered=frozen.lowered,
     )
 
 
@@ -216,6 +230,8 @@ def _write(
     rows = version_rows(session, plan, version.project_id, drawn.candidates.noted)
     watched = _watched(rows, work, drawn.candidates.count)
     written = write_version(plan, drawn.split, watched, store.work_folder(place))
+    if written.contents.leakage.is_found:
+        raise SplitLeaks("items or groups stand on two sides in the files: nothing is published; please report it")
     manifests = [FileEntry(name, *hash_file(written.folder / name)) for name in (CHECKSUMS, MANIFEST)]
     files = (*written.files, *manifests)
     store.keep(place, [file.path for file in files])
@@ -223,11 +239,27 @@ def _write(
         "rows": written.contents.total,
         "splits": dict(written.contents.rows),
         "signals": written.contents.signals,
+        "groups": _groups(drawn),
         "left_out": written.contents.left_out_by_reason(),
         "not_used": dict(plan.not_used),
+        "unresolved": dict(written.contents.unresolved),
     }
     decided = Decided(plan.version, plan.parent)
-    return Made(decided, drawn.inputs_hash, plan.gates, counts, files, written.digest)
+    return Made(decided, drawn.inputs_hash, plan.gates, counts, drawn.remarks, files, written.digest)
+
+
+def _counts_of_refused(drawn: _Drawn) -> dict[str, Any]:
+    splits = {figure.side: figure.rows for figure in drawn.sides}
+    return {
+        "rows": drawn.rows,
+        "splits": splits,
+        "groups": _groups(drawn),
+        "not_used": dict(drawn.candidates.not_used),
+    }
+
+
+def _groups(drawn: _Drawn) -> dict[str, int]:
+    return {figure.side: figure.groups for figure in drawn.sides}
 
 
 def _settle(work: Work, version: Version, made: Made, frozen: Frozen, state: VersionState) -> Outcome | None:

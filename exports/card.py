@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
 import yaml
 
 from exports.contents import Contents
 from exports.gates import AgreementFigure, GateResult
-from exports.plan import TargetSpec, VersionPlan
+from exports.leakage import Leakage
+from exports.plan import TargetSpec, VersionPlan, target_columns
+from exports.promises import Lowered
+from exports.schema import label_map
 from exports.splits import SIDES, LeftOut
 
 SIZES = (
@@ -87,23 +91,31 @@ def _purpose(plan: VersionPlan) -> Iterator[str]:
 def _splits(plan: VersionPlan, contents: Contents) -> Iterator[str]:
     yield "## Splits"
     yield ""
-    yield "| split | rows | share | declared |"
-    yield "|---|---:|---:|---:|"
+    groups = {figure.side: str(figure.groups) for figure in plan.sides}
+    yield "| split | rows | groups | share | declared |"
+    yield "|---|---:|---:|---:|---:|"
     for side in SIDES:
-        rows = contents.rows[side]
-        yield f"| {side} | {rows} | {rows / contents.total:.4f} | {getattr(plan.shares, side):.4f} |"
+        rows, share = contents.rows[side], contents.rows[side] / contents.total
+        yield f"| {side} | {rows} | {groups.get(side, '')} | {share:.4f} | {getattr(plan.shares, side):.4f} |"
+    for warning in plan.warnings:
+        yield ""
+        yield f"**Warning:** {_escaped(warning)}."
     yield ""
+    together = "near-duplicates stay together, and so does" if plan.near_duplicates else "together stays"
     yield (
-        f"{contents.total} items, observed {contents.signals} times. Rows are split by group: near-duplicates stay "
-        "together, and so does what only one person sent. Test and validation hold only items chosen at random. "
-        "An item stays on its side in all later versions."
+        f"{contents.total} items, observed {contents.signals} times. Rows are split by group: {together} what only one "
+        "person sent; an item whose sender is not known is a group of its own. Test and validation hold only items "
+        "chosen at random. An item stays on its side in all later versions."
     )
-    leakage = contents.leakage
     yield ""
-    yield (
-        f"Found on two sides: {leakage.near_duplicate_sets} near-duplicate sets, {leakage.split_groups} split groups. "
-        "A split without rows has no file."
-    )
+    yield f"{_leakage(contents.leakage)} A split without rows has no file."
+
+
+def _leakage(found: Leakage) -> str:
+    told = f"Counted in the files, on two sides: {found.items} items, {found.split_groups} split groups"
+    if found.near_duplicate_sets is None:
+        return f"{told}. Near-duplicates were not looked for: contents that are nearly the same may stand on two sides."
+    return f"{told}, {found.near_duplicate_sets} near-duplicate sets."
 
 
 def _labels(plan: VersionPlan, contents: Contents) -> Iterator[str]:
@@ -112,7 +124,7 @@ def _labels(plan: VersionPlan, contents: Contents) -> Iterator[str]:
         labelled = contents.labelled[target.name]
         counts = ", ".join(f"{side} {labelled[side]}" for side in SIDES)
         yield ""
-        yield f"`{target.name}` ({target.kind}, {target.level}): rows with a consensus: {counts}."
+        yield f"{_code(target.name)} ({target.kind}, {target.level}): rows with a consensus: {counts}."
         yield from _label_table(target, contents)
     if not plan.targets:
         yield ""
@@ -121,14 +133,15 @@ def _labels(plan: VersionPlan, contents: Contents) -> Iterator[str]:
 
 def _label_table(target: TargetSpec, contents: Contents) -> Iterator[str]:
     by_side = contents.labels.get(target.name, {})
-    labels = dict.fromkeys(target.choices) | dict.fromkeys(label for counts in by_side.values() for label in counts)
+    labels = label_map(target.choices, contents.labels_of(target.name))
     if not by_side or not labels:
         return
     yield ""
-    yield "| label | train | validation | test |"
-    yield "|---|---:|---:|---:|"
-    for label in labels:
-        yield f"| {_escaped(label)} | " + " | ".join(str(by_side[side].get(label, 0)) for side in SIDES) + " |"
+    yield "| class | label | train | validation | test |"
+    yield "|---:|---|---:|---:|---:|"
+    for label, number in labels.items():
+        counts = " | ".join(str(by_side[side].get(label, 0)) for side in SIDES)
+        yield f"| {number} | {_escaped(label)} | {counts} |"
 
 
 def _agreement(plan: VersionPlan) -> Iterator[str]:
@@ -152,15 +165,35 @@ def _agreement_row(figure: AgreementFigure) -> str:
         interval = f"{figure.lower:.4f} to {figure.upper:.4f}"
     if figure.alpha is None and figure.reason:
         interval = _escaped(figure.reason)
-    return f"| {figure.target} | {figure.level} | {alpha} | {interval} | {figure.n_items} | {figure.n_annotations} |"
+    return f"| {_escaped(figure.target)} | {figure.level} | {alpha} | {interval} | {figure.n_items} | {figure.n_annotations} |"
 
 
 def _gates(plan: VersionPlan) -> Iterator[str]:
     yield "## Gates"
     yield ""
-    if not plan.gates:
+    if plan.gates:
+        yield from _gate_table(plan)
+    else:
         yield "The project sets no gates."
-        return
+    if plan.overrides:
+        yield ""
+        yield "Built with other settings than the project file's:"
+        yield ""
+        for setting in plan.overrides:
+            yield f"- {_code(setting.pointer)}: {_value(setting.after)} in place of {_value(setting.before)}."
+    if plan.lowered:
+        yield ""
+        yield "**Lowered.** This version promises less than the project once did:"
+        yield ""
+        for lowered in plan.lowered:
+            yield f"- {_code(lowered.pointer)}: {_value(lowered.after)}, before {_value(lowered.before)}, {_by(lowered)}."
+
+
+def _by(lowered: Lowered) -> str:
+    return "by the override of this draft" if lowered.revision is None else f"since revision {lowered.revision}"
+
+
+def _gate_table(plan: VersionPlan) -> Iterator[str]:
     yield "| gate | passed | figure | required | |"
     yield "|---|---|---:|---:|---|"
     for gate in plan.gates:
@@ -170,7 +203,7 @@ def _gates(plan: VersionPlan) -> Iterator[str]:
 def _gate_row(gate: GateResult) -> str:
     figure = f"{gate.figure:.4f}" if gate.figure is not None else "none"
     required = gate.required if isinstance(gate.required, str) else f"{gate.required:g}"
-    return f"| {gate.name} | {'yes' if gate.passed else 'no'} | {figure} | {required} | {_escaped(gate.detail)} |"
+    return f"| {_escaped(gate.name)} | {'yes' if gate.passed else 'no'} | {figure} | {required} | {_escaped(gate.detail)} |"
 
 
 def _rights(plan: VersionPlan) -> Iterator[str]:
@@ -188,6 +221,12 @@ def _rights(plan: VersionPlan) -> Iterator[str]:
         "Use is limited to the purpose above. When somebody who sent a row has their data erased, this version is "
         "withdrawn: ask the server for its state before you train on a copy, and delete the copy when it is withdrawn."
     )
+    for version, notice in plan.consent.notices.items():
+        for language, text in (notice if isinstance(notice, Mapping) else {"": notice}).items():
+            yield ""
+            yield f"What people were told, notice {_escaped(version)}{f' ({_escaped(language)})' if language else ''}:"
+            yield ""
+            yield f"> {_escaped(text)}"
 
 
 def _left_out(plan: VersionPlan, contents: Contents) -> Iterator[str]:
@@ -195,6 +234,11 @@ def _left_out(plan: VersionPlan, contents: Contents) -> Iterator[str]:
     yield ""
     rows = [f"{count} items: {REASONS[LeftOut(reason)]}." for reason, count in contents.left_out_by_reason().items()]
     rows += [f"{count} items never reached the split: {_escaped(name)}." for name, count in plan.not_used.items()]
+    rows += [
+        f"{count} rows are kept without `{target}`, {kind}."
+        for target, kinds in contents.unresolved.items()
+        for kind, count in kinds.items()
+    ]
     if not rows:
         yield "Nothing."
     for row in rows:
@@ -205,27 +249,33 @@ def _left_out(plan: VersionPlan, contents: Contents) -> Iterator[str]:
     if plan.not_in_effect:
         yield ""
         yield f"Set in the project and not in effect yet: {', '.join(_escaped(name) for name in plan.not_in_effect)}."
+    if plan.instead:
+        yield "What was done instead:"
+        yield ""
+    for pointer, told in plan.instead.items():
+        yield f"- {_escaped(pointer)}: {_escaped(told)}."
 
 
 def _columns(plan: VersionPlan) -> Iterator[str]:
     yield "## Columns"
     yield ""
-    yield "- `item`: the name of a content. `near_duplicate_set`: the contents that are nearly the same; for one alone, itself."
+    sets = "the contents that are nearly the same" if plan.near_duplicates else "not looked for"
+    yield f"- `item`: the name of a content. `near_duplicate_set`: {sets}; for one alone, itself."
     yield "- `split_group`: what must stay on one side; the names mean nothing and differ in every version."
     yield "- `weight`, `n_signals` (how often it was observed), `selected_by` (how it was chosen for labelling)."
     for spec in plan.fields:
         yield f"- `{spec.name}`: {spec.kind}" + (f", in {_escaped(spec.unit)}." if spec.unit else ".")
     for target in plan.targets:
-        name = target.name
-        yield (
-            f"- `{name}`: the agreed answer, with `{name}_confidence`, `{name}_n` answers, `{name}_votes` (JSON text), "
-            f"`{name}_source`."
-        )
+        name, sure, n, votes, source = map(_code, target_columns(target.name))
+        yield f"- {name}: the agreed answer, with {sure}, {n} answers, {votes} (JSON text), {source}."
     if plan.context:
         names = ", ".join(f"`{spec.name}`" for spec in plan.context)
         yield f"- Capture conditions of the earliest observation: {names}."
     yield ""
-    yield "`schema.json` tells types, units, normalization (from train only), vocabulary and label map."
+    yield (
+        "`schema.json` tells types, units, normalization (from train only), vocabulary and label map, in one "
+        "order: the place of a label in `vocabulary` is its number in `label_map`."
+    )
 
 
 def _loading(plan: VersionPlan, contents: Contents) -> Iterator[str]:
@@ -255,6 +305,15 @@ def _changes() -> Iterator[str]:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _code(name: str) -> str:
+    """A name as code; one that would end the code or its row of a table stands as text."""
+    return _escaped(name) if set(name) & set("`|\n") else f"`{name}`"
+
+
+def _value(value: object) -> str:
+    return "none" if value is None else _code(orjson.dumps(value).decode())
 
 
 def _escaped(text: str) -> str:

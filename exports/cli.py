@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,22 +15,31 @@ if TYPE_CHECKING:
     from exports.installations import OtherInstallation, ThisInstallation
     from exports.verify import Verification
 
+MOST_PROBLEMS: Final = 20
 commands = click.Group("exports", help="Versions: build them, fetch them, see that they are whole.")
 
 
 @commands.command("verify")
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--digest", metavar="SHA256", help="The digest the server names for the version; must fit as well.")
+@click.option("--url", help="Ask this server whether the version still stands, and for its digest.")
+@click.option("--key", envvar="WINNOW_KEY", help="A read key of that server; better given as WINNOW_KEY.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def verify(folder: Path, digest: str | None, as_json: bool) -> None:
-    """Recompute every checksum of a version's folder. Exit code 0 when nothing was changed, added, lost or renamed.
+def verify(folder: Path, digest: str | None, url: str | None, key: str | None, as_json: bool) -> None:
+    """Recompute every checksum of a version's folder, count leakage again, and read croissant.json.
 
-    Example: flask exports verify ./slang-sentiment-1.0.0
+    Exit code 0 when nothing was changed, added, lost or renamed, and, with --url, the server has not withdrawn it.
+
+    Example: flask exports verify ./slang-sentiment-1.0.0 --url https://winnow.example
     """
     from exports.verify import verify_folder
 
     with told_plainly():
         outcome = verify_folder(folder, expected_digest=digest)
+        if outcome.ok:
+            outcome = _with_croissant(outcome, folder)
+        if url is not None and outcome.version:
+            outcome = _with_server(outcome, url, key)
     if as_json:
         print_json(_as_document(outcome))
     else:
@@ -68,6 +77,11 @@ def build(
         print_json(version)
     else:
         _print_versions([version])
+        _print_split(version)
+    for warning in version.get("warnings", []):
+        say(f"warning: {warning}")
+    for lowered in version.get("lowered", []):
+        say(f"lowered: {lowered['pointer']} is {lowered['after']}, and was {lowered['before']}")
     for gate in version["gates"]:
         if not gate["passed"]:
             say(f"{gate['name']}: {gate['detail']}")
@@ -118,6 +132,28 @@ def download(project: str, version: str, folder: Path, url: str | None, key: str
         say(f"checksums hold: version {described['version']}, {len(described['files'])} files")
 
 
+def _with_croissant(outcome: Verification, folder: Path) -> Verification:
+    from exports.croissant_check import CROISSANT, WITHOUT_LIBRARY, check_croissant
+    from exports.verify import FolderProblem, ProblemReason, add_problems
+
+    checked = check_croissant(folder)
+    if not checked.by_library:
+        say(WITHOUT_LIBRARY)
+    return add_problems(outcome, [FolderProblem(CROISSANT, ProblemReason.CROISSANT, fault) for fault in checked.faults])
+
+
+def _with_server(outcome: Verification, url: str, key: str | None) -> Verification:
+    from exports.installations import OtherInstallation
+    from exports.verify import add_problems, problems_on_server
+    from foundation.errors import NotFound
+
+    try:
+        described = OtherInstallation.at(url, key, outcome.project or "").describe(outcome.version or "")
+    except NotFound:
+        described = {}
+    return add_problems(outcome, problems_on_server(outcome, described))
+
+
 @contextmanager
 def _installation(project: str, url: str | None, key: str | None) -> Iterator[ThisInstallation | OtherInstallation]:
     from exports.installations import OtherInstallation, ThisInstallation
@@ -143,6 +179,16 @@ def _print_versions(versions: list[dict[str, Any]]) -> None:
     print_table("Versions", rows)
 
 
+def _print_split(version: dict[str, Any]) -> None:
+    """Rows and groups of each side; a build that came to nothing has none."""
+    counts = version["counts"]
+    groups = counts.get("groups", {})
+    sides = [
+        {"split": side, "rows": rows, "groups": groups.get(side)} for side, rows in counts.get("splits", {}).items()
+    ]
+    print_table("Split", sides)
+
+
 def _as_document(outcome: Verification) -> dict[str, Any]:
     return {
         "ok": outcome.ok,
@@ -158,5 +204,11 @@ def _print_verification(outcome: Verification) -> None:
         click.echo(f"checksums hold: version {printable(str(outcome.version))}, {outcome.files} files")
         click.echo(f"digest {printable(str(outcome.digest))}")
         return
+    if len(outcome.problems) == 1:
+        (one,) = outcome.problems
+        click.echo(printable(f"{one.path}: {one.detail} ({one.reason})"))
+        return
     problems = [{"file": one.path, "what": one.reason, "detail": one.detail} for one in outcome.problems]
-    print_table("This version is not as it was published", problems)
+    print_table("This version is not as it was published", problems[:MOST_PROBLEMS])
+    if len(problems) > MOST_PROBLEMS:
+        click.echo(f"and {len(problems) - MOST_PROBLEMS} more: --json lists all")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from exports.distributions import ValueCounts
+from exports.leakage import Leakage
 from exports.plan import VersionPlan
-from exports.splits import FIRST_REASON, REASONS, SIDES, Leakage, LeftOut
+from exports.splits import FIRST_REASON, REASONS, SIDES, LeftOut
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,7 @@ class Contents:
         signals: observations behind the rows.
         labelled: per target and side, rows that have a consensus.
         labels: per target of named labels and side, rows of each label.
+        unresolved: per target that has some, rows that are kept without a label, by the kind of `labels.Missing`.
     """
 
     rows: Mapping[str, int]
@@ -42,10 +44,15 @@ class Contents:
     labels: Mapping[str, Mapping[str, Mapping[str, int]]]
     left_out: tuple[LeftOutItem, ...]
     leakage: Leakage
+    unresolved: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
         return sum(self.rows.values())
+
+    def labels_of(self, target: str) -> set[str]:
+        """Every label of a target that some row has, on any side."""
+        return {label for counts in self.labels.get(target, {}).values() for label in counts}
 
     def left_out_by_reason(self) -> dict[str, int]:
         return dict(sorted(Counter(str(left.reason) for left in self.left_out).items()))
@@ -60,6 +67,7 @@ class Tally:
         self._labelled = {target.name: dict(self._rows) for target in plan.targets}
         named = [target.name for target in plan.targets if target.is_textual]
         self._labels = {name: {str(side): ValueCounts() for side in SIDES} for name in named}
+        self._unresolved: dict[str, Counter[str]] = {target.name: Counter() for target in plan.targets}
         self._left_out: list[LeftOutItem] = []
 
     def add_group(self, side: str, group: pa.Table) -> None:
@@ -70,6 +78,9 @@ class Tally:
         for target, sides in self._labelled.items():
             values = group.column(target)
             sides[side] += len(values) - values.null_count
+            if values.null_count:
+                sources = group.column(f"{target}_source").filter(pc.is_null(values))
+                self._unresolved[target].update(sources.to_pylist())
             if target in self._labels:
                 self._labels[target][side].add(values.combine_chunks())
 
@@ -84,4 +95,6 @@ class Tally:
         labels: dict[str, Any] = {
             target: {side: counts.as_map() for side, counts in sides.items()} for target, sides in self._labels.items()
         }
-        return Contents(self._rows, self._signals, self._labelled, labels, tuple(self._left_out), leakage)
+        unresolved = {name: dict(sorted(kinds.items())) for name, kinds in self._unresolved.items() if kinds}
+        left_out = tuple(self._left_out)
+        return Contents(self._rows, self._signals, self._labelled, labels, left_out, leakage, unresolved)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -180,6 +181,11 @@ class ValueCounts:
     def as_map(self) -> dict[str, int]:
         """Value to count, by the text of the value."""
         return dict(sorted(self._counts.items()))
+
+    def in_order(self, values: Sequence[str]) -> dict[str, Any]:
+        """`{values, counts, other}` of the values given, in their order; a value that was not seen counts 0."""
+        counts = [self._counts[value] for value in values]
+        return {"values": list(values), "counts": counts, "other": self.total() - sum(counts)}
 
     def as_document(self) -> dict[str, Any]:
         """`{values, counts, other}`: the 200 most frequent values, ties by their text; `other` counts the rest."""

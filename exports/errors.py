@@ -13,6 +13,10 @@ class RowsChanged(Conflict):
     title = "The rows are not those that were split"
 
 
+class SplitLeaks(Conflict):
+    title = "What belongs together was written on two sides"
+
+
 class VersionExists(Conflict):
     title = "A version never changes, and this one exists"
 

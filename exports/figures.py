@@ -52,4 +52,5 @@ def _figure(target: str, level: str, agreement: Agreement, pairable: int) -> Agr
         n_items=pairable,
         n_annotations=agreement.n_annotations,
         reason=agreement.reasons.get("alpha") or agreement.reasons.get("alpha_ci"),
+        precision=agreement.precision,
     )

@@ -19,7 +19,8 @@ from exports.croissant import croissant_document
 from exports.errors import BuildRunning, NothingToWrite, RowsChanged, VersionExists
 from exports.files import FileEntry, sync_folder, write_file
 from exports.formats.parquet import ParquetLimits, ShardedWriter
-from exports.manifest import CHECKSUMS, MANIFEST, checksum_lines, json_bytes, manifest_document
+from exports.leakage import count_leakage, shards_in
+from exports.manifest import CHECKSUMS, MANIFEST, checksum_lines, json_bytes, json_bytes_in_order, manifest_document
 from exports.plan import VersionPlan
 from exports.reading_ahead import read_ahead
 from exports.schema import SchemaMeasure
@@ -68,7 +69,7 @@ def write_version(
         files = [file for side in shards.values() for file in side]
         documents = {
             "README.md": card_text(plan, contents).encode(),
-            "schema.json": json_bytes(schema),
+            "schema.json": json_bytes_in_order(schema),
             "quality.json": json_bytes(dict(plan.quality)),
             "croissant.json": json_bytes(croissant_document(plan, shards)),
         }
@@ -145,10 +146,10 @@ def _write_rows(
         for writer in writers.values():
             writer.abandon()
         raise
-    contents = tally.contents(split.leakage)
+    contents = tally.contents(count_leakage(shards_in(folder), near_duplicates=plan.near_duplicates))
     if not contents.total:
         raise NothingToWrite("no item of the project may be used yet: label more, or see what the build left out")
-    return shards, contents, measure.as_document()
+    return shards, contents, measure.as_document(contents)
 
 
 def _route(

@@ -6,6 +6,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from quality.agreement.few_items import Precision
 
 from exports.sides import SideFigure
 
@@ -29,6 +33,11 @@ class AlphaGate:
     target: str
     threshold: float
     bound: Bound = Bound.POINT
+
+    @property
+    def lower_end(self) -> float:
+        """What the interval's lower end must reach. An alpha that cannot be told from chance, 0, is no figure yet."""
+        return self.threshold if self.bound is Bound.LOWER else min(0.0, self.threshold)
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,7 @@ class AgreementFigure:
         lower, upper: ends of the 95 % interval, None when there is none.
         n_items: items that carry two answers or more.
         more_items: further items with two answers that are needed, where the measurement knows it.
+        precision: what the interval rests on, where there is one.
     """
 
     target: str
@@ -74,6 +84,7 @@ class AgreementFigure:
     n_annotations: int
     reason: str | None = None
     more_items: int | None = None
+    precision: Precision | None = None
 
 
 @dataclass(frozen=True)
@@ -160,13 +171,13 @@ def _evaluate_alpha(rule: AlphaGate, measured: AgreementFigure | None) -> GateRe
         detail = "agreement of this question was not measured yet: run the quality report, then build again"
         return GateResult(name, passed=False, figure=None, required=rule.threshold, detail=detail)
     figure = measured.alpha if rule.bound is Bound.POINT else measured.lower
-    if measured.alpha is None or figure is None:
+    if measured.alpha is None or measured.lower is None or figure is None:
         return GateResult(name, passed=False, figure=None, required=rule.threshold, detail=_not_enough(measured))
-    passed = figure >= rule.threshold
+    passed = figure >= rule.threshold and measured.lower >= rule.lower_end
     what = "alpha" if rule.bound is Bound.POINT else "the lower bound of alpha"
     detail = f"{what} is {figure:.4f} over {measured.n_items} items, {rule.threshold:g} is required"
     if not passed:
-        detail += "; " + _advice(rule, measured)
+        detail += "; " + _advice(rule, measured, alpha=measured.alpha, lower=measured.lower)
     return GateResult(name, passed=passed, figure=round(figure, 4), required=rule.threshold, detail=detail)
 
 
@@ -180,16 +191,20 @@ def _not_enough(measured: AgreementFigure) -> str:
     )
 
 
-def _advice(rule: AlphaGate, measured: AgreementFigure) -> str:
+def _advice(rule: AlphaGate, measured: AgreementFigure, *, alpha: float, lower: float) -> str:
     clearer = "make the guidelines clearer where annotators disagree, or lower the gate in the project file"
-    if rule.bound is Bound.POINT or measured.alpha is None or measured.lower is None:
+    if alpha < rule.threshold:
         return clearer
-    needed = items_still_needed(
-        point=measured.alpha, lower=measured.lower, threshold=rule.threshold, n_items=max(1, measured.n_items)
+    needed = measured.precision.items_needed(rule.lower_end) if measured.precision else None
+    needed = needed or items_still_needed(
+        point=alpha, lower=lower, threshold=rule.lower_end, n_items=max(1, measured.n_items)
     )
     if needed is None:
         return clearer
-    return f"about {needed} more items with two answers are needed if agreement stays at {measured.alpha:.4f}"
+    why = "" if rule.bound is Bound.LOWER else f" to tell alpha from chance (its 95 % interval begins at {lower:.4f})"
+    return (
+        f"not enough data{why}: about {needed} more items with two answers are needed if agreement stays at {alpha:.4f}"
+    )
 
 
 def _evaluate_expectations(measured: ExpectationsFigure | None) -> GateResult:

@@ -51,14 +51,14 @@ class ThisInstallation:
         """
         from collector.queries import current_file
         from exports.service import ask_build
-        from exports.snapshot import section_in_effect
+        from exports.snapshot import section_asked
         from foundation.database import unit_of_work, utc_now
         from foundation.queue import wait_until_done
 
         with unit_of_work(self.database) as session:
             _, file = current_file(session, self.project_id)
             try:
-                section_in_effect(file.body, overrides)
+                section_asked(file.body, overrides, draft=draft)
             except InvalidBody as error:
                 raise UsageError(error.detail, faults=error.faults) from error
             asked = ask_build(session, self.project_id, overrides, draft=draft, actor=ACTOR, now=utc_now())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from hashlib import blake2b
 from typing import Final
 
@@ -19,15 +20,27 @@ from labeling.questions.kinds import Question, Value, key_of
 PATTERNS_KEPT: Final = 1 << 16
 
 
+class Missing(StrEnum):
+    """Why an item has no label, as it stands in `<target>_source` where such items are kept."""
+
+    NO_ANSWER = "unresolved: no answer"
+    TOO_FEW = "unresolved: too few answers"
+    UNSURE = "unresolved: low confidence"
+    TIE = "unresolved: tie"
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What one target says of one item; `missing` says why there is no value. `mark` changes when the answers do."""
+    """What one target says of one item; `missing` says why there is no value. `mark` changes when the answers do.
+
+    `source` is the method, or the kind of `Missing` where there is no value.
+    """
 
     value: Value | None
     confidence: float | None
     n: int
     votes: str | None
-    source: str | None
+    source: str
     mark: bytes
     missing: str | None
 
@@ -54,22 +67,26 @@ class TargetJudge:
         # In order, so that a sum of floats does not depend on the order in which a database hands them out.
         values = sorted(orjson.loads(f"[{votes}]"), key=lambda value: (str(type(value)), value)) if votes else []
         if not values:
-            return self._without(f"no answer to {self.target.name}", 0, None, None, b"")
+            return self._without(Missing.NO_ANSWER, f"no answer to {self.target.name}", 0, None, None)
         agreed = self.judge.consensus("", values)
         counted = orjson.dumps({key_of(value): count for value, count in agreed.votes})
         least = self.rules.min_annotations
         if agreed.n < least:
             why = f"fewer than {least} answers to {self.target.name}"
-            return self._without(why, agreed.n, agreed.confidence, counted.decode(), counted)
+            return self._without(Missing.TOO_FEW, why, agreed.n, agreed.confidence, counted)
         if agreed.confidence < self.rules.min_confidence:
             why = f"confidence below {self.rules.min_confidence:g} for {self.target.name}"
-            return self._without(why, agreed.n, agreed.confidence, counted.decode(), counted)
+            return self._without(Missing.UNSURE, why, agreed.n, agreed.confidence, counted)
+        if agreed.tie:
+            why = f"a tie of the answers to {self.target.name}"
+            return self._without(Missing.TIE, why, agreed.n, agreed.confidence, counted)
         value = str(agreed.value) if self.target.is_textual else float(agreed.value)
         mark = _mark(orjson.dumps(value) + counted)
         return Label(value, agreed.confidence, agreed.n, counted.decode(), str(self.judge.method), mark, None)
 
-    def _without(self, why: str, n: int, confidence: float | None, votes: str | None, counted: bytes) -> Label:
-        return Label(None, confidence, n, votes, None, _mark(b"null" + counted), why)
+    def _without(self, kind: Missing, why: str, n: int, confidence: float | None, counted: bytes | None) -> Label:
+        votes = counted.decode() if counted is not None else None
+        return Label(None, confidence, n, votes, kind.value, _mark(b"null" + (counted or b"")), why)
 
 
 def judge_of(

@@ -21,7 +21,7 @@ from exports.plan import FrozenInputs, VersionPlan
 
 MANIFEST: Final = "manifest.json"
 CHECKSUMS: Final = "manifest.sha256"
-FORMAT: Final = 2
+FORMAT: Final = 3
 
 
 def digest_of(manifest: Mapping[str, Any]) -> str:
@@ -39,6 +39,11 @@ def json_bytes(document: Any) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
+def json_bytes_in_order(document: Any) -> bytes:
+    """The same with the keys as they come, where their order tells something: labels stand in the order of their numbers."""
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
 def manifest_document(plan: VersionPlan, contents: Contents, files: Iterable[FileEntry]) -> dict[str, Any]:
     manifest = {
         "format": FORMAT,
@@ -49,9 +54,13 @@ def manifest_document(plan: VersionPlan, contents: Contents, files: Iterable[Fil
         "inputs": _inputs(plan.inputs),
         "counts": _counts(plan, contents),
         "gates": [gate_document(gate) for gate in plan.gates],
+        "warnings": list(plan.warnings),
+        "overrides": [asdict(setting) for setting in plan.overrides],
+        "lowered": [asdict(setting) for setting in plan.lowered],
         "leakage": asdict(contents.leakage),
         "left_out": [{"item": left.item, "reason": str(left.reason)} for left in contents.left_out],
         "not_in_effect": list(plan.not_in_effect),
+        "instead": dict(plan.instead),
         "files": [asdict(file) for file in _by_path(files)],
     }
     return manifest | {"digest": digest_of(manifest)}
@@ -85,9 +94,11 @@ def _counts(plan: VersionPlan, contents: Contents) -> dict[str, Any]:
     return {
         "rows": contents.total,
         "splits": dict(contents.rows),
+        "groups": {figure.side: figure.groups for figure in plan.sides},
         "signals": contents.signals,
         "labelled": contents.labelled,
         "labels": contents.labels,
+        "unresolved": contents.unresolved,
         "left_out": contents.left_out_by_reason(),
         "not_used": dict(plan.not_used),
     }

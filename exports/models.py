@@ -54,6 +54,8 @@ class Version(SQLModel, table=True):
     digest: str | None = Field(default=None, sa_column=Column(String(64), nullable=True))
     gates: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
     counts: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
+    remarks: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
+    """Warnings, settings that were overridden, and promises that were lowered; None in rows of before there were remarks."""
     files: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
     storage: str | None = Field(default=None, sa_column=Column(String(255), nullable=True))
     """Where the files lie in the store, or are being put; None where there are none."""

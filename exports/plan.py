@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from unicodedata import category
 
 from exports.gates import AgreementFigure, GateResult
+from exports.promises import Lowered, Setting
+from exports.sides import SideFigure, warnings_of
 from exports.splits import Shares
 from foundation.errors import Fault
 
 SIGNAL_COLUMNS = ("item", "split_group", "near_duplicate_set", "weight", "n_signals", "selected_by")
 TARGET_SUFFIXES = ("", "_confidence", "_n", "_votes", "_source")
+UNPRINTABLE = (
+    "the name of a question becomes the name of a column: it may hold no line break or other control character"
+)
 TEXTUAL_TARGETS = frozenset({"choice", "choices", "pairwise", "text"})
 
 
@@ -56,10 +62,11 @@ class TargetSpec:
 
 @dataclass(frozen=True)
 class ConsentStatement:
-    """On what ground the rows may be used."""
+    """On what ground the rows may be used. `notices`: what people were told, by version; a text, or texts by language."""
 
     required: bool
     purposes: tuple[str, ...] = ()
+    notices: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,12 @@ class VersionPlan:
 
     Args:
         not_used: candidates that never reached the split, by reason, with their number (unresolved, too few answers).
-        not_in_effect: settings of the project file that this release accepts and does not apply.
+        sides: rows and groups of each side, as the split has them.
+        overrides: settings that are others than the project file's.
+        lowered: promises that earlier revisions or the project file make, and this version does not keep.
+        near_duplicates: whether sets of nearly equal contents were looked for.
+        not_in_effect: settings of the project file that this release accepts and does not apply, as pointers; `instead`
+            says of each what is done instead.
         quality: the report that becomes `quality.json`.
     """
 
@@ -89,6 +101,15 @@ class VersionPlan:
     quality: Mapping[str, Any] = field(default_factory=dict)
     not_used: Mapping[str, int] = field(default_factory=dict)
     not_in_effect: tuple[str, ...] = ()
+    instead: Mapping[str, str] = field(default_factory=dict)
+    sides: tuple[SideFigure, ...] = ()
+    overrides: tuple[Setting, ...] = ()
+    lowered: tuple[Lowered, ...] = ()
+    near_duplicates: bool = False
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return warnings_of(self.sides)
 
     @property
     def folder_name(self) -> str:
@@ -100,13 +121,19 @@ def target_columns(name: str) -> tuple[str, ...]:
     return tuple(f"{name}{suffix}" for suffix in TARGET_SUFFIXES)
 
 
+def has_control(name: str) -> bool:
+    """Whether a name breaks a line, or holds a character that nothing shows."""
+    return any(category(character) in ("Cc", "Zl", "Zp", "Cs") for character in name)
+
+
 def column_faults(fields: Iterable[str], targets: Iterable[str], context: Iterable[str]) -> list[Fault]:
     """Names that would give a version two columns of one name, each with a pointer into the project file."""
+    targets = list(targets)
     placed = [(column, "/labeling/config") for target in targets for column in target_columns(target)]
     placed += [(name, f"/fields/{name}") for name in fields]
     placed += [(name, "/context") for name in context]
     taken = set(SIGNAL_COLUMNS)
-    faults = []
+    faults = [Fault("/labeling/config", "wrong_value", UNPRINTABLE) for name in targets if has_control(name)]
     for name, pointer in placed:
         if name in taken:
             detail = f"a version has another column named {name}: give one of the two another name, or leave the question out of `export.targets`"

@@ -16,6 +16,7 @@ from foundation.document_containers import Either, ListOf, Object
 from foundation.errors import Fault, UsageError
 
 LEAST_ROWS: Final = 1
+MIN_ROWS: Final = "min_rows"
 FORMATS: Final = ("parquet",)
 
 
@@ -70,7 +71,7 @@ class ExportSection:
             elif isinstance(rule, ExpectationsGate):
                 gates["expectations"] = "pass"
             elif isinstance(rule, MinRowsGate):
-                gates["min_rows"] = rule.rows
+                gates[MIN_ROWS] = rule.rows
             else:
                 gates[rule.name] = rule.threshold
         return {
@@ -85,92 +86,83 @@ class ExportSection:
 
 _REFUSES: Final = "it cannot be measured yet and refuses every version; a draft can be built"
 ALPHA_GATE: Final = Object(
+    "How far annotators have to agree on this question.",
     may_be_absent=True,
-    says="How far annotators have to agree on this question.",
     keys={
-        "alpha": Number(required=True, lowest=-1, highest=1, says="The least Krippendorff's alpha."),
+        "alpha": Number("The least Krippendorff's alpha.", required=True, lowest=-1, highest=1),
         "bound": Choice(
+            "What has to reach it: alpha itself, or the lower end of its 95 % interval.",
             values=tuple(Bound),
             default=Bound.POINT,
-            says="What has to reach it: alpha itself, or the lower end of its 95 % interval.",
         ),
     },
 )
 OTHER_GATES: Final[Mapping[str, Definition]] = {
     "audit_error_upper": Number(
-        lowest=0, highest=1, says="The largest error that an audit may leave possible (95 %).", instead=_REFUSES
+        "The largest error that an audit may leave possible (95 %).", lowest=0, highest=1, instead=_REFUSES
     ),
     "population_tvd": Number(
-        lowest=0,
-        highest=1,
-        says="The largest distance from the declared population, before weighting.",
-        instead=_REFUSES,
+        "The largest distance from the declared population, before weighting.", lowest=0, highest=1, instead=_REFUSES
     ),
     "k": Number(
-        lowest=1,
-        highest=10**6,
-        says="How many people have to share a combination of exported context.",
-        instead=_REFUSES,
+        "How many people have to share a combination of exported context.", lowest=1, highest=10**6, instead=_REFUSES
     ),
-    "expectations": Choice(values=("pass",), says="All expectations have to hold."),
-    "min_rows": Whole(
+    "expectations": Choice("All expectations have to hold.", values=("pass",)),
+    MIN_ROWS: Whole(
+        "How many rows each side has to hold that the split asks for.",
         lowest=0,
         highest=10**9,
         default_says=str(LEAST_ROWS),
-        says="How many rows each side has to hold that the split asks for.",
     ),
 }
-_SHARE: Final = Number(lowest=0, highest=1, default=0, says="The share of this side; the three add up to 1.")
+_SHARE: Final = Number("The share of this side; the three add up to 1.", lowest=0, highest=1, default=0)
 TARGETS: Final = ListOf(
-    of=Text(),
+    "The questions whose consensus is a column.",
     default=None,
     default_says="all measured questions",
-    says="The questions whose consensus is a column.",
+    of=Text(pattern_says="a measured question"),
 )
 GATES: Final = Object(
-    says="What a version has to meet before it is published.",
-    keys=OTHER_GATES,
-    others=ALPHA_GATE,
-    called="question",
+    "What a version has to meet before it is published.", called="question", keys=OTHER_GATES, others=ALPHA_GATE
 )
 EXPORT: Final = Object(
-    says="How versions are made.",
+    "How versions are made.",
     keys={
         "targets": TARGETS,
         "labels": Object(
+            "When an item's consensus is good enough.",
             into=LabelRules,
-            says="When an item's consensus is good enough.",
             keys={
-                "min_annotations": Whole(lowest=0, highest=1000, default=1, says="The fewest answers."),
-                "min_confidence": Number(lowest=0, highest=1, default=0.0, says="The least confidence."),
+                "min_annotations": Whole("The fewest answers.", lowest=0, highest=1000, default=1),
+                "min_confidence": Number("The least confidence.", lowest=0, highest=1, default=0.0),
                 "unresolved": Choice(
+                    "What becomes of an item without a consensus: it is left out, or kept without a label.",
                     values=tuple(Unresolved),
                     default=Unresolved.DROP,
-                    says="What becomes of an item without a consensus: it is left out, or kept without a label.",
                 ),
             },
         ),
         "split": Object(
+            "The sides of a version.",
             may_be_absent=True,
             default=Shares(),
             default_says="0.8, 0.1, 0.1",
             into=Shares,
-            says="The sides of a version.",
             keys=dict.fromkeys(asdict(Shares()), _SHARE),
         ),
         "weights": Choice(
+            "Whether rows are weighted to stand for the population.",
             values=tuple(Weights),
             default=Weights.NONE,
             instead_of={Weights.POPULATION: "every row has the weight 1"},
-            says="Whether rows are weighted to stand for the population.",
         ),
         "gates": GATES,
         "formats": ListOf(
-            of=Choice(values=FORMATS, to_come=("jsonl", "csv", "tfrecord", "webdataset", "coco")),
+            "What the rows are written as.",
             at_least=1,
             default=FORMATS,
             default_says="parquet",
-            says="What the rows are written as.",
+            of=Choice(values=FORMATS, to_come=("jsonl", "csv", "tfrecord", "webdataset", "coco")),
         ),
     },
 )
@@ -220,7 +212,7 @@ def _gates(given: Mapping[str, Any]) -> tuple[GateRule, ...]:
             rules.append(AlphaGate(name, rule["alpha"], rule["bound"]))
         elif rule == "pass":
             rules.append(ExpectationsGate())
-        elif name == "min_rows" and rule is not None:
+        elif name == MIN_ROWS and rule is not None:
             rules.append(MinRowsGate(rule))
         elif rule is not None:
             rules.append(UnmeasuredGate(name, rule))

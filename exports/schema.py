@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exports.columns import dtype_of, target_dtype
+from exports.contents import Contents
 from exports.distributions import DyadicHistogram, Moments, TextLengths, ValueCounts, rounded
 from exports.plan import FieldSpec, TargetSpec, VersionPlan
 
@@ -41,25 +43,27 @@ class SchemaMeasure:
             self._nulls[name] += values.null_count
             measure.add(values)
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self, contents: Contents) -> dict[str, Any]:
+        """The document; a label that some side has has its number, so that every row can be coded."""
+        found = {target.name: contents.labels_of(target.name) for target in self._plan.targets}
         return {
             "project": self._plan.project,
             "version": self._plan.version,
             "measured_on": {"split": "train", "rows": self._rows},
             "fields": {spec.name: self._field(spec) for spec in self._plan.fields},
-            "targets": {target.name: self._target(target) for target in self._plan.targets},
+            "targets": {target.name: self._target(target, found[target.name]) for target in self._plan.targets},
             "context": {spec.name: self._field(spec) for spec in self._plan.context},
         }
 
     def _field(self, spec: FieldSpec) -> dict[str, Any]:
         document: dict[str, Any] = {"kind": spec.kind, "dtype": dtype_of(spec.kind), "shape": [], "unit": spec.unit}
         document["nulls"] = self._nulls[spec.name]
-        document |= self._columns[spec.name].as_document()
-        if spec.values:
-            document["vocabulary"] = list(spec.values)
-        return document
+        measure = self._columns[spec.name]
+        if spec.values and isinstance(measure, ValueMeasure):
+            return document | measure.in_order(list(label_map(spec.values, measure.values())))
+        return document | measure.as_document()
 
-    def _target(self, target: TargetSpec) -> dict[str, Any]:
+    def _target(self, target: TargetSpec, found: Iterable[str]) -> dict[str, Any]:
         measure = self._columns[target.name]
         document: dict[str, Any] = {
             "kind": target.kind,
@@ -68,12 +72,14 @@ class SchemaMeasure:
             "shape": [],
             "nulls": self._nulls[target.name],
         }
-        document |= measure.as_document()
         if isinstance(measure, ValueMeasure):
-            labels = label_map(target.choices, measure.values())
+            labels = label_map(target.choices, found)
+            document |= measure.in_order(list(labels))
             document["label_map"] = labels
             document["output_range"] = {"minimum": 0, "maximum": len(labels) - 1} if labels else None
-        elif "normalization" in document:
+            return document
+        document |= measure.as_document()
+        if "normalization" in document:
             bounds = document["normalization"]
             document["output_range"] = {"minimum": bounds["min"], "maximum": bounds["max"]}
         return document
@@ -134,8 +140,12 @@ class ValueMeasure:
         return self._counts.values()
 
     def as_document(self) -> dict[str, Any]:
-        counted = self._counts.as_document()
-        return {"vocabulary": sorted(counted["values"]), "histogram": counted}
+        """The 200 most frequent values, by their text."""
+        return self.in_order(sorted(self._counts.as_document()["values"]))
+
+    def in_order(self, values: Sequence[str]) -> dict[str, Any]:
+        """Vocabulary and histogram in one and the same order: the place of a value is its number."""
+        return {"vocabulary": list(values), "histogram": self._counts.in_order(values)}
 
 
 class TimeMeasure:
@@ -160,7 +170,7 @@ class TimeMeasure:
         return {"range": {"first": _iso(self._first), "last": _iso(self._last)}}
 
 
-def label_map(choices: tuple[str, ...], found: list[str]) -> dict[str, int]:
+def label_map(choices: tuple[str, ...], found: Iterable[str]) -> dict[str, int]:
     """Label to class number: declared choices in their order, then any other label found, by its text.
 
     >>> label_map(("no", "yes"), ["maybe", "yes"])

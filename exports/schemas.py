@@ -48,6 +48,20 @@ class GateRead(BaseModel):
     detail: str
 
 
+class SettingRead(BaseModel):
+    """A setting of `export` that is another for this version than in the project file."""
+
+    pointer: str
+    before: Any
+    after: Any
+
+
+class LoweredRead(SettingRead):
+    """A promise that became weaker, in a revision of the project or (null) by the override of a draft."""
+
+    revision: int | None
+
+
 class FileRead(BaseModel):
     path: str
     bytes: int
@@ -67,6 +81,9 @@ class VersionRead(BaseModel):
     published_at: datetime | None
     gates: list[GateRead]
     counts: dict[str, Any]
+    warnings: list[str] = []
+    overrides: list[SettingRead] = []
+    lowered: list[LoweredRead] = []
     withdrawn_at: datetime | None = None
     withdrawn_why: WithdrawnWhy | None = None
     successor: str | None = None
@@ -92,6 +109,7 @@ def describe_version(version: Version, *, whole: bool = False) -> dict[str, Any]
         "published_at": version.published_at.isoformat() if version.published_at else None,
         "gates": version.gates or [],
         "counts": version.counts or {},
+        **{name: (version.remarks or {}).get(name, []) for name in ("warnings", "overrides", "lowered")},
         "successor": version.successor,
     }
     if version.withdrawn_at:

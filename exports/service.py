@@ -79,6 +79,7 @@ class Made:
     inputs_hash: str
     gates: tuple[GateResult, ...]
     counts: Mapping[str, Any]
+    remarks: Mapping[str, Any]
     files: tuple[FileEntry, ...] = ()
     digest: str | None = None
 
@@ -96,7 +97,14 @@ def ask_build(
     job_id = enqueue_and_wake(session, BUILD, project_id=project_id, args=args)
     add_build(session, project_id, build_id, job_id, args, now=now)
     record_activity(
-        session, "version_asked", actor=actor, project_id=project_id, now=now, build=str(build_id), draft=draft
+        session,
+        "version_asked",
+        actor=actor,
+        project_id=project_id,
+        now=now,
+        build=str(build_id),
+        draft=draft,
+        **({"overrides": dict(overrides)} if overrides else {}),
     )
     return Asked(build_id, job_id)
 
@@ -219,6 +227,7 @@ def settle_build(
     row.name, row.parent, row.state = made.decided.name, made.decided.parent, state.value
     row.inputs, row.inputs_hash, row.columns = as_plain(frozen.inputs), made.inputs_hash, frozen.columns
     row.gates, row.counts = [asdict(gate) for gate in made.gates], dict(made.counts)
+    row.remarks = dict(made.remarks)
     row.digest, row.files = made.digest, [asdict(file) for file in made.files] or None
     if state is VersionState.REFUSED:
         row.storage = None
@@ -231,6 +240,7 @@ def settle_build(
         _freeze_sides(session, row)
         succeed_withdrawn(session, row.project_id)
     facts = {"build": str(row.build_id), "version": row.name, "digest": made.digest}
+    facts |= {name: made.remarks[name] for name in ("overrides", "lowered") if made.remarks.get(name)}
     record_activity(session, f"version_{state}", actor="system", project_id=row.project_id, now=now, **facts)
     return Outcome(made.decided.name, state.value, has_files=bool(made.files))
 

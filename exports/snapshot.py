@@ -15,15 +15,17 @@ import orjson
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from collector.models import Consent, Erasure, Signal
-from collector.project import load_file, parse_project
+from collector.models import Consent, Erasure, Revision, Signal
+from collector.project import instead_in, load_file
 from collector.project_file import FieldKind, FieldRule, Pii, ProjectFile
 from collector.queries import current_file, read_project
 from exports.labels import TargetJudge, judge_of
 from exports.manifest import FORMAT
 from exports.plan import ConsentStatement, FieldSpec, FrozenInputs, TargetSpec, column_faults
 from exports.project import ExportSection, parse_export, with_overrides
+from exports.promises import Lowered, Setting, lowered_since, override_faults, promises_lowered, settings_changed
 from exports.section import SECTION as EXPORTS
+from exports.section import questions_of, section_of
 from exports.splits import Split
 from exports.statements import value_counts
 from foundation.database import Database, unit_of_work
@@ -46,7 +48,13 @@ CONTEXT_KINDS: Final = {
 
 @dataclass(frozen=True)
 class Frozen:
-    """What a build rests on. `signals`: how many the project holds, all told."""
+    """What a build rests on.
+
+    Args:
+        signals: how many the project holds, all told.
+        overrides: the settings that are others than the project file's.
+        lowered: what earlier revisions promised, or the project file does, and this version does not keep.
+    """
 
     project_id: int
     file: ProjectFile
@@ -56,13 +64,16 @@ class Frozen:
     fields: tuple[FieldSpec, ...]
     targets: tuple[TargetSpec, ...]
     context: tuple[FieldSpec, ...]
-    not_in_effect: tuple[str, ...]
+    instead: Mapping[str, str]
     signals: int
+    overrides: tuple[Setting, ...]
+    lowered: tuple[Lowered, ...]
 
     @property
     def consent(self) -> ConsentStatement:
         privacy = self.file.privacy
-        return ConsentStatement(privacy.consent_required, privacy.purposes)
+        told = {version: privacy.notices[version] for version in privacy.accept_notices if version in privacy.notices}
+        return ConsentStatement(privacy.consent_required, privacy.purposes, told)
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -87,7 +98,7 @@ def frozen_view(database: Database) -> Iterator[Session]:
         yield session
 
 
-def freeze(session: Session, project_id: int, overrides: Mapping[str, Any]) -> Frozen:
+def freeze(session: Session, project_id: int, overrides: Mapping[str, Any], *, draft: bool) -> Frozen:
     """Reads what a build of the project rests on now.
 
     Raises:
@@ -96,7 +107,7 @@ def freeze(session: Session, project_id: int, overrides: Mapping[str, Any]) -> F
     project = read_project(session, project_id)
     revision, file = current_file(session, project_id)
     labeling = labeling_of(file.body)
-    section = section_in_effect(file.body, overrides)
+    section, declared = section_asked(file.body, overrides, draft=draft), section_of(file.body)
     inputs = FrozenInputs(
         revision=revision,
         annotations_upto_seq=newest_seq(session, project_id),
@@ -114,9 +125,27 @@ def freeze(session: Session, project_id: int, overrides: Mapping[str, Any]) -> F
         fields=tuple(_field(rule) for rule in file.fields if rule.pii is not Pii.DROP),
         targets=_targets(labeling, section.targets),
         context=tuple(FieldSpec(name, CONTEXT_KINDS.get(name, "category")) for name in file.context_names),
-        not_in_effect=_not_in_effect(file, section),
+        instead=instead_in({**file.body, "export": section.as_document()}, SECTIONS),
         signals=_count(session, select(func.count()).where(col(Signal.project_id) == project_id)),
+        overrides=settings_changed(declared, section),
+        lowered=(
+            *lowered_since(_sections_until(session, project_id, revision)),
+            *(Lowered(one.pointer, one.before, one.after) for one in promises_lowered(declared, section)),
+        ),
     )
+
+
+def section_asked(body: Mapping[str, Any], overrides: Mapping[str, Any], *, draft: bool) -> ExportSection:
+    """The section that a build was asked for with; only a draft may promise less than the project file.
+
+    Raises:
+        InvalidBody: as `section_in_effect`, or the overrides lower a promise.
+    """
+    section = section_in_effect(body, overrides)
+    lowered = () if draft else promises_lowered(section_of(body), section)
+    if lowered:
+        raise InvalidBody("the overrides promise less than the project file", faults=override_faults(lowered))
+    return section
 
 
 def section_in_effect(body: Mapping[str, Any], overrides: Mapping[str, Any]) -> ExportSection:
@@ -125,8 +154,7 @@ def section_in_effect(body: Mapping[str, Any], overrides: Mapping[str, Any]) -> 
     Raises:
         InvalidBody: the overrides have mistakes, or ask for two columns of one name; each fault points into the settings.
     """
-    questions = [question.name for question in labeling_of(body).configuration.questions]
-    section, faults = parse_export(with_overrides(body.get("export") or {}, overrides), questions)
+    section, faults = parse_export(with_overrides(body.get("export") or {}, overrides), questions_of(body))
     file = load_file(body)
     faults += column_faults((rule.name for rule in file.fields), section.targets, file.context_names)
     if faults:
@@ -163,6 +191,20 @@ def lock_sha256() -> str:
     return hashlib.sha256(LOCK_FILE.read_bytes()).hexdigest()
 
 
+def _sections_until(session: Session, project_id: int, revision: int) -> Iterator[tuple[int, ExportSection]]:
+    """The sections of all revisions up to one, the oldest first; one that is equal to the one before is left out."""
+    written = (
+        select(Revision)
+        .where(col(Revision.project_id) == project_id, col(Revision.number) <= revision)
+        .order_by(col(Revision.number))
+    )
+    before = None
+    for one in session.exec(written):
+        if one.body.get("export") != before or before is None:
+            before = one.body.get("export")
+            yield one.number, section_of(one.body)
+
+
 def _judge(session: Session, frozen: Frozen, target: TargetSpec) -> TargetJudge:
     question = frozen.labeling.configuration.question_named[target.name]
     statement = value_counts(frozen.project_id, target.name, frozen.inputs.annotations_upto_seq)
@@ -183,11 +225,6 @@ def _field(rule: FieldRule) -> FieldSpec:
     if rule.pii is Pii.PSEUDONYMIZE:
         return FieldSpec(rule.name, FieldKind.TEXT.value)
     return FieldSpec(rule.name, rule.kind.value, rule.unit, rule.values)
-
-
-def _not_in_effect(file: ProjectFile, section: ExportSection) -> tuple[str, ...]:
-    body = {**file.body, "export": section.as_document()}
-    return tuple(parse_project(body, SECTIONS).instead)
 
 
 def _consent_cut(session: Session, project_id: int, created_at: datetime) -> str:

@@ -71,14 +71,6 @@ class Shares:
 
 
 @dataclass(frozen=True)
-class Leakage:
-    """What was found on more than one side, counted after the split was made. A sound split has zeros."""
-
-    near_duplicate_sets: int
-    split_groups: int
-
-
-@dataclass(frozen=True)
 class Split:
     """The outcome, by position of the candidates.
 
@@ -91,7 +83,6 @@ class Split:
     codes: Codes
     leaders: npt.NDArray[np.uint32]
     items_sha256: str
-    leakage: Leakage
     seed: str
 
     def count(self, side: Side) -> int:
@@ -144,37 +135,30 @@ class Splitter:
 
         sets, subjects = _joined(self._sets, np.uint64), _joined(self._subjects, np.uint64)
         frozen, random = _joined(self._frozen, np.uint8), _joined(self._random, np.bool_)
-        if self._has_larger_sets:
-            groups, in_shared_sets = _group_keys(sets, subjects)
-        else:
-            groups, in_shared_sets = np.where(subjects > 0, subjects, sets), np.empty(0, dtype=np.int64)
-        del subjects
-        codes, leaders, broken_groups = self._assign(groups, frozen, random)
-        broken_sets = _count_on_two_sides(sets[in_shared_sets], codes[in_shared_sets])
-        leakage = Leakage(near_duplicate_sets=broken_sets, split_groups=broken_groups)
-        return Split(codes, leaders, self._items.sha256(), leakage, self._seed)
+        groups = _group_keys(sets, subjects) if self._has_larger_sets else np.where(subjects > 0, subjects, sets)
+        del subjects, sets
+        codes, leaders = self._assign(groups, frozen, random)
+        return Split(codes, leaders, self._items.sha256(), self._seed)
 
     def _assign(
         self, groups: Keys, frozen: Codes, random: npt.NDArray[np.bool_]
-    ) -> tuple[Codes, npt.NDArray[np.uint32], int]:
-        """Codes and leaders as in `Split`, and how many groups ended on two sides."""
+    ) -> tuple[Codes, npt.NDArray[np.uint32]]:
+        """Codes and leaders as in `Split`."""
         import numpy as np
 
         codes = np.empty(len(groups), dtype=np.uint8)
         leaders = np.zeros(len(groups), dtype=np.uint32)
-        on_two_sides = 0
-        for places in _parts(groups):
+        for places in key_parts(groups):
             keys, member_of = np.unique(groups[places], return_inverse=True)
             home = _fresh_sides(_group_hashes(keys, self._seed), self._shares)
             home[~_any(member_of, random[places], len(keys))] = SIDES.index(Side.TRAIN)
             _follow_frozen(home, member_of, frozen[places], places)
             codes[places] = _member_codes(home[member_of], frozen[places], random[places])
             kept = codes[places] < FIRST_REASON
-            on_two_sides += _count_on_two_sides(groups[places[kept]], codes[places[kept]])
             first = np.zeros(len(keys), dtype=np.int64)
             first[member_of[kept][::-1]] = places[kept][::-1]
             leaders[places] = first[member_of]
-        return codes, leaders, on_two_sides
+        return codes, leaders
 
 
 class OrderedItems:
@@ -313,7 +297,7 @@ def _joined(chunks: list[Any], dtype: Any) -> Any:
     return whole
 
 
-def _parts(keys: Keys) -> Iterator[Positions]:
+def key_parts(keys: Keys) -> Iterator[Positions]:
     """Positions of the keys, a range of key values at a time; equal keys are always in one part."""
     import numpy as np
 
@@ -326,24 +310,22 @@ def _parts(keys: Keys) -> Iterator[Positions]:
         yield np.flatnonzero((keys >> shift) == part)
 
 
-def _group_keys(sets: Keys, subjects: Keys) -> tuple[Keys, Positions]:
-    """The group of each candidate, and the positions of those whose near-duplicate set holds more than themselves.
+def _group_keys(sets: Keys, subjects: Keys) -> Keys:
+    """The group of each candidate; shape (candidates,).
 
     A set whose items were all sent by one and the same subject takes that subject's key; any other set its own.
     """
     import numpy as np
 
     groups = np.empty_like(sets)
-    shared = []
-    for places in _parts(sets):
-        names, place_in_set, sizes = np.unique(sets[places], return_inverse=True, return_counts=True)
+    for places in key_parts(sets):
+        names, place_in_set = np.unique(sets[places], return_inverse=True)
         senders = subjects[places]
-        key = np.zeros(len(sizes), dtype=np.uint64)
+        key = np.zeros(len(names), dtype=np.uint64)
         key[place_in_set] = senders
         key[place_in_set[senders != key[place_in_set]]] = 0
         groups[places] = np.where(key > 0, key, names)[place_in_set]
-        shared.append(places[sizes[place_in_set] > 1])
-    return groups, np.concatenate(shared)
+    return groups
 
 
 def _fresh_sides(keys: Keys, shares: Shares) -> Codes:
@@ -387,14 +369,3 @@ def _member_codes(home: Codes, frozen: Codes, random: npt.NDArray[np.bool_]) -> 
     codes[~random & (home != SIDES.index(Side.TRAIN))] = FIRST_REASON + REASONS.index(LeftOut.NOT_RANDOM)
     codes[(frozen != NOT_FROZEN) & (frozen != home)] = FIRST_REASON + REASONS.index(LeftOut.FROZEN_ELSEWHERE)
     return codes
-
-
-def _count_on_two_sides(keys: Keys, codes: Codes) -> int:
-    """How many keys have kept members on more than one side."""
-    import numpy as np
-
-    kept = codes < FIRST_REASON
-    found, member_of = np.unique(keys[kept], return_inverse=True)
-    side = np.zeros(len(found), dtype=np.uint8)
-    side[member_of] = codes[kept]
-    return len(np.unique(member_of[side[member_of] != codes[kept]]))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from exports.files import FileEntry, hash_file, is_inside
+from exports.leakage import Leakage, count_leakage, shards_in
 from exports.manifest import CHECKSUMS, MANIFEST, checksum_lines, digest_of
 from foundation.errors import UsageError
 
@@ -27,6 +28,10 @@ class ProblemReason(StrEnum):
     MANIFEST = "manifest"
     CHECKSUMS = "checksums"
     DIGEST = "digest"
+    LEAKAGE = "leakage"
+    CROISSANT = "croissant"
+    WITHDRAWN = "withdrawn"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,11 @@ class FolderProblem:
 
 @dataclass(frozen=True)
 class Verification:
-    """The outcome. `version` and `digest` are as the manifest says; None where it cannot be read."""
+    """The outcome. Project, version and digest are as the manifest says; None where it cannot be read."""
 
     problems: tuple[FolderProblem, ...]
     files: int
+    project: str | None
     version: str | None
     digest: str | None
 
@@ -53,7 +59,10 @@ class Verification:
 
 
 def verify_folder(folder: Path, *, expected_digest: str | None = None) -> Verification:
-    """Reads every file of a version once and compares all with the manifest, and the manifest with its checksums.
+    """Reads every file of a version and compares all with the manifest, and the manifest with its checksums.
+
+    In files that are as they were published, leakage is counted again, and must be none. A folder without a manifest
+    that can be read is no version: its files are not looked at.
 
     Whoever can write the folder can write a manifest that fits: `expected_digest`, the digest that the server names
     for the version, shows that too.
@@ -62,18 +71,39 @@ def verify_folder(folder: Path, *, expected_digest: str | None = None) -> Verifi
         UsageError: the folder is missing or cannot be listed.
     """
     problems: list[FolderProblem] = []
-    found = dict(_read_files(folder, problems))
+    _entries(folder)
     listed, manifest = _read_manifest(folder, problems)
+    if not manifest:
+        return Verification(tuple(problems), 0, None, None, None)
+    found = dict(_read_files(folder, problems))
     problems += _compare(listed, found)
     problems += _check_digest(manifest, expected_digest)
     problems += _check_checksums(folder, listed, found)
-    version, digest = manifest.get("version"), manifest.get("digest")
-    return Verification(
-        tuple(sorted(problems, key=lambda problem: (problem.path, problem.reason))),
-        len(found),
-        version if isinstance(version, str) else None,
-        digest if isinstance(digest, str) else None,
-    )
+    problems += () if problems else _check_leakage(folder, manifest)
+    told = (value if isinstance(value, str) else None for value in map(manifest.get, ("project", "version", "digest")))
+    return Verification(tuple(sorted(problems, key=lambda problem: (problem.path, problem.reason))), len(found), *told)
+
+
+def add_problems(outcome: Verification, problems: Iterable[FolderProblem]) -> Verification:
+    return replace(outcome, problems=(*outcome.problems, *problems))
+
+
+def problems_on_server(outcome: Verification, described: Mapping[str, Any]) -> Iterator[FolderProblem]:
+    """What a server says against a copy that is whole.
+
+    Args:
+        described: the version as `GET /versions/{v}` shows it; empty where the server does not know it.
+    """
+    if not described:
+        yield FolderProblem(".", ProblemReason.UNKNOWN, "the server knows no such version of such a project")
+    elif described.get("state") == "withdrawn":
+        after = described.get("successor")
+        instead = f"take {after}" if after else "a version that follows it is not built yet"
+        yield FolderProblem(
+            ".", ProblemReason.WITHDRAWN, f"the server withdrew this version: {instead}, and delete this copy"
+        )
+    if described and described.get("digest") != outcome.digest:
+        yield FolderProblem(MANIFEST, ProblemReason.DIGEST, "the server names another digest for this version")
 
 
 def _read_files(folder: Path, problems: list[FolderProblem]) -> Iterator[tuple[str, FileEntry]]:
@@ -127,6 +157,28 @@ def _read_manifest(folder: Path, problems: list[FolderProblem]) -> tuple[dict[st
             continue
         listed[file.path] = file
     return listed, manifest
+
+
+def _check_leakage(folder: Path, manifest: Mapping[str, Any]) -> Iterator[FolderProblem]:
+    """Counts leakage in the files again; the manifest must say the same, and that there is none."""
+    import pyarrow as pa
+
+    stated = manifest.get("leakage")
+    looked_for = isinstance(stated, Mapping) and stated.get("near_duplicate_sets") is not None
+    try:
+        found = count_leakage(shards_in(folder), near_duplicates=looked_for)
+    except (OSError, KeyError, pa.ArrowException):
+        yield FolderProblem("data", ProblemReason.UNREADABLE, "the data files cannot be read as those of a version")
+        return
+    if asdict(found) != stated:
+        yield FolderProblem(MANIFEST, ProblemReason.LEAKAGE, f"the files do not leak as it states: {_leakage(found)}")
+    elif found.is_found:
+        yield FolderProblem("data", ProblemReason.LEAKAGE, f"what belongs together was split: {_leakage(found)}")
+
+
+def _leakage(found: Leakage) -> str:
+    sets = "" if found.near_duplicate_sets is None else f", {found.near_duplicate_sets} near-duplicate sets"
+    return f"{found.items} items, {found.split_groups} split groups{sets} stand on two sides"
 
 
 def _compare(listed: Mapping[str, FileEntry], found: Mapping[str, FileEntry]) -> Iterator[FolderProblem]:

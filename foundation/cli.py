@@ -15,22 +15,27 @@ import orjson
 from foundation.errors import DomainError, UsageError
 
 SECTIONS = "winnow.sections"
-"""Under this name the application keeps what reads the sections of a project file."""
+"""Under this name a command finds what reads the sections of a project file."""
 RECORDS = "winnow.records"
-"""Under this name it keeps what the domains add to a person's record."""
+"""Under this name it finds what the domains add to a person's record."""
 DID_NOT_HOLD = 1
 USAGE = 2
 UUID_CHARS = 36
+Command = click.Command
 PIPE_WIDTH = 1000
 """What reads a pipe has no edge at which lines should break."""
 
 
 class LazyGroup(click.Group):
-    """A domain's commands, imported when one of them is asked for, so that `flask --help` stays instant."""
+    """A domain's commands, imported when one of them is asked for, so that `winnow --help` stays instant.
 
-    def __init__(self, name: str, place: str, help_text: str) -> None:
+    What the roof hands down, its commands find by name in `click.Context.meta`.
+    """
+
+    def __init__(self, name: str, place: str, help_text: str, handed_down: Mapping[str, Any] | None = None) -> None:
         super().__init__(name, help=help_text)
         self.place = place
+        self.handed_down = handed_down or {}
 
     def _loaded(self) -> click.Group:
         module, _, attribute = self.place.partition(":")
@@ -41,19 +46,45 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; a mistake in how it was called is told in one line, as every other one is."""
-        try:
+        ctx.meta.update(self.handed_down)
+        with usage_told_in_one_line(ctx):
             return super().invoke(ctx)
-        except click.UsageError as error:
-            called = (error.ctx or ctx).command_path
-            told = " ".join(error.format_message().split()).rstrip(".")
-            say(f"error: {told}. `{called} --help` says how it is used.")
-            raise SystemExit(USAGE) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return self._loaded().list_commands(ctx)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return self._loaded().get_command(ctx, cmd_name)
+
+
+class CommandLine(click.Group):
+    """The command of an application: its commands in their own order, and what is done before any of them."""
+
+    def __init__(
+        self, name: str, help_text: str, commands: Sequence[click.Command], *, begin: Callable[[], None]
+    ) -> None:
+        super().__init__(name, help=help_text, commands=commands, no_args_is_help=True)
+        self.begin = begin
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        self.begin()
+        with usage_told_in_one_line(ctx):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def usage_told_in_one_line(context: click.Context) -> Iterator[None]:
+    """A mistake in how a command was called is told without the usage of all of it; ends with exit code 2."""
+    try:
+        yield
+    except click.UsageError as error:
+        called = (error.ctx or context).command_path
+        told = " ".join(error.format_message().split()).rstrip(".")
+        say(f"error: {told}. `{called} --help` says how it is used.")
+        raise SystemExit(USAGE) from error
 
 
 def print_json(value: Any) -> None:

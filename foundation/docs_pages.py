@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 from flask import Blueprint, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
@@ -18,6 +19,12 @@ blueprint = Blueprint("docs", __name__, template_folder="templates")
 def openapi() -> Response:
     """The whole API as OpenAPI 3.1."""
     return json_answer(current_app.extensions["openapi"]())
+
+
+@blueprint.get("/project-schema.json")
+def project_schema() -> Response:
+    """What a project file may say, as JSON Schema: editors ask for it, and have no key."""
+    return Response(orjson.dumps(current_app.extensions["project_schema"]()), content_type="application/schema+json")
 
 
 @blueprint.get("/docs")

@@ -21,6 +21,7 @@ Schema: TypeAlias = dict[str, Any]
 MAX_TEXT = 20_000
 MAX_KEY = 64
 """A key may hold anything: longer ones are cut in a pointer."""
+MOST_SUGGESTED = 20
 
 
 def pointer_to(at: str, *steps: object) -> str:
@@ -72,6 +73,10 @@ class Reader:
     def fault(self, pointer: str, reason: str, detail: str) -> None:
         self.faults.append(Fault(pointer, reason, detail))
 
+    def near(self, name: object, known: Iterable[object]) -> str:
+        """`did_you_mean`, as long as few mistakes are told: finding near names takes time, and a file may be all mistakes."""
+        return did_you_mean(name, known) if len(self.faults) < MOST_SUGGESTED else ""
+
     def is_clean(self, at: str) -> bool:
         """Whether nothing is wrong so far at a place and below it: then what was read stands where it stood."""
         return not any(fault.pointer == at or fault.pointer.startswith(f"{at}/") for fault in self.faults)
@@ -90,13 +95,13 @@ class Definition(ABC):
         says: one plain sentence: what it does.
         default: what holds where it is absent.
         default_says: the default in words, where it depends on the rest of the document.
-        required: whether it may be absent.
+        required: whether it has to be there.
         since: the release that took it first.
         instead: where it is not acted upon yet: what is done instead. It is told where the value is not the default.
         reason: the one reason a fault has, whatever is wrong: a promise to programs that is older than these definitions.
     """
 
-    says: str = ""
+    says: str = field(default="", kw_only=False)
     default: Any = None
     default_says: str = ""
     required: bool = False
@@ -256,7 +261,7 @@ class Choice(Definition):
         listed = ", ".join(self.values) or "there is none"
         if raw in self.to_come:
             return reader.refuse(self, at, "not_in_list", f"comes with a later release: for now only {listed}")
-        near = did_you_mean(raw, self.values) if isinstance(raw, str) else ""
+        near = reader.near(raw, self.values) if isinstance(raw, str) else ""
         must = f"must be {self.called}: " if self.called else "allowed: "
         return reader.refuse(self, at, "not_in_list", f"{near}{must}{listed}")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from foundation.document import Choice, Definition, Reader, Schema, did_you_mean, pointer_to
+from foundation.document import Choice, Definition, Reader, Schema, pointer_to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,8 @@ class ListOf(Definition):
         if self.as_one and wrong:
             reader.refuse(self, at, "wrong_type")
         kept = tuple(entry for place, entry in enumerate(taken) if pointer_to(at, place) not in wrong)
-        if self.unique and len(set(kept)) < len(kept):
+        texts = [entry for entry in raw if isinstance(entry, str)]
+        if self.unique and len(set(texts)) < len(texts) and not (self.as_one and wrong):
             reader.refuse(self, at, "wrong_value", "names a thing twice")
         return kept
 
@@ -140,7 +141,7 @@ class Object(Definition):
         """Notes a fault for each key that is not known here."""
         for key in raw:
             if key not in self.keys and self.others is None:
-                allowed = f"{did_you_mean(key, self.keys)}allowed here: {', '.join(self.keys) or 'nothing'}"
+                allowed = f"{reader.near(key, self.keys)}allowed here: {', '.join(self.keys) or 'nothing'}"
                 reader.fault(pointer_to(at, key), "unknown_field", allowed)
 
     def form(self) -> Schema:

@@ -28,12 +28,12 @@ def create(role: str, project: str | None, note: str) -> None:
     from foundation.database import unit_of_work, utc_now
     from foundation.errors import NotFound, UsageError
     from foundation.keys import Role, create_key
-    from foundation.opening import opened_installation
+    from foundation.opening import opened_storage
 
     with told_plainly():
         if (role == "admin") == bool(project):
             raise UsageError("an admin key has no project; every other key needs --project")
-        with opened_installation() as (_, database), unit_of_work(database) as session:
+        with opened_storage() as (_, database), unit_of_work(database) as session:
             project_id = None
             if project:
                 query = text("SELECT id FROM projects WHERE name = :name")
@@ -55,9 +55,9 @@ def list_(as_json: bool) -> None:
 
     from foundation.database import unit_of_work
     from foundation.keys import list_keys
-    from foundation.opening import opened_installation
+    from foundation.opening import opened_storage
 
-    with told_plainly(), opened_installation() as (_, database), unit_of_work(database, read_only=True) as session:
+    with told_plainly(), opened_storage() as (_, database), unit_of_work(database, read_only=True) as session:
         keys = list_keys(session)
         projects = session.connection().execute(text("SELECT id, name FROM projects")).all()
     names = {project.id: project.name for project in projects}
@@ -88,13 +88,13 @@ def retire(key_id: str) -> None:
     from foundation.database import unit_of_work, utc_now
     from foundation.errors import UsageError
     from foundation.keys import retire_key
-    from foundation.opening import opened_installation
+    from foundation.opening import opened_storage
 
     with told_plainly():
         try:
             wanted = uuid.UUID(key_id)
         except ValueError:
             raise UsageError("ID must be a key's id: `flask keys list` shows them") from None
-        with opened_installation() as (_, database), unit_of_work(database) as session:
+        with opened_storage() as (_, database), unit_of_work(database) as session:
             retire_key(session, wanted, now=utc_now())
     say("retired")

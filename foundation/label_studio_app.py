@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 
@@ -28,10 +29,22 @@ def application_with_account() -> Any:
 
 
 def migrate() -> None:
+    """Brings the database up to date; on stdout stands how many steps that takes, and a line ends in OK after each."""
     from label_studio import server  # type: ignore[import-not-found]
 
     server._setup_env()  # noqa: SLF001 - the only way to set Label Studio up without its development server
-    server._apply_database_migrations()  # noqa: SLF001
+
+    from django.core.management import call_command  # type: ignore[import-not-found]
+    from django.db import connections
+    from django.db.backends.signals import connection_created  # type: ignore[import-not-found]
+    from django.db.migrations.executor import MigrationExecutor  # type: ignore[import-not-found]
+
+    connection_created.connect(server._set_sqlite_fix_pragma)  # noqa: SLF001 - as its own server does
+    executor = MigrationExecutor(connections["default"])
+    if steps := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        sys.stdout.write(f"{len(steps)} steps\n")
+        sys.stdout.flush()
+        call_command("migrate", "--no-color", verbosity=1)
 
 
 def _ensure_account(*, email: str, password: str, token: str) -> None:

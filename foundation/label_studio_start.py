@@ -9,32 +9,39 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
 
 from foundation.embedded import ROOT, label_studio_settings
 from foundation.errors import UsageError
+from foundation.installing import install
 from foundation.parts import BELONGS_TO
 from foundation.tether import tethered
 
 REQUIREMENTS = ROOT / "requirements-label-studio.txt"
+VENV = ROOT / ".venv-label-studio"
 CACHE = ROOT / ".cache"
 COMPLETE = ".complete"
 SECRETS = ("SECRET_KEY", "LABEL_STUDIO_USERNAME", "LABEL_STUDIO_PASSWORD", "LABEL_STUDIO_USER_TOKEN")
 THREADS = 8
+STEPS_BETWEEN = 40
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 
 def main(arguments: list[str], environment: Mapping[str, str]) -> None:
+    is_there = is_installed()
     venv = installed(environment)
     template = migrated_template(venv)
     if not arguments:
+        if is_there:
+            _say(f"Label Studio {_version(venv)}: already there")
         return
     folder, port = Path(arguments[0]).absolute(), int(arguments[1])
     lay_out(folder, template=template)
@@ -56,17 +63,19 @@ def installed(environment: Mapping[str, str]) -> Path:
         if not (Path(named) / "bin" / "gunicorn").exists():
             raise UsageError("WINNOW_LABEL_STUDIO_VENV names no virtual environment with label-studio and gunicorn")
         return Path(named).absolute()
-    venv = ROOT / ".venv-label-studio"
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     with _alone("label-studio"):
-        if not _is_complete(venv, wanted):
-            _say("Label Studio: installing it, once; this takes a minute or two")
-            shutil.rmtree(venv, ignore_errors=True)
-            _run([sys.executable, "-m", "venv", "--without-pip", str(venv)], environment)
-            install = [sys.executable, "-m", "uv", "pip", "sync", "--quiet", "--python", str(venv / "bin" / "python")]
-            _run([*install, str(REQUIREMENTS)], environment)
-            _mark_complete(venv, wanted)
-    return venv
+        if not is_installed():
+            _say("Label Studio: installing it in an environment of its own, once")
+            shutil.rmtree(VENV, ignore_errors=True)
+            _run([sys.executable, "-m", "venv", "--without-pip", str(VENV)], environment)
+            install("Label Studio", VENV / "bin" / "python", REQUIREMENTS, say=_say, environment=dict(environment))
+            _mark_complete(VENV, _wanted())
+    return VENV
+
+
+def is_installed() -> bool:
+    """Whether Label Studio lies in this checkout, whole and as the requirements say."""
+    return _is_complete(VENV, _wanted())
 
 
 def migrated_template(venv: Path) -> Path:
@@ -74,15 +83,42 @@ def migrated_template(venv: Path) -> Path:
     template = CACHE / f"label-studio-{_version(venv)}"
     with _alone(template.name):
         if not _is_complete(template, "migrated"):
-            _say("Label Studio: making an empty database, once; this takes a minute or two")
             shutil.rmtree(template, ignore_errors=True)
-            template.mkdir(mode=0o700)
             settings = {**label_studio_settings(template, 0), "SECRET_KEY": "of-a-template", "HOME": str(template)}
             kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-            python = str(venv / "bin" / "python")
-            _run([python, "-m", "foundation.label_studio_app"], {**kept, **settings, "PYTHONPATH": str(ROOT)})
+            _migrate(venv, {**kept, **settings, "PYTHONPATH": str(ROOT)}, log=CACHE / f"{template.name}.log")
             _mark_complete(template, "migrated")
     return template
+
+
+def _migrate(venv: Path, environment: Mapping[str, str], *, log: Path) -> None:
+    """Makes the database and says how far it is; what Label Studio's libraries say besides is kept in `log`."""
+    command = tethered([str(venv / "bin" / "python"), "-m", "foundation.label_studio_app"], ending=signal.SIGKILL)
+    with (
+        log.open("w") as rest,
+        subprocess.Popen(command, env=dict(environment), stdout=subprocess.PIPE, stderr=rest, text=True) as running,
+    ):
+        for told in steps_done(running.stdout or ()):
+            _say(f"Label Studio: making an empty database, once: {told}")
+    if running.returncode:
+        raise UsageError(f"Label Studio could not make its database; why, stands in {log}")
+
+
+def steps_done(lines: Iterable[str]) -> Iterator[str]:
+    """How far the migrations are, a few times.
+
+    >>> list(steps_done(["2 steps", "Running migrations:", "  Applying a.0001... OK", "  Applying a.0002... OK"]))
+    ['0 of 2 steps', '2 of 2 steps']
+    """
+    done = total = 0
+    for line in lines:
+        if found := re.fullmatch(r"(\d+) steps\n?", line):
+            total = int(found[1])
+            yield f"0 of {total} steps"
+        elif line.rstrip().endswith(" OK"):
+            done += 1
+            if done == total or done % STEPS_BETWEEN == 0:
+                yield f"{done} of {total} steps"
 
 
 def lay_out(folder: Path, *, template: Path) -> None:
@@ -123,6 +159,10 @@ def _alone(name: str) -> Iterator[None]:
     with (CACHE / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _wanted() -> str:
+    return hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
 
 
 def _is_complete(folder: Path, wanted: str) -> bool:

@@ -19,6 +19,13 @@ REQUESTS = Counter(
 REQUEST_SECONDS = Histogram("winnow_request_seconds", "Time to answer, by route template", ["route"], registry=REGISTRY)
 SIGNALS = Counter("winnow_signals", "Signals by what became of them", ["status"], registry=REGISTRY)
 
+DROPPED = Counter(
+    "winnow_dropped_values",
+    "Values that were not kept of stored signals, by where they stood and why",
+    ["place", "reason"],
+    registry=REGISTRY,
+)
+
 
 def configure_logging(level: str) -> None:
     """One JSON line an event, on stderr; the standard library's loggers included."""

@@ -40,10 +40,10 @@ def _prepare() -> None:
     """Secrets, migrations, and an admin key for whoever sits at this machine."""
     from foundation.database import unit_of_work, utc_now
     from foundation.keys import Role, create_key
-    from foundation.opening import opened_installation
+    from foundation.opening import opened_storage
     from foundation.settings import keep_secret
 
-    with opened_installation() as (settings, database):
+    with opened_storage() as (settings, database):
         place = settings.secrets_folder / "admin_key"
         if settings.is_production or place.exists():
             return

@@ -36,9 +36,11 @@ def consensus_command(
 ) -> None:
     """Make one answer of many for each item of a CSV FILE with the columns item, annotator and value.
 
-    Of a repeated (item, annotator) the last row counts. A majority's tie goes to the value most frequent in the file,
-    then to the first in order. The confidence of a majority is the value's share of the votes; that of a mean or median
-    says how close an item's votes lie beside votes taken at random: 1 all equal, 0 no closer than any two of the file.
+    Of a repeated (item, annotator) the last row counts. Cells that differ in blanks at their ends or in their Unicode form
+    alone are the same, printed as the first was read. A tie is no consensus and says "tie": true; shown is the value
+    most frequent in the file, then the first in order. Two different middles of an even number of ordered values are a
+    tie as well. The confidence of a majority is the value's share of the votes; that of a mean or median of numbers says
+    how close an item's votes lie beside votes taken at random: 1 all equal, 0 no closer than any two of the file.
 
     \b
     Examples:
@@ -47,10 +49,13 @@ def consensus_command(
     """
     with told_plainly():
         from labeling.consensus.file_consensus import compare_with_gold, consensus_of_file, level_in_effect
+        from labeling.consensus.spelling import told_of
         from labeling.consensus.vote_file import read_gold, read_votes
         from labeling.questions.kinds import Level, Method
 
         votes, lines = read_votes(file)
+        if lines.merged:
+            say(told_of(lines.merged))
         asked, chosen = Level(level) if level else None, Method(method)
         with lines.pointed_at():
             agreed = consensus_of_file(votes, chosen, level=asked, order=order.split(",") if order else ())
@@ -72,18 +77,26 @@ def _write_json_lines(agreed: Sequence[Consensus]) -> None:
     for start in range(0, len(agreed), _ITEMS_A_WRITE):
         out.write(
             b"".join(
-                orjson.dumps(
-                    {"item": one.item, "value": one.value, "confidence": one.confidence, "n": one.n},
-                    option=orjson.OPT_APPEND_NEWLINE,
-                )
+                orjson.dumps(_line(one), option=orjson.OPT_APPEND_NEWLINE)
                 for one in agreed[start : start + _ITEMS_A_WRITE]
             )
         )
     out.flush()
 
 
+def _line(one: Consensus) -> dict[str, object]:
+    line = {"item": one.item, "value": one.value, "confidence": one.confidence, "n": one.n}
+    return line | {"tie": True} if one.tie else line
+
+
 def _row(one: Consensus) -> dict[str, object]:
-    return {"item": one.item, "value": one.value, "confidence": f"{one.confidence:.4f}", "n": one.n}
+    return {
+        "item": one.item,
+        "value": one.value,
+        "confidence": f"{one.confidence:.4f}",
+        "n": one.n,
+        "tie": "yes" if one.tie else "",
+    }
 
 
 def _told(comparison: GoldComparison) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from foundation.document import Anything, Choice, Definition, Number, Reader, Text, Whole, did_you_mean, pointer_to
+from foundation.document import Anything, Choice, Definition, Number, Reader, Text, Whole, pointer_to
 from foundation.document_containers import MappingOf, Object
 from foundation.errors import Fault
 from labeling.questions.configuration import MAX_CHARS, LabelingConfiguration, parse_configuration
@@ -108,106 +108,106 @@ def _onboarding(**given: Any) -> Onboarding | None:
 
 
 LABELING: Final = Object(
-    says="What annotators are asked, and how many of them.",
+    "What annotators are asked, and how many of them.",
     keys={
         "config": Text(
+            "A Label Studio labeling configuration as XML text; `$name` shows a field. Needed where anything stands here.",
             max_chars=MAX_CHARS,
-            says="A Label Studio labeling configuration as XML text; `$name` shows a field.",
         ),
         "guidelines": Object(
+            "What annotators are told.",
             may_be_absent=True,
             into=Guidelines,
-            says="What annotators are told.",
             keys={
                 "version": Text(
+                    "The version that answers can be traced to.",
                     required=True,
                     needs_words=True,
                     max_chars=MAX_VERSION_CHARS,
-                    says="The version that answers can be traced to.",
                 ),
-                "text": Text(required=True, needs_words=True, max_chars=MAX_GUIDELINES_CHARS, says="The text itself."),
+                "text": Text("The text itself.", required=True, needs_words=True, max_chars=MAX_GUIDELINES_CHARS),
             },
         ),
-        "overlap": Whole(lowest=1, highest=MAX_OVERLAP, default=1, says="How many annotators each item needs."),
+        "overlap": Whole("How many annotators each item needs.", lowest=1, highest=MAX_OVERLAP, default=1),
         "max_overlap": Whole(
+            "Up to how many annotators an item gets where they disagree.",
             lowest=1,
             highest=MAX_OVERLAP,
             default_says="`overlap`",
-            says="Up to how many annotators an item gets where they disagree.",
             instead="each item gets as many as `overlap` says, however little they agree",
         ),
         "choose": Object(
-            says="How the next items are chosen: shares that add up to 1.",
+            "How the next items are chosen: shares that add up to 1.",
             keys={
                 "random": Number(
-                    lowest=0, highest=1, default_says="what the others leave", says="The share chosen at random."
+                    "The share chosen at random.", lowest=0, highest=1, default_says="what the others leave"
                 ),
                 "quota": Number(
+                    "The share chosen to fill strata of the population.",
                     lowest=0,
                     highest=1,
                     default=0.0,
-                    says="The share chosen to fill strata of the population.",
                     instead="all items are chosen at random",
                 ),
                 "uncertain": Number(
+                    "The share of which your model is least sure.",
                     lowest=0,
                     highest=1,
                     default=0.0,
-                    says="The share of which your model is least sure.",
                     instead="all items are chosen at random",
                 ),
                 "backlog": Whole(
-                    lowest=1,
-                    highest=MAX_BACKLOG,
-                    default=500,
-                    says="How many open tasks are kept in Label Studio.",
+                    "How many open tasks are kept in Label Studio.", lowest=1, highest=MAX_BACKLOG, default=500
                 ),
             },
         ),
         "push": Choice(
+            "Whether items go to Label Studio by themselves, or only when a sync is asked for.",
             values=tuple(Push),
             default=Push.AUTO,
-            says="Whether items go to Label Studio by themselves, or only when a sync is asked for.",
         ),
         "honeypots": Object(
+            "Known answers among the tasks.",
             may_be_absent=True,
             into=_honeypots,
-            says="Known answers among the tasks.",
             instead="no known answers are mixed in, and nobody is scored",
             keys={
-                "share": Number(required=True, lowest=0, highest=1, says="Their share of all tasks."),
-                "max_exposures": Whole(
-                    lowest=1, highest=100, default=1, says="How often one person may meet the same one."
-                ),
+                "share": Number("Their share of all tasks.", required=True, lowest=0, highest=1),
+                "max_exposures": Whole("How often one person may meet the same one.", lowest=1, highest=100, default=1),
             },
         ),
         "onboarding": Object(
+            "Known answers at an annotator's start.",
             may_be_absent=True,
             into=_onboarding,
-            says="Known answers at an annotator's start.",
             instead="annotators get ordinary tasks from the start, and all their answers count",
             keys={
-                "tasks": Whole(required=True, lowest=0, highest=1000, says="How many."),
-                "pass": Number(required=True, lowest=0, highest=1, says="The share to get right."),
+                "tasks": Whole("How many.", required=True, lowest=0, highest=1000),
+                "pass": Number("The share to get right.", required=True, lowest=0, highest=1),
             },
         ),
     },
 )
 _LEVEL: Final = Choice(
+    "The level of measurement; texts that are no numbers have none above ordinal.",
     values=tuple(Level),
     default_says="nominal for choices, ordinal for ratings, interval for numbers",
-    says="The level of measurement; texts that are no numbers have none above ordinal.",
 )
 _CONSENSUS: Final = Choice(
+    "How the answers to an item become one; which methods there are depends on kind and level.",
     values=tuple(Method),
     default=Method.AUTO,
-    instead_of=dict.fromkeys(ACCURACY_MODELS, "the majority of an item's answers is taken"),
-    says="How the answers to an item become one; which methods there are depends on kind and level.",
+    instead_of=dict.fromkeys(sorted(ACCURACY_MODELS), "the majority of an item's answers is taken"),
 )
 QUESTIONS: Final = MappingOf(
+    "How questions are measured, by the name of the control tag.",
     called="question",
-    of=Object(keys={"level": _LEVEL, "consensus": _CONSENSUS}),
-    says="How questions are measured, by the name of the control tag.",
+    of=Object(
+        keys={
+            "level": _LEVEL,
+            "consensus": _CONSENSUS,
+        }
+    ),
 )
 DEFINITIONS: Final[Mapping[str, Definition]] = {"labeling": LABELING, "questions": QUESTIONS}
 
@@ -284,7 +284,7 @@ def _read_questions(
     given = reader.read(replace(QUESTIONS, of=Anything()), raw, "/questions")
     for name in given:
         if name not in configuration.question_named:
-            told = _told_of_unknown(name, configuration)
+            told = _told_of_unknown(name, configuration, reader)
             reader.fault(pointer_to("/questions", name), "unknown_field", told)
     return {
         question.name: reader.read(
@@ -296,11 +296,11 @@ def _read_questions(
     }
 
 
-def _told_of_unknown(name: str, configuration: LabelingConfiguration) -> str:
+def _told_of_unknown(name: str, configuration: LabelingConfiguration, reader: Reader) -> str:
     if name in configuration.unmeasured_named:
         return "this control is stored and exported raw, but not measured: it has no settings"
     names = list(configuration.question_named)
-    near = did_you_mean(name, names)
+    near = reader.near(name, names)
     return f"{near}labeling.config asks no such question; allowed here: {', '.join(names) or 'nothing'}"
 
 

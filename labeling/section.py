@@ -52,6 +52,9 @@ class LabelingSection:
         if faults:
             raise ConfigIncompatible(f"{faults[0].detail}: {REMEDY}", faults=faults, count=n_lost)
 
+    def lowers(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002
+        return ()
+
 
 SECTION = LabelingSection()
 

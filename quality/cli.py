@@ -10,6 +10,7 @@ import click
 from foundation.cli import DID_NOT_HOLD, print_json, print_table, say, told_plainly
 from foundation.errors import UsageError
 from foundation.opening import opened_installation
+from labeling.consensus.spelling import compared, told_of
 from labeling.questions.kinds import Level
 
 if TYPE_CHECKING:
@@ -42,9 +43,10 @@ commands = click.Group("quality", help="How good the labels and the signals are.
 def agreement(file: Path, level: str, order: str | None, seed: int, as_json: bool) -> None:
     """Agreement of annotators in FILE, a CSV file with the columns item, annotator and value in any order.
 
-    Krippendorff's alpha with a 95 % interval from 1000 resamples of the items, percent agreement, Fleiss' kappa, Gwet's
+    Krippendorff's alpha with a 95 % interval (where it rests on many items from 1000 resamples of them), percent agreement, Fleiss' kappa, Gwet's
     AC1, and Cohen's kappa of every two annotators who share an item. Of a repeated (item, annotator) the last row counts;
-    a row with an empty value is a missing annotation. A figure that is undefined for the data is null and has a reason.
+    a row with an empty value is a missing annotation. Blanks at the ends of a cell and its Unicode form make no
+    difference. A figure that is undefined for the data is null and has a reason.
 
     \b
     Example:
@@ -66,6 +68,8 @@ def _agreement_of(file: Path, level: Level, order: list[str] | None, seed: int) 
     from quality.agreement.votes_file import read_votes
 
     votes, lines = read_votes(file)
+    if lines.merged:
+        say(told_of(lines.merged))
     with lines.pointed_at():
         return measure_votes(votes, level, order=order, rng=np.random.default_rng(seed))
 
@@ -80,7 +84,7 @@ def _level(level: str) -> Level:
 def _ordered(order: str | None, level: Level) -> list[str] | None:
     if order is None:
         return None
-    values = order.split(",")
+    values = [compared(value) for value in order.split(",")]
     if level is not Level.ORDINAL:
         raise UsageError("--order is for --level ordinal alone")
     if "" in values or len(set(values)) < len(values):
@@ -97,7 +101,7 @@ def _print_agreement(measured: Agreement) -> None:
     rows = [
         {
             "figure": _FIGURE_NAMES.get(name, name),
-            "value": "–" if figure is None else figure,
+            "value": _four_decimals(figure) if figure is None or isinstance(figure, float) else figure,
             "reason": measured.reasons.get(name),
         }
         for name, figure in figures.items()
@@ -122,6 +126,10 @@ def expectations(file: Path, suite: Path, as_json: bool) -> None:
     SUITE is a list of {"type": …, "kwargs": …}, or a suite as Great Expectations writes it. Every failing row is listed,
     numbered from 0. The exit code is 0 where all expectations hold and 1 where one does not.
 
+    A CSV column is one of numbers where every cell writes one plainly, such as -5 or 12.50; with 007, +49, 1e5 or TRUE in
+    it, it is one of texts. An empty cell is a missing value. Patterns, lengths and comparisons with texts see a cell as it
+    is written.
+
     \b
     Example:
       flask quality expectations signals.parquet suite.json --json
@@ -138,14 +146,14 @@ def expectations(file: Path, suite: Path, as_json: bool) -> None:
 
 def _suite_result(file: Path, suite: Path) -> SuiteResult:
     from quality.expectations import misfits, read_suite, run_suite
-    from quality.frames import read_frame
+    from quality.frames import read_table
 
     wanted = read_suite(suite)
-    frame = read_frame(file)
+    table = read_table(file)
     faults = misfits(wanted)
     if faults:
         raise UsageError(f"{suite.name}: {len(faults)} of {len(wanted)} expectations are wrong", faults=faults)
-    return run_suite(frame, wanted, row_id=None)
+    return run_suite(table.frame, wanted, row_id=None, texts=table.texts)
 
 
 def _print_suite(result: SuiteResult) -> None:
@@ -234,6 +242,7 @@ def _question_row(name: str, asked: dict[str, Any]) -> dict[str, object]:
         "95 % interval": " to ".join(_four_decimals(end) for end in figures["alpha_ci"] or ()),
         "items": figures["n_items"],
         "annotations": figures["n_annotations"],
+        "ties": asked.get("ties", 0),
     }
 
 

@@ -12,7 +12,7 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ _TYPE = re.compile(r"expect_[a-z0-9]+(_[a-z0-9]+)*")
 _CAUSE = re.compile(r"^([A-Za-z_][\w.]*)(?=:|$)", re.MULTILINE)
 # Kwargs that steer Great Expectations and not the rule; ours take their place.
 _STEERING = frozenset({"result_format", "catch_exceptions", "meta", "batch_id"})
+_ABOUT_TEXTS = ("_match_", "_value_lengths_", "_dateutil_", "_json_")
+_COMPARED_KWARGS = ("value_set", "min_value", "max_value")
 _COLUMN_KWARGS = ("column", "column_A", "column_B", "column_list")
 
 
@@ -41,11 +43,16 @@ class Expectation:
         column = self.kwargs.get("column")
         return column if isinstance(column, str) else None
 
+    @property
+    def reads_texts(self) -> bool:
+        """Whether it asks how a value is written: a pattern, a length, a format, or a comparison with texts."""
+        compared = [self.kwargs.get(name) for name in _COMPARED_KWARGS]
+        flat = [value for one in compared for value in (one if isinstance(one, list) else [one])]
+        return any(part in self.type for part in _ABOUT_TEXTS) or any(isinstance(value, str) for value in flat)
+
     def columns(self) -> list[str]:
         """Every column the rule reads."""
-        named = [self.kwargs.get(name) for name in _COLUMN_KWARGS]
-        flat = [column for one in named for column in (one if isinstance(one, list) else [one])]
-        return [column for column in flat if isinstance(column, str)]
+        return [column for _, column in columns_with_pointers(self)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,15 @@ def check_suite(suite: object, *, pointer: str = "/expectations") -> list[Fault]
     return [fault for position, entry in enumerate(suite) for fault in _entry_faults(entry, f"{pointer}/{position}")]
 
 
+def columns_with_pointers(expectation: Expectation) -> Iterator[tuple[str, str]]:
+    """Every column a rule reads, each after its pointer below the arguments."""
+    for name in _COLUMN_KWARGS:
+        named = expectation.kwargs.get(name)
+        listed = [(f"/{name}", named)] if not isinstance(named, list) else []
+        listed += [(f"/{name}/{place}", one) for place, one in enumerate(named)] if isinstance(named, list) else []
+        yield from ((pointer, column) for pointer, column in listed if isinstance(column, str))
+
+
 def parse_suite(suite: object, *, pointer: str = "/expectations") -> tuple[Expectation, ...]:
     """The expectations of a list as read from JSON.
 
@@ -124,7 +140,7 @@ def parse_suite(suite: object, *, pointer: str = "/expectations") -> tuple[Expec
     faults = check_suite(suite, pointer=pointer)
     if faults or not isinstance(suite, list):
         raise UsageError("the suite of expectations has mistakes", faults=faults)
-    return tuple(Expectation(_type_of(entry), dict(entry.get("kwargs", {}))) for entry in suite)
+    return tuple(Expectation(_type_of(entry), dict(_kwargs_of(entry))) for entry in suite)
 
 
 def read_suite(path: Path) -> tuple[Expectation, ...]:
@@ -156,7 +172,13 @@ def misfits(suite: Sequence[Expectation], *, pointer: str = "/expectations") -> 
     return faults
 
 
-def run_suite(frame: pd.DataFrame, suite: Sequence[Expectation], *, row_id: str | None) -> SuiteResult:
+def run_suite(
+    frame: pd.DataFrame,
+    suite: Sequence[Expectation],
+    *,
+    row_id: str | None,
+    texts: Mapping[str, pd.Series[Any]] | None = None,
+) -> SuiteResult:
     """The result of every expectation, in the order given, over all rows of a table.
 
     Whatever is wrong with an expectation (unknown type, wrong arguments, no such column, values it cannot compare) is an
@@ -166,6 +188,7 @@ def run_suite(frame: pd.DataFrame, suite: Sequence[Expectation], *, row_id: str 
         frame: the table; its index is ignored.
         suite: the expectations.
         row_id: column whose values name the failing rows; None for row numbers from 0.
+        texts: columns of numbers as they were written, for the rules that ask how a value is written.
     """
     table = frame.reset_index(drop=True)
     ids = None if row_id is None else [_plain(value) for value in table[row_id]]
@@ -178,7 +201,10 @@ def run_suite(frame: pd.DataFrame, suite: Sequence[Expectation], *, row_id: str 
             errors[position] = wrong
         else:
             rules[position] = rule
-    outcomes = _outcomes(table, rules) if rules else {}
+    outcomes: dict[int, Mapping[str, Any]] = {}
+    for written, positions in _views(suite, rules, texts or {}).items():
+        view = table.assign(**{name: (texts or {})[name].to_numpy() for name in written})
+        outcomes |= _outcomes(view, {position: rules[position] for position in positions})
     results = [
         _errored(expectation, len(table), errors[position])
         if position in errors
@@ -186,6 +212,18 @@ def run_suite(frame: pd.DataFrame, suite: Sequence[Expectation], *, row_id: str 
         for position, expectation in enumerate(suite)
     ]
     return SuiteResult(len(table), tuple(results))
+
+
+def _views(
+    suite: Sequence[Expectation], positions: Iterable[int], texts: Collection[str]
+) -> dict[tuple[str, ...], list[int]]:
+    """Which rules see which columns as texts: those about how a value is written, or that compare it with texts."""
+    views: dict[tuple[str, ...], list[int]] = {}
+    for position in positions:
+        one = suite[position]
+        written = tuple(sorted(set(one.columns()) & set(texts))) if one.reads_texts else ()
+        views.setdefault(written, []).append(position)
+    return views
 
 
 def _entry_faults(entry: object, pointer: str) -> list[Fault]:
@@ -196,7 +234,7 @@ def _entry_faults(entry: object, pointer: str) -> list[Fault]:
         faults.append(
             Fault(f"{pointer}/type", "wrong_type", "give a Great Expectations type, such as expect_column_to_exist")
         )
-    kwargs = entry.get("kwargs", {})
+    kwargs = _kwargs_of(entry)
     if not isinstance(kwargs, dict):
         faults.append(Fault(f"{pointer}/kwargs", "wrong_type", "kwargs is an object: the arguments of the expectation"))
     elif "$PARAMETER" in _keys(kwargs):
@@ -208,7 +246,11 @@ def _entry_faults(entry: object, pointer: str) -> list[Fault]:
 
 
 def _type_of(entry: Mapping[str, Any]) -> Any:
-    return entry.get("type", entry.get("expectation_type"))
+    return entry.get("expectation_type") if entry.get("type") is None else entry["type"]
+
+
+def _kwargs_of(entry: Mapping[str, Any]) -> Any:
+    return {} if entry.get("kwargs") is None else entry["kwargs"]
 
 
 def _keys(value: object) -> set[str]:

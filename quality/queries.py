@@ -76,6 +76,8 @@ def signals_frame(session: Session, project_id: int, file: ProjectFile) -> pd.Da
     """The signals' table: one row a live signal, a column a field of the payload and of the context."""
     import pandas as pd
 
+    from quality.frames import series_of
+
     fields = [rule.name for rule in file.fields]
     names = [*SIGNAL_COLUMNS, *fields, *file.context_names]
     columns: dict[str, list[Any]] = {name: [] for name in names}
@@ -85,7 +87,7 @@ def signals_frame(session: Session, project_id: int, file: ProjectFile) -> pd.Da
             columns[name].append(value)
         for name in names[len(SIGNAL_COLUMNS) :]:
             columns[name].append(values.get(name))
-    return pd.DataFrame(columns)
+    return pd.DataFrame({name: series_of(values) for name, values in columns.items()})
 
 
 def _signal_rows(project_id: int) -> Select[Any]:

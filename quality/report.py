@@ -11,14 +11,18 @@ if TYPE_CHECKING:
     from quality.expectations import SuiteResult
 
 
+DECIMALS = 4
+
+
 @dataclass(frozen=True)
 class QuestionFigures:
-    """What is known of one question."""
+    """What is known of one question. `ties`: items whose answers speak for two values alike, which have no consensus."""
 
     kind: str
     level: str
     consensus: str
     agreement: Agreement
+    ties: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class QualityReport:
                     "kind": figures.kind,
                     "level": figures.level,
                     "consensus": figures.consensus,
+                    "ties": figures.ties,
                     "agreement": _by_alias(figures.agreement.as_json()),
                 }
                 for name, figures in self.questions.items()
@@ -74,12 +79,26 @@ class QualityReport:
 
 
 def aggregates_of(report: Mapping[str, Any]) -> dict[str, Any]:
-    """A report without figures of single annotators, as it travels with a version."""
+    """A report without figures of single annotators, as it travels with a version.
+
+    Figures of agreement are rounded to 4 decimals there: two machines may differ in the last digit of a float, and a
+    version has the same bytes on both.
+    """
     questions = {
-        name: {**figures, "agreement": {key: v for key, v in figures["agreement"].items() if key != "cohen_kappa"}}
+        name: {
+            **figures,
+            "agreement": {key: _rounded(v) for key, v in figures["agreement"].items() if key != "cohen_kappa"},
+        }
         for name, figures in report["questions"].items()
     }
     return {**report, "questions": questions}
+
+
+def _rounded(figure: Any) -> Any:
+    """A float or a list of them to 4 decimals; adding zero turns -0.0 into 0.0."""
+    if isinstance(figure, list):
+        return [_rounded(part) for part in figure]
+    return round(figure, DECIMALS) + 0.0 if isinstance(figure, float) else figure
 
 
 def _by_alias(agreement: dict[str, Any]) -> dict[str, Any]:

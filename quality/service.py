@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, exists, func
 from sqlmodel import Session, col, select
@@ -12,9 +14,11 @@ from sqlmodel import Session, col, select
 from collector.models import Signal
 from collector.queries import current_file, read_project, usable_items
 from foundation.database import insert_ignoring
-from labeling.consensus.choice import method_in_effect
-from labeling.project import LabelingSection
-from labeling.queries import counted_answers, current_labeling, list_unanswerable, newest_seq
+from labeling.consensus.choice import Judge, count_ties, method_in_effect
+from labeling.consensus.votes import Background
+from labeling.project import LabelingSection, QuestionSettings
+from labeling.queries import CountedAnswer, counted_answers, current_labeling, list_unanswerable, newest_seq
+from labeling.questions.kinds import Question
 from quality.models import FailingRow, Report
 from quality.queries import count_signals, signals_frame
 from quality.report import QualityReport, QuestionFigures
@@ -73,32 +77,43 @@ def forget_erased(session: Session, project_id: int) -> int:
 
 
 def _questions(session: Session, project_id: int, labeling: LabelingSection, upto: int) -> dict[str, QuestionFigures]:
-    import numpy as np
-
-    from quality.agreement.measure import measure_agreement
-
     usable = {row[0] for row in session.connection().execute(usable_items(project_id))}
     seed = read_project(session, project_id).seed
     figures = {}
     for question in labeling.configuration.questions:
-        settings = labeling.questions[question.name]
-        items, annotators, values = [], [], []
-        for answer in counted_answers(session, project_id, question.name, upto_seq=upto):
-            if answer.item in usable:
-                items.append(answer.item.int)
-                annotators.append(answer.annotator)
-                values.append(answer.value)
-        # Whatever a question's order of choices is, an ordinal scale of texts needs it.
-        order = [str(choice) for choice in question.order] if question.order and not question.is_numeric else None
-        figures[question.name] = QuestionFigures(
-            kind=question.kind.value,
-            level=settings.level.value,
-            consensus=method_in_effect(question.kind, settings.consensus).value,
-            agreement=measure_agreement(
-                items, annotators, values, settings.level, order=order, rng=np.random.default_rng(seed)
-            ),
-        )
+        answers = counted_answers(session, project_id, question.name, upto_seq=upto)
+        counting = [answer for answer in answers if answer.item in usable]
+        figures[question.name] = _figures_of(question, labeling.questions[question.name], counting, seed=seed)
     return figures
+
+
+def _figures_of(
+    question: Question, settings: QuestionSettings, answers: Sequence[CountedAnswer], *, seed: Any
+) -> QuestionFigures:
+    import numpy as np
+
+    from quality.agreement.measure import measure_agreement
+
+    items = [answer.item.int for answer in answers]
+    values = [answer.value for answer in answers]
+    # Whatever a question's order of choices is, an ordinal scale of texts needs it.
+    order = [str(choice) for choice in question.order] if question.order and not question.is_numeric else None
+    method = method_in_effect(question.kind, settings.consensus)
+    judge = Judge(method, settings.level, Background(Counter(values), question.order))
+    return QuestionFigures(
+        kind=question.kind.value,
+        level=settings.level.value,
+        consensus=method.value,
+        agreement=measure_agreement(
+            items,
+            [answer.annotator for answer in answers],
+            values,
+            settings.level,
+            order=order,
+            rng=np.random.default_rng(seed),
+        ),
+        ties=count_ties(items, values, judge),
+    )
 
 
 def _expectations(session: Session, project_id: int) -> SuiteResult | None:

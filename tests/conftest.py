@@ -23,11 +23,26 @@ from tests.servers import LabelStudio, running_bucket_server, running_label_stud
 from tests.signals import Held, Phone, empty, make_project
 from wsgi import create_app
 
+SERVERS = {"postgres_url", "valkey_url", "bucket_url", "label_studio"}
+"""Fixtures that start a real server; `make quick` does without, whoever wrote the test."""
+ON_SERVERS = {"postgresql", "bucket"}
+"""Parameters under which a fixture starts one of them."""
 MIGRATED = "winnow_migrated"
 PLENTY = 1_000_000
 
-hypothesis_settings.register_profile("winnow", deadline=None)  # other work on the machine must not fail a test
+# No deadline: other work on the machine must not fail a test. `make quick` tries less, `make test` all.
+hypothesis_settings.register_profile("quick", deadline=None, max_examples=20)
+hypothesis_settings.register_profile("winnow", deadline=None)
 hypothesis_settings.load_profile("winnow")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as slow what needs a server, so that no test has to say it; a pair on both databases stays quick on SQLite."""
+    for item in items:
+        of_case = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        named = ON_SERVERS & {value for value in of_case if isinstance(value, str)}
+        if named or SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)

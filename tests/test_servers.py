@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
+from tests.architecture.sources import ROOT
 from tests.servers import LabelStudio
 
 
@@ -24,6 +28,19 @@ def test_valkey_answers_to_its_password_only(valkey_url):
     stranger_url = "redis://" + valkey_url.split("@")[1]
     with redis.Redis.from_url(stranger_url) as stranger, pytest.raises(redis.exceptions.AuthenticationError):
         stranger.ping()
+
+
+@pytest.mark.slow
+def test_what_needs_a_server_is_not_among_the_quick_tests():
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", "not slow"]
+    files = ["tests/test_servers.py", "tests/foundation/test_cli.py", "tests/foundation/test_storage.py"]
+
+    said = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert "TestKeys::test_a_key_is_alone_on_stdout_and_the_list_names_its_project[sqlite]" in said
+    assert "[postgresql]" not in said
+    assert "[bucket" not in said
+    assert "test_servers.py" not in said
 
 
 @pytest.mark.slow

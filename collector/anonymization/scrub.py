@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from collector.anonymization.candidates import find_personal
-from collector.anonymization.patterns import REPLACEMENTS, Personal
-from collector.anonymization.shadow import hides_something, shadow_of, visible_part
+from collector.anonymization.patterns import EMAIL, REPLACEMENTS
+from collector.anonymization.shadow import shadow_of
 from collector.anonymization.surroundings import Find
+from collector.anonymization.views import View, view_of
 
 # No candidate holds it and no context crosses it, so a text is read the same alone and in a batch.
 _BETWEEN_TEXTS = "\0"
+# Invisible characters, and the marks of escapes, entities and percent-encoding.
+_MAY_READ_OTHERWISE = (b"\x7f", b"\\", b"&", b"%")
 # Next to these a placeholder reads as the find did; beside others the text is looked at again.
 _BLANK = frozenset({b"", *(bytes((byte,)) for byte in b"\0 \n\r\t")})
 _CALM_BEFORE = _BLANK | {b'"'}
@@ -55,9 +58,15 @@ def scrub_texts(texts: Sequence[str]) -> list[Scrubbed]:
     Line breaks within a text part candidates as those between texts do. Scrubbing the result again changes nothing.
     Thread-safe. Linear in the length of the texts.
     """
-    results, restless = _pass(texts)
+    return _until_calm(texts, _pass)
+
+
+def _until_calm(
+    texts: Sequence[str], look: Callable[[Sequence[str]], tuple[list[Scrubbed], list[int]]]
+) -> list[Scrubbed]:
+    results, restless = look(texts)
     while restless:
-        again, still_restless = _pass([results[place].text for place in restless])
+        again, still_restless = look([results[place].text for place in restless])
         for place, second in zip(restless, again, strict=True):
             if second.entities:
                 results[place] = _merged(results[place], second)
@@ -68,20 +77,32 @@ def scrub_texts(texts: Sequence[str]) -> list[Scrubbed]:
 def _pass(texts: Sequence[str]) -> tuple[list[Scrubbed], list[int]]:
     """One look at each text, and the places of those that must be looked at again.
 
-    Those are texts in which a find touched its neighbours, or was hidden: alone, these may be a candidate they were
-    not before.
+    Those are texts in which a find touched its neighbours, or that read otherwise than they stand: alone, what is left
+    may be a candidate it was not before.
     """
-    shadow = shadow_of(_BETWEEN_TEXTS.join(texts))
-    finds = find_personal(shadow)
+    shadow, results, restless = _looked_at(texts)
+    if not any(mark in shadow for mark in _MAY_READ_OTHERWISE):
+        return results, restless
+    views = {place: view for place, text in enumerate(texts) if (view := view_of(text))}
+    for place, view in views.items():
+        results[place] = _scrub_view(texts[place], view)
+    restless = [place for place in restless if place not in views]
+    restless += [place for place in views if results[place].entities]
+    return results, restless
+
+
+def _pass_as_they_stand(texts: Sequence[str]) -> tuple[list[Scrubbed], list[int]]:
+    _, results, restless = _looked_at(texts)
+    return results, restless
+
+
+def _looked_at(texts: Sequence[str]) -> tuple[bytes, list[Scrubbed], list[int]]:
+    joined = _BETWEEN_TEXTS.join(texts)
+    shadow = shadow_of(joined)
+    finds = find_personal(shadow, joined)
     restless: list[int] = []
     results = _placed(finds, shadow, texts, restless) if finds else [Scrubbed(text, ()) for text in texts]
-    if b"\x7f" in shadow:
-        hidden = [place for place, text in enumerate(texts) if hides_something(text)]
-        for place in hidden:
-            results[place] = _scrub_hidden(texts[place])
-        restless = [place for place in restless if place not in hidden]
-        restless += [place for place in hidden if results[place].entities]
-    return results, restless
+    return shadow, results, restless
 
 
 def _placed(finds: list[Find], shadow: bytes, texts: Sequence[str], restless: list[int]) -> list[Scrubbed]:
@@ -105,7 +126,7 @@ def _is_calm(find: Find, shadow: bytes) -> bool:
     before = shadow[start - 1 : start]
     if before not in _CALM_BEFORE and not (before in _CALM_AFTER_BLANK and shadow[start - 2 : start - 1] in _BLANK):
         return False
-    if kind == Personal.EMAIL and shadow[start : start + 1].isdigit():
+    if kind == EMAIL and shadow[start : start + 1].isdigit():
         return False
     after = shadow[end : end + 1]
     return after in _CALM_AFTER or (after in _CALM_AT_END and shadow[end + 1 : end + 2] in _BLANK)
@@ -113,6 +134,11 @@ def _is_calm(find: Find, shadow: bytes) -> bool:
 
 def _redacted(text: str, own: Sequence[Find], offset: int) -> Scrubbed:
     """The text without its own finds, whose places count from a point so far before the text."""
+    if len(own) == 1:
+        [(start, end, kind, score)] = own
+        name, placeholder = REPLACEMENTS[kind]
+        start, end = start - offset, end - offset
+        return Scrubbed(text[:start] + placeholder + text[end:], (Entity(name, start, end, score),))
     entities: list[Entity] = []
     pieces: list[str] = []
     done = 0
@@ -140,10 +166,8 @@ def _merged(first: Scrubbed, second: Scrubbed) -> Scrubbed:
     return Scrubbed(second.text, tuple(sorted(first.entities + late, key=lambda entity: entity.start)))
 
 
-def _scrub_hidden(text: str) -> Scrubbed:
-    """The text as it looks without its invisible characters, scrubbed, and the spans led back to where they stood."""
-    visible, places = visible_part(text)
-    found = [
-        (places[each.start], places[each.end - 1] + 1, each.type, each.score) for each in scrub_text(visible).entities
-    ]
+def _scrub_view(text: str, view: View) -> Scrubbed:
+    """The text as it reads, scrubbed, and the spans led back to where they stand in the text itself."""
+    [seen] = _until_calm((view.text,), _pass_as_they_stand)
+    found = [(view.starts[each.start], view.ends[each.end - 1], each.type, each.score) for each in seen.entities]
     return _redacted(text, found, 0)

@@ -9,9 +9,15 @@ from collections.abc import Iterator
 import re2
 
 LETTER = "\xe4"
+# A letter of a script that is written without blanks. A control character that no text holds, and no letter, so that
+# a number between ideographs stands alone.
+IDEOGRAPH = "\x9f"
 SYMBOL = "\xa4"
 INVISIBLE = "\x7f"
 LINE_BREAK = "\r"
+
+# Ends a sentence, and parts the labels of a host as a dot does (RFC 3490, section 3.1).
+_IDEOGRAPHIC_STOP = "\u3002"
 
 _LATIN_1 = re2.Options()
 _LATIN_1.encoding = re2.Options.Encoding.LATIN1
@@ -30,13 +36,15 @@ class ShadowPattern:
         # The wrapper's match objects cost as much as the matching, and only the span is of use here.
         self._match = self._pattern._regexp.Match  # noqa: SLF001
 
+    def first(self, shadow: bytes, start: int, end: int) -> tuple[int, int]:
+        """Where the first match within shadow[start:end] stands; (-1, -1) where there is none."""
+        span: tuple[int, int] = self._match(_ANYWHERE, shadow, start, end)[0]
+        return span
+
     def spans(self, shadow: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
         """Where the pattern matches within shadow[start:end], from left to right, without overlap."""
-        while True:
-            span: tuple[int, int] = self._match(_ANYWHERE, shadow, start, end)[0]
+        while (span := self.first(shadow, start, end))[1] >= 0:
             start = span[1]
-            if start < 0:
-                return
             yield span
 
     def end_of_match(self, shadow: bytes, start: int) -> int:
@@ -70,9 +78,11 @@ def _plain(character: str) -> str:
     compatible = unicodedata.normalize("NFKC", character)
     if len(compatible) == 1 and compatible.isascii():
         return compatible
-    # Scripts written without blanks must not look like letters: a number between ideographs stands alone.
-    is_letter = category[0] in "LMN" and unicodedata.east_asian_width(character) != "W"
-    return LETTER if is_letter else SYMBOL
+    if compatible == _IDEOGRAPHIC_STOP:
+        return "."
+    if category[0] not in "LMN":
+        return SYMBOL
+    return IDEOGRAPH if unicodedata.east_asian_width(character) == "W" else LETTER
 
 
 _PLAIN = _PlainCharacters()
@@ -87,8 +97,8 @@ def _shade(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("winnow.shadow", _shade)
 
 # Latin-1 itself holds one invisible character, the soft hyphen, and the no-break space.
+_HIDDEN = re2.compile(rb"[0-9A-Za-z\x9f\xc0-\xff.@:+/<>()%, -]\x7f+[0-9A-Za-z\x9f\xc0-\xff.@:+/<>()%, -]", _LATIN_1)
 _LATIN_TO_PLAIN = bytes.maketrans(b"\xad\xa0", b"\x7f ")
-_HIDDEN = re2.compile(rb"[0-9A-Za-z\xc0-\xff.@:+/<>()%, -]\x7f+[0-9A-Za-z\xc0-\xff.@:+/<>()%, -]", _LATIN_1)
 
 
 def shadow_of(text: str) -> bytes:
@@ -104,14 +114,11 @@ def shadow_of(text: str) -> bytes:
     return shadow if shadow.isascii() else shadow.translate(_LATIN_TO_PLAIN)
 
 
-def hides_something(text: str) -> bool:
-    """True where an invisible character stands between two that may belong together; not so within an emoji."""
+def hidden_places(text: str) -> frozenset[int]:
+    """Where the invisible characters stand, if one stands between two that may belong together; not so in an emoji."""
     if text.isascii() and "\x7f" not in text:
-        return False
-    return _HIDDEN.search(shadow_of(text)) is not None
-
-
-def visible_part(text: str) -> tuple[str, list[int]]:
-    """The text without its invisible characters, and for each code point left the place where it stood."""
-    places = [place for place, byte in enumerate(shadow_of(text)) if byte != 0x7F]
-    return "".join([text[place] for place in places]), places
+        return frozenset()
+    shadow = shadow_of(text)
+    if not _HIDDEN.search(shadow):
+        return frozenset()
+    return frozenset(place for place, byte in enumerate(shadow) if byte == ord(INVISIBLE))

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 
+from collector.anonymization.languages import LIST_LINKS, folded, in_english
+from collector.anonymization.shadow import shadow_of
+
 # Start, end, type, score; offsets in code points of the shadow.
 Find = tuple[int, int, str, float]
 
 TEXT_END = b"\0"
 _REACH = 72
+_REACH_OF_A_KEY = 24
 _NEAR_WORDS = 7
 
 _LETTERS_AND_DIGITS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" + bytes(range(0xC0, 0x100))
-_TOUCHING = frozenset(bytes((byte,)) for byte in _LETTERS_AND_DIGITS + b"_")
+# A letter, a digit or an underscore.
+TOUCHING = frozenset(bytes((byte,)) for byte in _LETTERS_AND_DIGITS + b"_")
 
 
 def _as_words(byte: int) -> int:
@@ -24,11 +29,16 @@ def _as_words(byte: int) -> int:
     return 0 if byte in b"\0>" else ord(" ")
 
 
+_WORD_LENGTH, _HEXADECIMAL = 3, frozenset(b"abcdefABCDEF")
 _WORDS = bytes(_as_words(byte) for byte in range(256))
 # Between the members of a list: "078-05-1121, 07805-1121", "555 1234 or 555 9876".
 _LIST_LINKS = frozenset({b"or", b"and", b"oder", b"und", b"ou", b"et", b"o", b"y", b"e"})
 _LIST_MARKS = frozenset(b",;/&|\n")
 _LIST_GAP = 6
+# `mobileNumber`, `appVersion`; `iPhone` and `eBay` are one word.
+_HUMP_AFTER_TWO = re.compile(rb"[a-z]{2}[A-Z]")
+_CAMEL = re.compile(rb"[A-Za-z0-9]*[a-z]{2}[A-Z][A-Za-z0-9]*")
+_HUMP = re.compile(rb"(?<=[a-z])(?=[A-Z])")
 _WORD_AFTER = re.compile(rb"[ (-]{1,2}([A-Za-z]{2,12})(?=[^A-Za-z0-9 ]|\Z)")
 _PLACEHOLDER_AT_END = re.compile(rb"<([A-Z_]{3,13})>([^>]{0,6})\Z")
 
@@ -40,10 +50,11 @@ class Surroundings:
     One is made for every hit, so it is a plain class: a frozen one costs three times as much.
     """
 
-    __slots__ = ("after", "before", "candidate", "end", "floor", "last_type", "shadow", "start")
+    __slots__ = ("after", "before", "candidate", "end", "floor", "last_type", "shadow", "start", "text")
 
-    def __init__(self, shadow: bytes, start: int, end: int, floor: int, last_type: str) -> None:
+    def __init__(self, shadow: bytes, text: str, start: int, end: int, floor: int, last_type: str) -> None:
         self.shadow = shadow
+        self.text = text
         self.start = start
         self.end = end
         self.floor = floor
@@ -54,7 +65,7 @@ class Surroundings:
 
     def part(self, start: int, end: int) -> Surroundings:
         """The same neighbourhood with a part of the candidate."""
-        return Surroundings(self.shadow, start, end, self.floor, self.last_type)
+        return Surroundings(self.shadow, self.text, start, end, self.floor, self.last_type)
 
     def found(self, kind: str, score: float) -> Find:
         """The candidate as a find."""
@@ -62,11 +73,28 @@ class Surroundings:
 
     def stands_alone(self) -> bool:
         """True where neither a letter nor a digit nor an underscore touches the candidate."""
-        return self.before not in _TOUCHING and self.after not in _TOUCHING
+        return self.before not in TOUCHING and self.after not in TOUCHING
+
+    def is_glued(self) -> bool:
+        """True within something like `a0871234567f`; a word may touch a number, as in `call09050000327now`."""
+        before = self.shadow[max(self.floor, self.start - _WORD_LENGTH) : self.start]
+        after = self.shadow[self.end : self.end + _WORD_LENGTH]
+        return (before[-1:].isalnum() and not _is_word(before)) or (after[:1].isalnum() and not _is_word(after))
 
     def words_before(self) -> list[bytes]:
-        """The last words of the sentence or line before, in lower case; if that is empty, of the one before it."""
-        seen = self._seen().translate(_WORDS).rpartition(TEXT_END)[2]
+        """The last words of the sentence or line before, in lower case; if that is empty, of the one before it.
+
+        Announcing words of other languages are read in English, and a word of several such as `appVersion` is followed
+        by its parts.
+        """
+        seen = self._seen()
+        if not seen.isascii():
+            seen = shadow_of(in_english(self.text[self.start - len(seen) : self.start]))
+        else:
+            key = seen[-_REACH_OF_A_KEY:]
+            if key != key.lower() and _HUMP_AFTER_TWO.search(key):
+                seen = _CAMEL.sub(_with_parts, seen)
+        seen = seen.translate(_WORDS).rpartition(TEXT_END)[2]
         return seen.rstrip().rpartition(b"\n")[2].split()[-_NEAR_WORDS:]
 
     def word_after(self) -> bytes:
@@ -83,8 +111,19 @@ class Surroundings:
             last_type, gap = (placeholder[1].decode(), placeholder[2]) if placeholder else ("", b"")
         if last_type != kind or TEXT_END in gap:
             return False
+        if not gap.isascii():
+            written = self.text[self.start - len(gap) : self.start]
+            return folded(written).strip(" ,;/&|") in LIST_LINKS
         words = gap.translate(_WORDS).split()
         return _LIST_LINKS.issuperset(words) and (bool(words) or not _LIST_MARKS.isdisjoint(gap))
 
     def _seen(self) -> bytes:
         return self.shadow[max(self.floor, self.start - _REACH) : self.start]
+
+
+def _with_parts(word: re.Match[bytes]) -> bytes:
+    return word[0] + b" " + _HUMP.sub(b" ", word[0])
+
+
+def _is_word(three: bytes) -> bool:
+    return len(three) == _WORD_LENGTH and three.isalpha() and not _HEXADECIMAL.issuperset(three)

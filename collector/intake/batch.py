@@ -25,7 +25,7 @@ from collector.intake.reading import SentBatch
 from collector.intake.results import Result, Retry, Status
 from collector.intake.signals import Candidate, Opening, fill, open_candidate, read_consent
 from collector.project_file import ProjectFile
-from collector.queries import at_the_door, file_of
+from collector.queries import CONTEXT_DROPPED, at_the_door, file_of
 from collector.subjects.consent import (
     Lock,
     Standing,
@@ -39,7 +39,6 @@ from foundation.errors import Fault, InvalidBody
 from foundation.failpoints import failpoint
 
 Opened = Callable[[], AbstractContextManager[Session]]
-LONGEST_DROPPED = 20
 LEAVES_NOTHING = frozenset({"erased", "consent_missing", "missing_field"})
 """Faults of a person: of a signal that nobody agreed to, or of somebody who left, no content is kept."""
 
@@ -223,8 +222,12 @@ def _kept(door: Door, candidate: Candidate) -> dict[str, Any] | None:
 def write_batch(session: Session, project_id: int, judged: Judged) -> list[Result]:
     """Writes what was decided, in the caller's one transaction; the results as they hold once it commits."""
     lost = store.write(session, project_id, judged.rows)
+    results = [_settled(result, lost, judged.rows) for result in judged.results]
+    if unread := sum(dropped.is_of_context for result in results for dropped in result.dropped):
+        slot = next(iter(judged.rows.signals)).int
+        store.count_up(session, project_id, CONTEXT_DROPPED, unread, slot=slot)
     failpoint("collector.before_commit")
-    return [_settled(result, lost, judged.rows) for result in judged.results]
+    return results
 
 
 def _check(door: Door, candidate: Candidate, offset: timedelta | None) -> None:
@@ -329,7 +332,7 @@ def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None
         return None
     if candidate.subject_id is None and not door.file.privacy.consent_required:
         return None
-    if candidate.sent.get("subject") is None:
+    if candidate.subject_id is None and candidate.sent.get("subject") is None:
         return Fault("/subject", "missing_field", "is required: without a person no consent can ever cover this signal")
     # A clock that cannot be believed rejects nothing: the capture was no later than now, so the consent must not be either.
     is_believed = candidate.time is not None and candidate.time.quality is not TimeQuality.IMPLAUSIBLE
@@ -364,7 +367,7 @@ def _result(candidate: Candidate, status: Status, *, item: uuid.UUID | None = No
         retry=Retry.NO,
         item=item,
         redactions={} if is_replay else candidate.redactions,
-        dropped=() if is_replay else tuple(candidate.payload.dropped[:LONGEST_DROPPED]),
+        dropped=() if is_replay else (*candidate.payload.dropped, *candidate.unread),
     )
 
 

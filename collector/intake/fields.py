@@ -10,7 +10,9 @@ from typing import Any
 from collector.anonymization.scrub import scrub_text
 from collector.intake.event_time import read_time
 from collector.intake.reading import UNKEPT, Settled
+from collector.intake.results import Dropped
 from collector.project_file import FieldKind, FieldRule, Pii, ProjectFile
+from foundation.document import MAX_KEY, pointer_to
 from foundation.errors import Fault
 
 INT64 = 2**63
@@ -25,7 +27,7 @@ class Payload:
     to_scrub: list[str] = field(default_factory=list)
     to_pseudonymize: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class PayloadReader:
     def _unknown(self, name: str, payload: Payload) -> None:
         pointer = f"/payload/{safe_key(name)}"
         if self.drop_unknown:
-            payload.dropped.append(pointer)
+            payload.dropped.append(Dropped(pointer, "undeclared"))
         else:
             payload.faults.append(Fault(pointer, "unknown_field", f"the project's fields are {', '.join(self.rules)}"))
 
@@ -98,8 +100,7 @@ def reader_of(file: ProjectFile, newest: ProjectFile) -> PayloadReader:
 
 def safe_key(name: str) -> str:
     """A key somebody else chose, fit for a pointer: scrubbed, cut, escaped (RFC 6901)."""
-    plain = scrub_text(name[:200]).text[:64].replace("\0", "")
-    return plain.replace("~", "~0").replace("/", "~1")
+    return pointer_to("", scrub_text(name[:200]).text[:MAX_KEY].replace("\0", "")).removeprefix("/")
 
 
 def _with_pii(rule: FieldRule, pii: Pii) -> FieldRule:
@@ -114,7 +115,7 @@ def _take(rule: FieldRule, value: Any, payload: Payload) -> None:
         payload.faults.append(Fault(f"/payload/{rule.name}", complaint[0], complaint[1]))
         return
     if rule.pii is Pii.DROP:
-        payload.dropped.append(f"/payload/{rule.name}")
+        payload.dropped.append(Dropped(f"/payload/{rule.name}", "personal"))
         return
     payload.values[rule.name] = read
     if type(read) is Settled:

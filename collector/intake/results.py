@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from collector.project_file import KNOWN_CONTEXT
 from foundation.errors import Fault
+
+MOST_DROPPED_TOLD = 20
 
 
 class Status(StrEnum):
@@ -28,6 +31,26 @@ class Retry(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """A value that was not kept of a signal that was: where it stood, and why."""
+
+    pointer: str
+    reason: str
+
+    @property
+    def is_of_context(self) -> bool:
+        return self.pointer.startswith("/context/")
+
+    @property
+    def place(self) -> str:
+        """Where it stood, in words that name neither a project nor what it calls its fields."""
+        if not self.is_of_context:
+            return "payload"
+        name = self.pointer.split("/")[2]
+        return name if name in KNOWN_CONTEXT else "attributes"
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     place: int
     id: uuid.UUID | None
@@ -35,7 +58,7 @@ class Result:
     retry: Retry
     item: uuid.UUID | None = None
     redactions: Mapping[str, int] = field(default_factory=dict)
-    dropped: tuple[str, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
     faults: tuple[Fault, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -45,7 +68,9 @@ class Result:
         if self.redactions:
             body["redactions"] = dict(self.redactions)
         if self.dropped:
-            body["dropped"] = list(self.dropped)
+            body["dropped"] = [
+                {"pointer": one.pointer, "reason": one.reason} for one in self.dropped[:MOST_DROPPED_TOLD]
+            ]
         if self.faults:
             body["errors"] = [
                 {"pointer": fault.pointer, "reason": fault.reason, "detail": fault.detail} for fault in self.faults
@@ -54,7 +79,7 @@ class Result:
 
     @property
     def is_plain(self) -> bool:
-        """Accepted, and nothing more to say of it."""
+        """Accepted, and nothing more to say of it: one that was scrubbed, or of which a value was dropped, is not plain."""
         return self.status is Status.ACCEPTED and not self.redactions and not self.dropped
 
 

@@ -16,6 +16,7 @@ from collector.intake.event_time import EventTime, TimeQuality, event_time_of, r
 from collector.intake.fields import Payload, PayloadReader, safe_key
 from collector.intake.identity import Names
 from collector.intake.reading import Sent
+from collector.intake.results import Dropped
 from collector.project_file import CONSENT_WORD, ProjectFile
 from collector.subjects.consent import FUTURE_LIMIT
 from collector.subjects.cover import Given
@@ -52,6 +53,8 @@ class Candidate:
     revision: int = 0
     payload: Payload = field(default_factory=Payload)
     context: dict[str, Any] = field(default_factory=dict)
+    unread: list[Dropped] = field(default_factory=list)
+    """What of the context could not be read."""
     prediction: dict[str, Any] | None = None
     redactions: dict[str, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
@@ -124,7 +127,7 @@ def fill(candidate: Candidate, reader: PayloadReader, file: ProjectFile, offset:
             faults.append(Fault("/captured_at", "too_old", "the signal is more than 30 days old"))
     believable = candidate.time and candidate.time.quality is not TimeQuality.IMPLAUSIBLE
     event_time = candidate.time.at if candidate.time and believable else None
-    candidate.context, context_faults = read_context(sent.get("context"), file, event_time)
+    candidate.context, candidate.unread, context_faults = read_context(sent.get("context"), file, event_time)
     faults.extend(context_faults)
     candidate.prediction = _prediction(sent.get("prediction"), faults)
     return faults

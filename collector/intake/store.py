@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collector.intake.signals import Candidate
 
 LOCK_TRIES = 5
+SLOTS = 16
 ITEM_COLUMNS = ("project_id", "id", "content", "revision", "scrub_hash", "ready", "hold", "created_at")
 SIGNAL_COLUMNS = ("project_id", "id", "source_hmac", "subject_id", "device_hmac", "item_id", "key_id", "revision",
                   "captured_at", "sent_at", "received_at", "event_time", "time_quality", "context", "extra",
@@ -196,6 +197,16 @@ def keep_clocks(session: Session, project_id: int, clocks: Mapping[bytes, ClockO
         f"INSERT INTO device_clocks (project_id, device_hmac, offset_ms, since) VALUES {values} "  # noqa: S608
         "ON CONFLICT (project_id, device_hmac) DO UPDATE SET offset_ms = excluded.offset_ms, since = excluded.since",
         tuple(parameters),
+    )
+
+
+def count_up(session: Session, project_id: int, name: str, n: int, *, slot: int) -> None:
+    """Adds to a counter of the project, in one of its slots: who adds in another does not wait for us."""
+    mark = MARK[session.get_bind().dialect.name]
+    session.connection().exec_driver_sql(
+        f"INSERT INTO counters (project_id, name, slot, n) VALUES ({mark}, {mark}, {mark}, {mark}) "  # noqa: S608
+        "ON CONFLICT (project_id, name, slot) DO UPDATE SET n = counters.n + excluded.n",
+        (project_id, name, slot % SLOTS, n),
     )
 
 

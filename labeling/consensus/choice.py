@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 from foundation.errors import UsageError
-from labeling.consensus.numbers import absolute_spread, closeness, lower_median, mean, median, squared_spread
-from labeling.consensus.votes import Background, majority, ranked, share_of
+from labeling.consensus.numbers import absolute_spread, closeness, mean, median, middles, squared_spread
+from labeling.consensus.votes import Background, first_of, leaders, ranked, share_of
 from labeling.questions.kinds import ACCURACY_MODELS, NUMERIC_LEVELS, Level, Method, QuestionKind, Value
 
 BUILT = (Method.MAJORITY, Method.MEAN, Method.MEDIAN)
@@ -30,7 +30,8 @@ class Consensus:
 
     `confidence` is in [0, 1]: the share of votes for a value that was voted for (majority, median of ordered values),
     `closeness` of the votes for a mean and a median of numbers. `n` counts votes; `votes` is (value, count), the most
-    frequent first.
+    frequent first. A `tie` is no consensus: as many votes, or as much of the order, speak for another value, and `value`
+    only shows one of them (`votes.first_of`). A mean and a median of numbers know no ties.
     """
 
     item: str
@@ -38,6 +39,7 @@ class Consensus:
     confidence: float
     n: int
     votes: tuple[tuple[Value, int], ...]
+    tie: bool = False
 
 
 def method_in_effect(kind: QuestionKind, method: Method) -> Method:
@@ -79,6 +81,18 @@ def consensus_of(
     return (judge.consensus(item, list(given.values())) for item, given in by_item.items())
 
 
+def count_ties(items: Iterable[Hashable], values: Iterable[Value], judge: Judge) -> int:
+    """How many items have a tie and therefore no consensus; one entry an annotator's answer, in any order.
+
+    Items with the same answers are looked at once.
+    """
+    answers: defaultdict[Hashable, list[Value]] = defaultdict(list)
+    for item, value in zip(items, values, strict=True):
+        answers[item].append(value)
+    alike = Counter(frozenset(Counter(given).items()) for given in answers.values())
+    return sum(n for votes, n in alike.items() if judge.consensus("", list(Counter(dict(votes)).elements())).tie)
+
+
 @dataclass(frozen=True)
 class Judge:
     """Makes the consensus of one item at a time, so that items can stream past.
@@ -103,17 +117,16 @@ class Judge:
         if not values:
             raise ValueError("an item without a vote has no consensus")
         counts = Counter(values)
-        value, confidence = self._agreed(values, counts)
-        return Consensus(item, value, confidence, len(values), ranked(counts, self.background))
+        votes = ranked(counts, self.background)
+        if self._measures:
+            return Consensus(item, *self._measured(values), len(values), votes)
+        candidates = middles(values, self.background.rank) if self.method is Method.MEDIAN else leaders(counts)
+        value = first_of(candidates, self.background)
+        return Consensus(item, value, share_of(value, counts), len(values), votes, tie=len(candidates) > 1)
 
-    def _agreed(self, values: Sequence[Value], counts: Counter[Value]) -> tuple[Value, float]:
-        if self.method is Method.MEAN or (self.method is Method.MEDIAN and self.level in NUMERIC_LEVELS):
-            return self._measured(values)
-        if self.method is Method.MEDIAN:
-            middle = lower_median(values, self.background.rank)
-            return middle, share_of(middle, counts)
-        most = majority(counts, self.background)
-        return most, share_of(most, counts)
+    @property
+    def _measures(self) -> bool:
+        return self.method is Method.MEAN or (self.method is Method.MEDIAN and self.level in NUMERIC_LEVELS)
 
     def _measured(self, values: Sequence[Value]) -> tuple[float, float]:
         numbers = [float(value) for value in values]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from foundation.errors import UsageError
 from labeling.consensus.choice import Consensus, Vote, check_method, consensus_of
+from labeling.consensus.spelling import compared
 from labeling.consensus.vote_file import numbers_of
 from labeling.questions.kinds import (
     NEEDS_ORDER,
@@ -65,6 +66,7 @@ def consensus_of_file(
     """
     used_level = level_in_effect(votes, method, level)
     check_method(method, used_level)
+    order = _spelled_as_read(order, votes)
     _check_order(votes, used_level, method, order)
     if used_level not in NUMERIC_LEVELS:
         return list(consensus_of(votes, method, used_level, order=order))
@@ -86,13 +88,14 @@ def compare_with_gold(
     Raises:
         ValueDoesNotFit: a known answer is not a number where the consensus is one.
     """
-    by_item = {consensus.item: consensus for consensus in agreed}
+    by_item = {compared(consensus.item): consensus for consensus in agreed}
+    gold = {compared(item): value for item, value in gold.items()}
     both = [item for item in gold if item in by_item]
     missing = len(gold) - len(both)
     if not both:
         return GoldComparison(0, missing)
     if level not in NUMERIC_LEVELS:
-        right = sum(str(by_item[item].value) == gold[item] for item in both)
+        right = sum(compared(str(by_item[item].value)) == compared(gold[item]) for item in both)
         return GoldComparison(len(both), missing, right / len(both), wilson_interval(right, len(both)))
     known = numbers_of(gold[item] for item in both)
     errors = [abs(float(by_item[item].value) - known[gold[item]]) for item in both]
@@ -126,6 +129,14 @@ def wilson_interval(right: int, n: int) -> tuple[float, float]:
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z_95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _spelled_as_read(order: Sequence[str], votes: Sequence[Vote]) -> Sequence[str]:
+    """The values of an order, each as the votes have it."""
+    if not order:
+        return order
+    read = {compared(value): value for value in dict.fromkeys(str(vote.value) for vote in votes)}
+    return [read.get(compared(value), value) for value in order]
 
 
 def _check_order(votes: Sequence[Vote], level: Level, method: Method, order: Sequence[str]) -> None:

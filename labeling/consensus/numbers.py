@@ -57,27 +57,31 @@ def median(values: Sequence[float]) -> float:
     return ordered[(len(ordered) - 1) // 2] / 2 + ordered[len(ordered) // 2] / 2
 
 
-def lower_median(values: Sequence[Value], rank: Mapping[Value, int]) -> Value:
-    """The middle of one item's votes on a scale that has an order and no distances; the lower where there are two.
+def middles(values: Sequence[Value], rank: Mapping[Value, int]) -> list[Value]:
+    """The middle of one item's votes on a scale that has an order and no distances; both where two differ.
+
+    Two different middles have nothing between them that the scale could name, so they are a tie.
 
     Args:
         values: votes, each with a place in `rank`; not empty.
         rank: value -> place on the scale, smallest first.
 
     Returns:
-        A value that somebody gave.
+        One value that somebody gave, or two of them, the lower first.
 
     Raises:
         ValueError: `values` is empty.
 
     Source: definition.
 
-    >>> lower_median(["high", "low", "mid", "low"], {"low": 0, "mid": 1, "high": 2})
-    'low'
+    >>> scale = {"low": 0, "mid": 1, "high": 2}
+    >>> middles(["high", "low", "mid"], scale), middles(["high", "low", "mid", "low"], scale)
+    (['mid'], ['low', 'mid'])
     """
     if not values:
         raise ValueError("an item without a vote has no median")
-    return sorted(values, key=rank.__getitem__)[(len(values) - 1) // 2]
+    ordered = sorted(values, key=rank.__getitem__)
+    return list(dict.fromkeys((ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2])))
 
 
 def closeness(item_spread: float | None, background_spread: float | None) -> float:

@@ -11,17 +11,19 @@ from pathlib import Path
 
 from foundation.errors import UsageError
 from labeling.consensus.choice import Vote
+from labeling.consensus.spelling import Spellings
 from labeling.questions.kinds import ValueDoesNotFit, number_in
 
 VOTE_COLUMNS = ("item", "annotator", "value")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ValueLines:
-    """The line on which each value of a file stands first."""
+    """The line on which each value of a file stands first; `merged`: see `Spellings`."""
 
     file_name: str
     first: dict[str, int]
+    merged: int = 0
 
     @contextmanager
     def pointed_at(self) -> Iterator[None]:
@@ -36,14 +38,22 @@ class ValueLines:
 def read_votes(file: Path) -> tuple[list[Vote], ValueLines]:
     """The annotations of a CSV file with the columns item, annotator and value; of a repeated (item, annotator) the last.
 
+    Texts that compare equal (`spelling.compared`) are written as the first of them was read.
+
     Raises:
         UsageError: as for `rows_of`.
     """
-    votes: dict[tuple[str, ...], Vote] = {}
+    votes: dict[tuple[str, str], Vote] = {}
     lines = ValueLines(file.name, {})
+    spellings = [Spellings() for _ in VOTE_COLUMNS]
     for line, row in rows_of(file, VOTE_COLUMNS):
-        votes[row[:2]] = Vote._make(row)
-        lines.first.setdefault(row[-1], line)
+        vote = Vote(*(column.of(cell) for column, cell in zip(spellings, row, strict=True)))
+        if not (vote.item and vote.annotator):
+            raise blank_cell(file, line, VOTE_COLUMNS[0 if not vote.item else 1])
+        if vote.value:
+            votes[vote.item, vote.annotator] = vote
+            lines.first.setdefault(str(vote.value), line)
+    lines.merged = sum(column.merged for column in spellings)
     return list(votes.values()), lines
 
 
@@ -97,13 +107,18 @@ def rows_of(file: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str
                 if "" not in cells:
                     yield reader.line_num, cells
                 elif "" in cells[:-1]:
-                    raise UsageError(f"{file.name}, line {reader.line_num}: '{columns[cells.index('')]}' is empty")
+                    raise blank_cell(file, reader.line_num, columns[cells.index("")])
     except OSError as error:
         raise UsageError(f"{file.name}: the file cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{file.name}: the file is not UTF-8; save it as UTF-8") from error
     except csv.Error as error:
         raise UsageError(f"{file.name}, line {reader.line_num}: the row is not valid CSV ({error})") from error
+
+
+def blank_cell(file: Path, line: int, column: str) -> UsageError:
+    """What is wrong with a row that lacks more than its value."""
+    return UsageError(f"{file.name}, line {line}: '{column}' is empty")
 
 
 def _places_of(header: Sequence[str], columns: Sequence[str], file_name: str, line: int) -> list[int]:

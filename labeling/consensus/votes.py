@@ -49,34 +49,47 @@ def in_order(values: Iterable[Value]) -> list[Value]:
     return sorted(distinct, key=str)
 
 
-def majority(counts: Mapping[Value, int], background: Background) -> Value:
-    """The value with the most votes on one item.
-
-    A tie goes to the value that is most frequent over all items, then to the first in order.
+def leaders(counts: Mapping[Value, int]) -> list[Value]:
+    """The values with the most votes on one item; two or more are a tie, and a tie is no consensus.
 
     Args:
         counts: votes of one item, value -> count of at least 1; not empty.
-        background: all votes, of which these are a part.
-
-    Returns:
-        One of the keys of `counts`.
 
     Raises:
         ValueError: `counts` is empty.
 
-    Source: the rule is Winnow's own, so that the same votes always give the same value.
-
-    >>> majority({"b": 2, "a": 2}, Background({"a": 4, "b": 5}))
-    'b'
-    >>> majority({"b": 2, "a": 2}, Background({"a": 5, "b": 5}))
-    'a'
+    >>> leaders({"b": 2, "a": 2, "c": 1}), leaders({"b": 2, "a": 1})
+    (['b', 'a'], ['b'])
     """
     most = max(counts.values())
-    tied = [value for value, count in counts.items() if count == most]
+    return [value for value, count in counts.items() if count == most]
+
+
+def first_of(tied: Sequence[Value], background: Background) -> Value:
+    """The value of a tie that is shown where one must be: the most frequent over all items, then the first in order.
+
+    Args:
+        tied: one value or more, each known to `background`.
+        background: all votes, of which these are a part.
+
+    Source: the rule is Winnow's own, so that the same votes always show the same value.
+
+    >>> first_of(["b", "a"], Background({"a": 4, "b": 5})), first_of(["b", "a"], Background({"a": 5, "b": 5}))
+    ('b', 'a')
+    """
     if len(tied) == 1:
         return tied[0]
     rank = background.rank
     return min(tied, key=lambda value: (-background.counts.get(value, 0), rank[value]))
+
+
+def majority(counts: Mapping[Value, int], background: Background) -> Value:
+    """The value with the most votes on one item, of a tie the `first_of` it; see `leaders` and `first_of`.
+
+    >>> majority({"b": 2, "a": 2}, Background({"a": 4, "b": 5}))
+    'b'
+    """
+    return first_of(leaders(counts), background)
 
 
 def share_of(value: Value, counts: Mapping[Value, int]) -> float:

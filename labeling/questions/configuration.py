@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from xml.etree.ElementTree import ParseError  # only the error; the parser is de
 
 import defusedxml.ElementTree
 
+from foundation.document import Reader
 from foundation.errors import Fault
 from labeling.questions.kinds import Question, QuestionKind, number_in
 
@@ -238,14 +240,13 @@ def _faults_of_names(controls: list[_Placed], objects: list[_Placed]) -> Iterato
 def _faults_of_fields(shown: list[_Placed], declared: Collection[str] | None) -> Iterator[Fault]:
     if declared is None:
         return
-    allowed = ", ".join(f"${field}" for field in declared) or "none is declared"
+    fields, reader = [f"${field}" for field in declared], Reader()
     for one in shown:
         if _field_of(one) not in declared:
-            yield Fault(
-                POINTER,
-                "unknown_field",
-                f"{one.place}: shows a field that the project does not declare; allowed: {allowed}",
-            )
+            near = reader.near(f"${_field_of(one)}", fields)
+            told = f"{one.place}: shows a field that the project does not declare; {near}allowed: "
+            reader.fault(POINTER, "unknown_field", told + (", ".join(fields) or "none is declared"))
+    yield from reader.faults
 
 
 def _targets_of(one: _Placed) -> list[str]:
@@ -274,9 +275,9 @@ def _unmeasured(one: _Placed) -> UnmeasuredControl:
 
 
 def _stored_values(element: Element) -> list[str]:
-    """Values of the choices or labels inside a control, as Label Studio stores them: the alias where there is one."""
+    """Values of the choices or labels inside a control as Label Studio stores them, the alias where there is one, in NFC."""
     parts = (part for part in element.iter() if part.tag in {"Choice", "Label"})
-    return [part.get("alias") or part.get("value") or "" for part in parts]
+    return [unicodedata.normalize("NFC", part.get("alias") or part.get("value") or "") for part in parts]
 
 
 def _read_choices(one: _Placed) -> Question | UnmeasuredControl | list[Fault]:

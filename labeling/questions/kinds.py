@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -59,7 +60,7 @@ ACCURACY_MODELS = frozenset({Method.ONE_COIN, Method.DAWID_SKENE})
 class Question:
     """A measured control tag.
 
-    `choices` holds the values of a choice as Label Studio stores them, in the order of the configuration; empty for
+    `choices` holds the values of a choice as Label Studio stores them, but in the Unicode form NFC, in the order of the configuration; empty for
     other kinds. `minimum` and `maximum` bound a rating (1 to maxRating) or a number (None: no bound); both inclusive.
     """
 
@@ -125,9 +126,10 @@ def read_value(question: Question, raw: object, pointer: str = "") -> Value | Fa
     if question.kind is QuestionKind.CHOICE:
         if not isinstance(raw, str):
             return Fault(pointer, "wrong_type", "a choice is a text")
-        if raw not in question.choices:
+        composed = unicodedata.normalize("NFC", raw)
+        if composed not in question.choices:
             return Fault(pointer, "not_in_list", f"not one of the {len(question.choices)} choices of the question")
-        return raw
+        return composed
     if isinstance(raw, bool) or not isinstance(raw, int | float):
         return Fault(pointer, "wrong_type", f"a {question.kind} is a number")
     return _read_number(question, raw, pointer)

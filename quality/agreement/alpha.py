@@ -14,26 +14,16 @@ import numpy as np
 
 from labeling.questions.kinds import Level
 from quality.agreement.distances import Floats, interval_points, ordinal_points, ratio_points
+from quality.agreement.few_items import Interval, Precision
 from quality.agreement.patterns import Matrix, Patterns
 from quality.agreement.resampling import ENOUGH_ITEMS, limiting_sums, percentile_interval, resampled_weights
-from quality.agreement.votes_table import Codes
 
 # Expected disagreement below this share of its own terms is rounding: all values are one.
 _ROUNDING = 1e-12
 # Figures of an item up to which a covariance matrix of them is cheap.
 _FEW_FIGURES = 128
-# Step of a slope, in standard errors of the figure.
-_SHIFT = 1e-3
 # A variance of alpha below this is rounding: the annotators agree throughout.
 _NO_VARIANCE = 1e-12
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A 95 % interval."""
-
-    low: float
-    high: float
 
 
 def krippendorff_alpha(patterns: Patterns, level: Level, scale: Floats) -> float | None:
@@ -55,38 +45,103 @@ def krippendorff_alpha(patterns: Patterns, level: Level, scale: Floats) -> float
     0.4444
     """
     pairable = patterns.of_size(2)
-    alphas = _sums_of(pairable, level, scale).alphas(pairable.items[:, None].astype(np.float64))
+    alphas = sums_of(pairable, level, scale).alphas(pairable.items[:, None].astype(np.float64))
     return None if np.isnan(alphas[0]) else float(alphas[0])
 
 
 def alpha_interval(
     patterns: Patterns, level: Level, scale: Floats, *, resamples: int, rng: np.random.Generator
-) -> Interval | None:
-    """Percentile interval of alpha, items drawn with replacement.
+) -> tuple[Interval | None, Precision | None]:
+    """The 95 % interval of alpha, and what it rests on.
 
-    Where alpha rests on many items, the sums of a resample are drawn from their limiting normal distribution, else the
-    items themselves are drawn. Resamples in which alpha is undefined (one value only) are left out.
+    Where alpha rests on few items, however many there are (`Precision.effective_items` below `ENOUGH_ITEMS`), the
+    interval is `Precision.interval`, which has a width even where all agree. Else it is the percentile interval of the
+    bootstrap over items: drawn from the limiting normal distribution of the sums, or item by item where figures are too
+    many; resamples in which alpha is undefined are left out.
 
     Returns:
-        The 95 % interval; None where fewer than two items have two annotations, or alpha is undefined in most resamples.
+        None where fewer than two items have two annotations or alpha is undefined.
 
     >>> from quality.agreement.patterns import patterns_of
-    >>> answers = patterns_of(np.arange(40) // 2, np.arange(40) // 2 % 2, 2)
-    >>> alpha_interval(answers, Level.NOMINAL, np.array([0.0, 1.0]), resamples=100, rng=np.random.default_rng(0))
-    Interval(low=1.0, high=1.0)
+    >>> answers = patterns_of(np.arange(80) // 2, np.arange(80) // 2 % 2, 2)
+    >>> interval, _ = alpha_interval(
+    ...     answers, Level.NOMINAL, np.array([0.0, 1.0]), resamples=100, rng=np.random.default_rng(0))
+    >>> round(interval.low, 2), interval.high
+    (0.77, 1.0)
     """
     pairable = patterns.of_size(2)
     if pairable.items.sum() < 2:
-        return None
-    sums = _sums_of(pairable, level, scale)
-    figures = sums.figures() if pairable.items.sum() >= ENOUGH_ITEMS else None
-    if figures is not None and _effective_items(sums, figures, pairable.items) >= ENOUGH_ITEMS:
+        return None, None
+    sums = sums_of(pairable, level, scale)
+    precision = precision_of(sums, pairable)
+    if precision is None:
+        return None, None
+    if precision.effective_items < ENOUGH_ITEMS:
+        return precision.interval(), precision
+    figures = sums.figures()
+    if figures is not None:
         alphas = sums.alphas_of_sums(limiting_sums(figures, pairable.items, resamples, rng))
     else:
         drawn = resampled_weights(pairable.items, resamples, rng, width=len(scale))
         alphas = np.concatenate([sums.alphas(weights) for weights in drawn])
-    defined = alphas[~np.isnan(alphas)]
-    return Interval(*percentile_interval(defined)) if 2 * len(defined) > resamples else None
+    return Interval(*percentile_interval(alphas[~np.isnan(alphas)])), precision
+
+
+@dataclass(frozen=True, slots=True)
+class Slopes:
+    """Sums of squared distances, and what one more item of each pattern adds to each to first order.
+
+    Attributes:
+        observed: over the pairs within items, each item's divided by m - 1; expected: over all pairs.
+        of_observed, of_expected: the slopes, shape (patterns,).
+    """
+
+    observed: float
+    expected: float
+    of_observed: Floats
+    of_expected: Floats
+
+
+def precision_of(sums: _FixedPoints | _MidRanks, pairable: Patterns) -> Precision | None:
+    """What the items say of alpha and how much they differ in it; None where all annotations carry one value.
+
+    An item's part in a disagreement is its pseudo-value of the infinitesimal jackknife: the disagreement, and n times
+    what giving the item a little more weight adds to it.
+
+    Source: B. Efron, "The Jackknife, the Bootstrap and Other Resampling Plans", 1982, chapter 6,
+    doi:10.1137/1.9781611970319.
+    """
+    items, sizes = pairable.items.astype(np.float64), pairable.sizes.astype(np.float64)
+    n_items, total = float(items.sum()), float(items @ sizes)
+    slopes = sums.slopes(items)
+    pairs = total * (total - 1)
+    observed, expected = slopes.observed / total, slopes.expected / pairs
+    if np.isnan(sums.alphas(items[:, None])[0]):
+        return None
+    of_observed = n_items * (slopes.of_observed - observed * sizes) / total
+    of_expected = n_items * (slopes.of_expected / pairs - 2 * expected * sizes / total)
+    influence = of_observed - observed / expected * of_expected
+    variance = float(items @ influence**2)
+    return Precision(
+        n_items=int(n_items),
+        observed=observed,
+        expected=expected,
+        observed_variance=float(items @ of_observed**2) / n_items,
+        expected_variance=float(items @ of_expected**2) / n_items,
+        covariance=float(items @ (of_observed * of_expected)) / n_items,
+        at_random=expected / _share_that_shows(pairable),
+        effective_items=variance**2 / float(items @ influence**4) if variance > _NO_VARIANCE * expected**2 else 0.0,
+    )
+
+
+def _share_that_shows(pairable: Patterns) -> float:
+    """Share of items, answered at random from the shares of the values, whose annotations are not all the same."""
+    marginals = pairable.marginals()
+    shares = marginals[marginals > 0] / marginals.sum()
+    sizes, pattern_of_size = np.unique(pairable.sizes, return_inverse=True)
+    items = np.bincount(pattern_of_size, weights=pairable.items)
+    unseen = np.array([np.sum(shares**size) for size in sizes])
+    return 1.0 - float(items @ unseen) / float(items.sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +165,16 @@ class _FixedPoints:
         centre = self.points.T @ weights
         sums = (self.sizes @ weights, self.within @ weights, self.squares @ weights)
         return _alphas(*sums, np.einsum("ds,ds->s", centre, centre))
+
+    def slopes(self, items: Floats) -> Slopes:
+        """Both disagreements of the items, and their slopes; items per pattern, shape (patterns,)."""
+        total, squares, centre = items @ self.sizes, items @ self.squares, self.points.T @ items
+        return Slopes(
+            observed=float(items @ self.within),
+            expected=float(_spread(total, squares, centre @ centre)),
+            of_observed=self.within,
+            of_expected=2 * (self.sizes * squares + total * self.squares) - 4 * (self.points @ centre),
+        )
 
     def figures(self) -> Floats | None:
         """The figures to be summed, shape (patterns, figures); None where they are too many for a covariance matrix."""
@@ -137,6 +202,30 @@ class _MidRanks:
         observed = np.einsum("ps,ps->s", spread / (self.sizes - 1)[:, None], weights)
         return self._alphas_of(marginals, points, observed)
 
+    def slopes(self, items: Floats) -> Slopes:
+        """As for fixed points; another item moves the mid-ranks of all."""
+        marginals = self.table.T @ items
+        points = ordinal_points(marginals[:, None])[:, 0]
+        sums, squares = self.table @ points, self.table @ points**2
+        within = _spread(self.sizes, squares, sums**2) / (self.sizes - 1)
+        total, all_squares, centre = marginals.sum(), marginals @ points**2, marginals @ points
+        share = items / (self.sizes - 1)
+        of_points = 4 * (self.table.T @ (share * self.sizes) * points - self.table.T @ (share * sums))
+        moved = 4 * marginals * (total * points - centre)
+        own = 2 * (self.sizes * all_squares + total * squares) - 4 * sums * centre
+        return Slopes(
+            observed=float(items @ within),
+            expected=float(_spread(total, all_squares, centre**2)),
+            of_observed=within + self._moved(of_points, points, total),
+            of_expected=own + self._moved(moved, points, total),
+        )
+
+    def _moved(self, of_points: Floats, points: Floats, total: float) -> Floats:
+        """What one more item of each pattern adds by moving the mid-ranks; `of_points` is the slope for each of them."""
+        above = of_points / 2 + of_points.sum() - np.cumsum(of_points)
+        moved: Floats = (self.table @ above - self.sizes * (of_points @ (points + 0.5))) / total
+        return moved
+
     def figures(self) -> Floats | None:
         """Counts, counts times m / (m - 1), and products of two counts over m - 1: the coincidences of an item."""
         n_values = self.table.shape[1]
@@ -162,7 +251,7 @@ class _MidRanks:
         return _alphas(marginals.sum(axis=0), observed, squares, np.einsum("vs,vs->s", marginals, points) ** 2)
 
 
-def _sums_of(pairable: Patterns, level: Level, scale: Floats) -> _FixedPoints | _MidRanks:
+def sums_of(pairable: Patterns, level: Level, scale: Floats) -> _FixedPoints | _MidRanks:
     table, sizes = pairable.table(), pairable.sizes.astype(np.float64)
     if level is Level.ORDINAL:
         return _MidRanks(sizes, table)
@@ -185,24 +274,6 @@ def _sums_of_points(table: Matrix, blocks: Iterable[Floats]) -> tuple[Floats, Fl
         points.append(table @ block)
         squares += table @ np.einsum("vd,vd->v", block, block)
     return np.hstack(points), squares
-
-
-def _effective_items(sums: _FixedPoints | _MidRanks, figures: Floats, items: Codes) -> float:
-    """How many equally weighty items alpha rests on: (sum of squared influences)^2 over the sum of their fourth powers.
-
-    An item's influence is what it adds to alpha to first order. A rare value or a handful of disagreements that decide
-    alpha make this number small, however many items there are; 0 where no item has any influence.
-    """
-    total = items @ figures
-    centred = figures - total / items.sum()
-    deviations = np.sqrt(items @ centred**2)
-    shifts = _SHIFT * np.diag(deviations)
-    slopes = (sums.alphas_of_sums(total[:, None] + shifts) - sums.alphas_of_sums(total[:, None] - shifts)) / (
-        2 * _SHIFT
-    )
-    influence = centred @ np.divide(slopes, deviations, where=deviations > 0, out=np.zeros(len(slopes)))
-    variance = float(items @ influence**2)
-    return variance**2 / float(items @ influence**4) if variance > _NO_VARIANCE else 0.0
 
 
 def _alphas(total: Floats, observed: Floats, squares: Floats, lengths: Floats) -> Floats:

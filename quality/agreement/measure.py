@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from labeling.questions.kinds import Level
-from quality.agreement.alpha import Interval, alpha_interval, krippendorff_alpha
+from quality.agreement.alpha import alpha_interval, krippendorff_alpha
 from quality.agreement.coefficients import fleiss_kappa, gwet_ac1, percent_agreement
 from quality.agreement.distances import Floats, ranked
+from quality.agreement.few_items import Interval, Precision
 from quality.agreement.pairs import PairKappa, cohen_kappas
 from quality.agreement.patterns import Patterns, patterns_of
 from quality.agreement.votes_table import Codes, Votes, votes_of
 
 __all__ = ["Agreement", "Interval", "Level", "PairKappa", "measure_agreement", "measure_votes"]
 
-_DIGITS = 4
 _NO_PAIR = "not enough data: no item has annotations by two annotators; at least {more} more needed"
 _ONE_VALUE = "undefined: all annotations of items with two or more carry one value, so agreement by chance is certain"
 _ONE_VALUE_AT_ALL = "undefined: only one value occurs, so agreement by chance cannot be told"
@@ -26,7 +26,6 @@ _FLEISS_ONE_VALUE = "undefined: the items with the most common number of annotat
 _BELOW_ZERO = "undefined: the level ratio needs values of 0 or more"
 _NO_ALPHA = "undefined, because alpha is"
 _ONE_ITEM = "not enough data: only 1 item has two annotations; at least 1 more needed"
-_RARE = "not enough data: in most resamples only one value occurs; more items with other values are needed"
 _NO_PARTNERS = "not enough data: no two annotators share an item"
 _PARTNERS_ONE_VALUE = (
     "undefined for {undefined} of {pairs} pairs: both annotators gave one value to all items they share"
@@ -41,11 +40,12 @@ class Agreement:
         n_items: items with at least one annotation; n_annotators and n_annotations likewise.
         percent_agreement: share of agreeing pairs, averaged over items with two annotations or more, in [0, 1].
         alpha: Krippendorff's alpha at the level asked for, over items with two annotations or more.
-        alpha_ci: its 95 % interval.
+        alpha_ci: its 95 % interval; after a few items wide, also where all of them agree.
         fleiss_kappa: over the items with the most common number of annotations of two or more.
         gwet_ac1: AC1; it, percent agreement and both kappas ask only whether values are the same.
         cohen_kappa: one entry for each two annotators who share an item.
         reasons: from the name of an undefined figure to a sentence.
+        precision: what the interval rests on, and how many more items a narrower one would need; None without interval.
     """
 
     n_items: int
@@ -58,22 +58,21 @@ class Agreement:
     gwet_ac1: float | None
     cohen_kappa: tuple[PairKappa, ...]
     reasons: Mapping[str, str] = field(default_factory=dict)
+    precision: Precision | None = None
 
     def as_json(self) -> dict[str, object]:
-        """The object that the command prints, figures rounded to 4 decimals; `reasons` only where there are some."""
+        """The object that the command prints, figures as they were measured; `reasons` only where there are some."""
         ci = self.alpha_ci
         members: dict[str, object] = {
             "n_items": self.n_items,
             "n_annotators": self.n_annotators,
             "n_annotations": self.n_annotations,
-            "percent_agreement": _rounded(self.percent_agreement),
-            "alpha": _rounded(self.alpha),
-            "alpha_ci": None if ci is None else [_rounded(ci.low), _rounded(ci.high)],
-            "fleiss_kappa": _rounded(self.fleiss_kappa),
-            "gwet_ac1": _rounded(self.gwet_ac1),
-            "cohen_kappa": [
-                {"a": pair.a, "b": pair.b, "n": pair.n, "kappa": _rounded(pair.kappa)} for pair in self.cohen_kappa
-            ],
+            "percent_agreement": self.percent_agreement,
+            "alpha": self.alpha,
+            "alpha_ci": None if ci is None else [ci.low, ci.high],
+            "fleiss_kappa": self.fleiss_kappa,
+            "gwet_ac1": self.gwet_ac1,
+            "cohen_kappa": [{"a": pair.a, "b": pair.b, "n": pair.n, "kappa": pair.kappa} for pair in self.cohen_kappa],
         }
         return members | ({"reasons": dict(self.reasons)} if self.reasons else {})
 
@@ -115,11 +114,11 @@ def measure_votes(
     """As `measure_agreement`, from annotations that are codes already."""
     values, scale = _on_scale(votes, level, order)
     patterns = patterns_of(votes.items, values, len(scale))
-    alpha, interval = None, None
+    alpha, interval, precision = None, None, None
     if level is not Level.RATIO or not (scale < 0).any():
         alpha = krippendorff_alpha(patterns, level, scale)
     if alpha is not None:
-        interval = alpha_interval(patterns, level, scale, resamples=resamples, rng=rng)
+        interval, precision = alpha_interval(patterns, level, scale, resamples=resamples, rng=rng)
     measured = Agreement(
         n_items=votes.n_items,
         n_annotators=len(votes.annotator_names),
@@ -130,6 +129,7 @@ def measure_votes(
         fleiss_kappa=fleiss_kappa(patterns),
         gwet_ac1=gwet_ac1(patterns),
         cohen_kappa=cohen_kappas(votes, values, len(scale)),
+        precision=precision,
     )
     return _with_reasons(measured, patterns, below_zero=level is Level.RATIO and bool((scale < 0).any()))
 
@@ -152,7 +152,7 @@ def _with_reasons(measured: Agreement, patterns: Patterns, *, below_zero: bool) 
     candidates = {
         "percent_agreement": (measured.percent_agreement, no_pair or ""),
         "alpha": (measured.alpha, no_pair or (_BELOW_ZERO if below_zero else _ONE_VALUE)),
-        "alpha_ci": (measured.alpha_ci, no_pair or _no_interval(measured, pairable)),
+        "alpha_ci": (measured.alpha_ci, no_pair or (_NO_ALPHA if measured.alpha is None else _ONE_ITEM)),
         "fleiss_kappa": (measured.fleiss_kappa, no_pair or _FLEISS_ONE_VALUE),
         "gwet_ac1": (measured.gwet_ac1, no_pair or _ONE_VALUE_AT_ALL),
     }
@@ -160,19 +160,8 @@ def _with_reasons(measured: Agreement, patterns: Patterns, *, below_zero: bool) 
     return replace(measured, reasons=reasons | _pair_reasons(measured.cohen_kappa))
 
 
-def _no_interval(measured: Agreement, pairable: int) -> str:
-    if measured.alpha is None:
-        return _NO_ALPHA
-    return _ONE_ITEM if pairable < 2 else _RARE
-
-
 def _pair_reasons(pairs: Sequence[PairKappa]) -> dict[str, str]:
     undefined = sum(pair.kappa is None for pair in pairs)
     if not pairs:
         return {"cohen_kappa": _NO_PARTNERS}
     return {"cohen_kappa": _PARTNERS_ONE_VALUE.format(undefined=undefined, pairs=len(pairs))} if undefined else {}
-
-
-def _rounded(figure: float | None) -> float | None:
-    """Rounded for people; adding zero turns -0.0 into 0.0."""
-    return None if figure is None else round(figure, _DIGITS) + 0.0

@@ -31,6 +31,7 @@ PUBLIC = {
         "GET /readyz",
         "GET /metrics",
         "GET /openapi.json",
+        "GET /project-schema.json",
         "GET /docs",
         "GET /docs/",
         "GET /docs/<path:name>",

@@ -13,7 +13,7 @@ from sqlalchemy import inspect
 from sqlmodel import SQLModel
 
 from foundation.database import Database, open_database
-from foundation.migrations import FOLDER, configuration, is_current, migrate
+from foundation.migrations import FOLDER, configuration, is_current, migrate, newest_revision
 from tests.signals import empty
 
 
@@ -29,6 +29,9 @@ class TestHistory:
                 Path(script.get_revision(revision).path).stem == head.read_text().strip()
                 or revision in head.read_text()
             )
+
+    def test_the_head_is_known_from_the_names_of_the_files(self) -> None:
+        assert newest_revision() == ScriptDirectory.from_config(configuration()).get_current_head()
 
     def test_the_tables_are_those_of_the_models(self, opened_database: Database) -> None:
         with opened_database.engine.connect() as connection:
@@ -59,6 +62,8 @@ class TestHistory:
         before = sorted(inspect(opened_database.engine).get_table_names())
 
         _run(opened_database, "base")
+        with opened_database.engine.connect() as connection:
+            assert not is_current(connection)
         left = set(inspect(opened_database.engine).get_table_names())
         _run(opened_database, "head")
 
@@ -67,6 +72,13 @@ class TestHistory:
 
 
 class TestNewInstallation:
+    def test_a_database_without_tables_is_not_current(self, tmp_path: Path) -> None:
+        database = open_database(f"sqlite:///{tmp_path / 'new.sqlite3'}")
+
+        with database.engine.connect() as connection:
+            assert not is_current(connection)
+        database.engine.dispose()
+
     def test_two_processes_that_migrate_at_once_do_it_once(self, tmp_path: Path) -> None:
         from concurrent.futures import ThreadPoolExecutor
 

@@ -10,14 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from flask import Flask
+from click.testing import CliRunner, Result
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
-from collector.cli import commands
 from collector.models import Erasure
-from foundation.cli import RECORDS, SECTIONS
+from foundation.cli import RECORDS, SECTIONS, LazyGroup
 from foundation.database import Database, unit_of_work
 from tests.signals import CONSENT, SUBJECT, Held, make_project, make_signal, ndjson, project_body
 from wsgi import records, sections
@@ -27,12 +25,10 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(database: Database, tmp_path: Path) -> Run:
-    app = Flask("winnow")
-    app.extensions[SECTIONS] = sections
-    app.extensions[RECORDS] = records
+    group = LazyGroup("collector", "collector.cli:commands", "Signals.", {SECTIONS: sections, RECORDS: records})
     url = database.engine.url.render_as_string(hide_password=False)
     environment = {"WINNOW_HOME": str(tmp_path), "WINNOW_DATABASE_URL": url}
-    return lambda *arguments: app.test_cli_runner().invoke(commands, [str(one) for one in arguments], env=environment)
+    return lambda *arguments: CliRunner().invoke(group, [str(one) for one in arguments], env=environment)
 
 
 @pytest.fixture
@@ -78,6 +74,15 @@ class TestApply:
         answers = [json.loads(run("apply", file, "--json").stdout) for _ in range(2)]
 
         assert [answer["revision"] for answer in answers] == [1, 1]
+
+    def test_what_is_not_in_effect_is_told_with_what_is_done_instead(self, run: Run, tmp_path: Path) -> None:
+        file = tmp_path / "project.json"
+        file.write_text(json.dumps(project_body(retention={"signals_days": 90})))
+
+        plain, as_json = run("apply", file), json.loads(run("apply", file, "--json").stdout)
+
+        assert "/retention/signals_days is not in effect yet: signals stay until their person is erased" in plain.stderr
+        assert as_json["instead"]["/retention/signals_days"] == "signals stay until their person is erased"
 
 
 class TestIngest:

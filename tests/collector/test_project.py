@@ -19,9 +19,10 @@ from foundation.errors import DomainError, InvalidBody
 from tests.collector.intake.test_context import JSON
 from tests.signals import Held, Phone, project_body, rows_of
 
+CONFIG = '<View><Text name="t" value="$text"/><Choices name="s" toName="t"><Choice value="a"/></Choices></View>'
 FULL = project_body(
     labeling={
-        "config": '<View><Text name="t" value="$text"/><Choices name="s" toName="t"><Choice value="a"/></Choices></View>',
+        "config": CONFIG,
         "guidelines": {"version": "1", "text": "…"},
         "overlap": 3,
         "max_overlap": 5,
@@ -128,11 +129,81 @@ class TestParsing:
             ({"retention": {"signals_days": "x"}}, ("/retention/signals_days", "out_of_range")),
             ({"retention": {"versions_days": -1}}, ("/retention/versions_days", "out_of_range")),
             ({"context": {"attributes": ["locale"]}}, ("/context/attributes/0", "wrong_value")),
-            *(({key: 5}, (f"/{key}", "wrong_type")) for key in ("population", "statistics", "alerts")),
+            *(({key: 5}, (f"/{key}", "wrong_type")) for key in ("population", "statistics", "alerts", "events")),
+            ({"population": {"foo": "bar"}}, ("/population/foo", "wrong_type")),
+            ({"population": {"foo": {"bar": 1}}}, ("/population/foo", "unknown_field")),
+            ({"population": {"price": {"1": 1}}}, ("/population/price", "unknown_field")),
+            ({"population": {"os_name": {}}}, ("/population/os_name", "wrong_type")),
+            ({"population": {"os_name": {"ios": 0.3, "android": 0.4}}}, ("/population/os_name", "out_of_range")),
+            ({"population": {"os_name": {"ios": 1.3}}}, ("/population/os_name/ios", "out_of_range")),
+            ({"population": {"os_name": {"ios": "1"}}}, ("/population/os_name/ios", "wrong_type")),
+            ({"population": {"weekday": {"sonntag": 1}}}, ("/population/weekday/sonntag", "unknown_field")),
+            ({"expectations": [{"type": "expect_x"}]}, ("/expectations/0/type", "not_in_list")),
+            *(
+                (
+                    {"expectations": [{"type": "expect_column_to_exist", "kwargs": kwargs}]},
+                    (f"/expectations/0/kwargs{at}", "not_in_list"),
+                )
+                for kwargs, at in (
+                    ({"column": "txt"}, "/column"),
+                    ({"column_A": "text", "column_B": "txt"}, "/column_B"),
+                    ({"column_list": ["text", "txt"]}, "/column_list/1"),
+                )
+            ),
         ],
     )
     def test_a_mistake_points_at_its_key(self, change: dict[str, Any], fault: tuple[str, str]) -> None:
         assert fault in faults_of({**FULL, **change})
+
+    @pytest.mark.parametrize(
+        "shares",
+        [
+            {"os_name": {"ios": 0.3, "android": 0.7}, "age_band": {"18-29": 0.25, "30+": 0.75}},
+            {"weekday": {"sunday": 0.333, "monday": 0.333, "friday": 0.333}},
+            {"network_quality": {"4g": 1}},
+        ],
+    )
+    def test_a_population_is_of_context_columns_and_its_shares_may_be_rounded(self, shares: dict[str, Any]) -> None:
+        checked = parse_project({**FULL, "population": shares}, SECTIONS)
+
+        assert "/population" in checked.instead
+
+    @pytest.mark.parametrize("column", ["signal", "event_time", "text", "price", "os_name", "age_band"])
+    def test_an_expectation_may_name_each_column_of_the_signals_table(self, column: str) -> None:
+        rule = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": column}}
+
+        parse_project({**FULL, "expectations": [rule]}, SECTIONS)
+
+    @pytest.mark.parametrize(
+        ("change", "suggestion"),
+        [
+            ({"feilds": {}}, "did you mean fields?"),
+            ({"fields": {"text": {"kind": "text", "max_char": 5}}}, "did you mean max_chars?"),
+            ({"identity": ["txt"]}, "did you mean text?"),
+            ({"context": {"keep": ["osname"]}}, "did you mean os_name?"),
+            ({"population": {"os_nam": {"ios": 1}}}, "did you mean os_name?"),
+            ({"questions": {"S": {}}}, "did you mean s?"),
+            ({"export": {"targets": ["S"]}}, "did you mean s?"),
+            ({"export": {"gates": {"expectation": "pass"}}}, "did you mean expectations?"),
+            ({"expectations": [{"type": "expect_column_to_exists"}]}, "did you mean expect_column_to_exist?"),
+            (
+                {"expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": "txet"}}]},
+                "did you mean text?",
+            ),
+            ({"labeling": {"config": CONFIG.replace("$text", "$txt")}}, "did you mean $text?"),
+        ],
+    )
+    def test_a_name_that_is_near_is_suggested(self, change: dict[str, Any], suggestion: str) -> None:
+        with pytest.raises(InvalidBody) as caught:
+            parse_project({**FULL, **change}, SECTIONS)
+
+        assert any(suggestion in fault.detail for fault in caught.value.faults)
+
+    def test_a_target_that_is_no_question_is_told_which_are(self) -> None:
+        with pytest.raises(InvalidBody) as caught:
+            parse_project({**FULL, "export": {"targets": ["mood"]}}, SECTIONS)
+
+        assert [fault.detail for fault in caught.value.faults] == ["must be a measured question: s"]
 
     @pytest.mark.parametrize(
         "text",
@@ -163,6 +234,41 @@ class TestParsing:
         refused = refusal_of(lambda: load_document(b"fields: {}\ncontext: {keep: []}\nfields: {a: 1}\n"))
 
         assert "line 3" in refused.detail
+
+    @pytest.mark.parametrize(
+        ("text", "line", "column", "told"),
+        [
+            ('{"project": "a",\n "fields": {"text": 1]}', 2, 22, "not JSON"),
+            ('{"project": "a"', 1, 16, "not JSON"),
+            ('[{"a": 1}\n', 2, 1, "not JSON"),
+            ("project: a\nfields:\n\ttext: {}", 3, 1, "not YAML"),
+            ("project: a: b", 1, 11, "not YAML"),
+            ("fields: {}\nfields: {}", 2, 1, "a key stands twice"),
+            ("a: &x 1\nb: *x", 2, 4, "aliases are not read"),
+            ("a: 1\nb: !!python/name:os.system x", 2, 4, "not YAML"),
+            ("a: 1\nb: 2026-02-31", 2, 4, "put it in quotes"),
+            (f"a: 1\nb: {'9' * 5000}", 2, 4, "put it in quotes"),
+            ("project: caf\x07", 1, 13, "a character that YAML does not take"),
+            ("ä: {b: c", 1, 9, "not YAML"),
+        ],
+    )
+    def test_what_cannot_be_read_is_told_with_line_and_column(
+        self, text: str, line: int, column: int, told: str
+    ) -> None:
+        refused = refusal_of(lambda: load_document(text.encode()))
+
+        assert f"at line {line}, column {column}: " in refused.detail
+        assert told in refused.detail
+        assert (refused.facts["line"], refused.facts["column"]) == (line, column)
+
+    def test_what_is_no_utf_8_is_told_with_line_and_column(self) -> None:
+        refused = refusal_of(lambda: load_document("a: é\nb: ".encode() + b"\xff"))
+
+        assert (refused.facts["reason"], refused.facts["line"], refused.facts["column"]) == ("not_utf8", 2, 4)
+
+    @pytest.mark.parametrize("text", ["[" * 5000, "{a: " * 5000, "- " * 5000])
+    def test_a_file_that_nests_without_end_is_refused(self, text: str) -> None:
+        assert refusal_of(lambda: load_document(text.encode())) is not None
 
     def test_json_may_be_indented_by_tabs(self) -> None:
         assert load_document(b'{\n\t"project": "tabs",\n\t"fields": {}\n}') == {"project": "tabs", "fields": {}}
@@ -211,6 +317,52 @@ class TestBreaks:
         before, after = (parse_project(project_body(**body), ()).file for body in (old, {**old, **change}))
 
         assert breaks_of(before, after) == broken
+
+
+class TestInstead:
+    """What is not in effect is said where it was sent, with what is done instead."""
+
+    BODY = FULL | {
+        "privacy": {"notices": {"1": {"en": "We use it"}}, "permissions": {"camera": {"en": "For photos"}}},
+        "population": {"os_name": {"ios": 1}},
+        "statistics": {"columns": ["os_name"]},
+        "alerts": {"cooldown_h": 24},
+        "events": {"webhook": "https://example.org"},
+        "questions": {"s": {"consensus": "dawid-skene"}},
+        "export": {"weights": "population", "gates": {"k": 5}},
+    }
+
+    def test_every_setting_that_does_nothing_yet_is_named(self) -> None:
+        assert list(parse_project(copy.deepcopy(self.BODY), SECTIONS).instead) == [
+            "/privacy/notices",
+            "/privacy/permissions",
+            "/retention/signals_days",
+            "/retention/versions_days",
+            "/population",
+            "/statistics",
+            "/alerts",
+            "/events",
+            "/labeling/max_overlap",
+            "/labeling/choose/quota",
+            "/labeling/choose/uncertain",
+            "/labeling/honeypots",
+            "/labeling/onboarding",
+            "/questions/s/consensus",
+            "/export/weights",
+            "/export/gates/k",
+        ]
+
+    def test_a_file_that_sets_none_names_none(self) -> None:
+        assert parse_project(project_body(privacy={"consent": "none"}), SECTIONS).instead == {}
+
+    def test_the_answer_says_what_is_done_instead(self, phone: Phone) -> None:
+        body = {**self.BODY, "project": phone.held.name}
+
+        answer = phone.as_role("manage").call("PUT", "", json=body).json
+
+        assert answer["not_in_effect"] == list(answer["instead"])
+        assert answer["instead"]["/questions/s/consensus"] == "the majority of an item's answers is taken"
+        assert all(answer["instead"].values())
 
 
 class TestPutProject:

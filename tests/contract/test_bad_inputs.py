@@ -125,7 +125,7 @@ class TestOneSignal:
 
     @pytest.mark.parametrize("case", odd_but_fine(), ids=lambda case: case.name)
     def test_is_taken(self, world: World, case: Fine) -> None:
-        answer = world.post(orjson.dumps(envelope(case.signal)))
+        answer = world.post(json.dumps(envelope(case.signal)).encode())
 
         assert answer.status == 200, answer.body[:500]
         result = answer.json["results"][0]

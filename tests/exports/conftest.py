@@ -5,16 +5,11 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import settings as hypothesis_settings
 
 from foundation import queue
 from foundation.database import Database
 from foundation.settings import Settings
 from tests.exports.rigs import Rig, close_rig, open_rig, project_file, rig_of
-
-# The first example imports Arrow; on a busy machine that alone takes longer than a deadline.
-hypothesis_settings.register_profile("exports", deadline=None)
-hypothesis_settings.load_profile("exports")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +32,29 @@ def _folder(rig: Rig, version: str) -> Path:
 def _with_export(*, gates: dict[str, Any], **changes: Any) -> dict[str, Any]:
     body = project_file()
     return body | {"export": body["export"] | changes | {"gates": {"min_rows": 0} | gates}}
+
+
+def _as_declared(**gates: Any) -> dict[str, Any]:
+    """The project with its own gates and no others."""
+    body = project_file()
+    return body | {"export": {**body["export"], "gates": gates}}
+
+
+def _send_backlog(rig: Rig, n: int) -> None:
+    """Labelled texts that nobody is known to have sent."""
+    texts = [f"backlog {number}" for number in range(n)]
+    signals = [
+        {
+            "id": str(uuid.uuid5(uuid.NAMESPACE_URL, text)),
+            "captured_at": utc_now().isoformat(),
+            "payload": {"text": text},
+        }
+        for text in texts
+    ]
+    answer = rig.call("POST", f"{rig.at}/signals", json={"signals": signals})
+    assert answer.json["accepted"] == n, answer.json
+    rig.sent.update(zip(texts, [result["item"] for result in answer.json["results"]], strict=True))
+    rig.label({text: ["good"] for text in texts})
 
 
 def _add_task(rig: Rig, text: str, *, selected_by: str, state: TaskState = TaskState.LIVE) -> None:
@@ -178,17 +202,45 @@ class TestRows:
         assert result["state"] == "published"
         assert len(small_rig.rows("1.0.0")) == 60
 
-    def test_a_tie_goes_to_the_value_that_is_most_frequent_in_the_project(self, small_rig: Rig) -> None:
+    def test_a_tie_is_no_consensus_and_leaves_an_item_out_by_name(self, small_rig: Rig) -> None:
         small_rig.send(["lol", "meh", "gr8"])
         small_rig.label({"lol": ["so-so", "so-so"], "meh": ["good", "bad"], "gr8": ["good"]})
 
         small_rig.build(export={"split": {"train": 1, "validation": 0, "test": 0}})
 
-        found = {
-            row["text"]: (row["mood"], row["mood_confidence"], row["mood_n"])
-            for row in small_rig.rows("1.0.0").values()
-        }
-        assert found == {"lol": ("so-so", 1.0, 2), "meh": ("good", 0.5, 2), "gr8": ("good", 1.0, 1)}
+        found = {row["text"]: (row["mood"], row["mood_confidence"]) for row in small_rig.rows("1.0.0").values()}
+        assert found == {"lol": ("so-so", 1.0), "gr8": ("good", 1.0)}
+        assert small_rig.read("1.0.0")["counts"]["not_used"] == {"a tie of the answers to mood": 1}
+        card = small_rig.fetch("1.0.0", "README.md").decode()
+        assert "- 1 items never reached the split: a tie of the answers to mood." in card
+        assert json.loads(small_rig.fetch("1.0.0", "quality.json"))["questions"]["mood"]["ties"] == 1
+
+    def test_a_kept_tie_has_no_label_and_says_why(self, small_rig: Rig) -> None:
+        small_rig.send(["lol", "meh"], subject="who sent both")
+        small_rig.label({"lol": ["good"], "meh": ["good", "bad"]})
+
+        small_rig.build(export={"labels": {"unresolved": "keep"}, "split": {"train": 1, "validation": 0, "test": 0}})
+
+        rows = {row["text"]: row for row in small_rig.rows("1.0.0").values()}
+        assert (rows["meh"]["mood"], rows["meh"]["mood_source"]) == (None, "unresolved: tie")
+        assert (rows["lol"]["mood"], rows["lol"]["mood_source"]) == ("good", "majority")
+        assert small_rig.read("1.0.0")["counts"]["unresolved"] == {"mood": {"unresolved: tie": 1}}
+        assert small_rig.manifest("1.0.0")["counts"]["unresolved"] == {"mood": {"unresolved: tie": 1}}
+        card = small_rig.fetch("1.0.0", "README.md").decode()
+        assert "- 1 rows are kept without `mood`, unresolved: tie." in card
+
+    def test_what_was_a_tie_is_a_label_once_somebody_else_answered(self, small_rig: Rig) -> None:
+        small_rig.send(["lol", "meh"])
+        small_rig.label({"lol": ["good"], "meh": ["good", "bad"]})
+        everything = {"split": {"train": 1, "validation": 0, "test": 0}}
+        small_rig.build(export=everything)
+
+        small_rig.label({"meh": ["good", "bad", "bad"]})
+        small_rig.build(export=everything)
+
+        found = {row["text"]: row["mood"] for row in small_rig.rows("latest").values()}
+        assert found == {"lol": "good", "meh": "bad"}
+        assert small_rig.read("latest")["counts"]["not_used"] == {}
 
     def test_the_first_task_says_how_an_item_was_chosen_else_the_first_annotation(self, small_rig: Rig) -> None:
         small_rig.send(["lol", "meh", "gr8", "ugh"])
@@ -365,7 +417,7 @@ class TestSides:
 class TestGates:
     def test_a_refused_build_says_what_to_do_and_has_no_files(self, rig: Rig) -> None:
         rig.fill()
-        rig.label({word: ["good", "bad"] for word in WORDS})
+        rig.label({word: ["good", "bad", "bad"] for word in WORDS})
 
         result = rig.build(export={"gates": {"mood": {"alpha": 0.9}}})
 
@@ -386,7 +438,7 @@ class TestGates:
 
     def test_a_draft_is_built_whatever_the_gates_say_and_is_never_latest(self, rig: Rig) -> None:
         rig.fill()
-        rig.label({word: ["good", "bad"] for word in WORDS})
+        rig.label({word: ["good", "bad", "bad"] for word in WORDS})
 
         result = rig.build(draft=True, export={"gates": {"mood": {"alpha": 0.9}}})
 
@@ -398,15 +450,28 @@ class TestGates:
 
     def test_a_met_gate_stands_in_manifest_and_card_with_its_figure(self, small_rig: Rig) -> None:
         small_rig.put(_with_export(gates={"mood": {"alpha": 0.8, "bound": "lower"}}))
-        small_rig.fill()
+        small_rig.fill([f"text number {n}" for n in range(90)])
 
         small_rig.build()
 
         (gate,) = small_rig.manifest("1.0.0")["gates"]
-        assert (gate["passed"], gate["figure"], gate["required"]) == (True, 1.0, 0.8)
+        assert (gate["passed"], gate["required"]) == (True, 0.8)
+        assert 0.8 <= gate["figure"] < 1
         assert b"mood.alpha" in small_rig.fetch("1.0.0", "README.md")
         assert json.loads(small_rig.fetch("1.0.0", "quality.json"))["questions"]["mood"]["agreement"]["alpha"] == 1.0
 
+    @pytest.mark.parametrize("bound", ["point", "lower"])
+    def test_three_items_that_agree_meet_no_gate_and_say_how_many_more_would(self, small_rig: Rig, bound: str) -> None:
+        small_rig.put(_with_export(gates={"mood": {"alpha": 0.6, "bound": bound}}))
+        small_rig.fill(WORDS[:3])
+
+        result = small_rig.build()
+
+        gate = next(gate for gate in small_rig.read(result["version"])["gates"] if gate["name"] == "mood.alpha")
+        assert (result["state"], gate["passed"]) == ("refused", False)
+        assert re.search(r"not enough data.*: about [1-9]\d* more items", gate["detail"])
+
+    @pytest.mark.slow
     def test_expectations_that_break_refuse(self, small_rig: Rig) -> None:
         rule = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "price", "max_value": 3}}
         small_rig.put(_with_export(gates={"expectations": "pass"}) | {"expectations": [rule]})
@@ -425,6 +490,124 @@ class TestGates:
         (gate,) = small_rig.read(result["version"])["gates"]
         assert result["state"] == "refused"
         assert gate["detail"].endswith("at least 1 is needed (1 items: no answer to mood)")
+
+
+class TestEmptySides:
+    def test_rows_of_one_person_alone_make_no_version_and_it_says_what_to_do(self, rig: Rig) -> None:
+        rig.put(_as_declared())
+        rig.fill(people=1)
+
+        result = rig.build()
+
+        refused = rig.read(result["version"])
+        (gate,) = refused["gates"]
+        assert result["state"] == "refused"
+        assert (gate["name"], gate["passed"], gate["figure"], gate["required"]) == ("min_rows", False, 0, 1)
+        assert "from more people" in gate["detail"]
+        assert sorted(refused["counts"]["splits"].values()) == [0, 0, len(WORDS)]
+        assert sorted(refused["counts"]["groups"].values()) == [0, 0, 1]
+        assert len(refused["warnings"]) == 2
+        assert rig.call("GET", f"{rig.at}/versions/latest").status_code == 404
+
+    def test_who_asks_for_one_side_gets_one_side(self, small_rig: Rig) -> None:
+        small_rig.put(_as_declared())
+        small_rig.fill(people=1)
+
+        result = small_rig.build(export={"split": {"train": 1, "validation": 0, "test": 0}})
+
+        assert result == {"version": "1.0.0", "state": "published"}
+        assert small_rig.read("1.0.0")["warnings"] == []
+
+    def test_a_version_with_an_empty_side_says_so_in_manifest_card_and_answer(self, small_rig: Rig) -> None:
+        small_rig.put(_as_declared(min_rows=0))
+        small_rig.fill(people=1)
+
+        result = small_rig.build()
+
+        told = small_rig.read("1.0.0")["warnings"]
+        assert result["state"] == "published"
+        assert len(told) == 2
+        assert all("is empty: the split asks for" in warning for warning in told)
+        assert small_rig.manifest("1.0.0")["warnings"] == told
+        assert small_rig.fetch("1.0.0", "README.md").count(b"**Warning:**") == 2
+        assert sum(small_rig.manifest("1.0.0")["counts"]["groups"].values()) == 1
+
+    def test_a_draft_is_built_and_warned_of(self, small_rig: Rig) -> None:
+        small_rig.put(_as_declared())
+        small_rig.fill(people=1)
+
+        result = small_rig.build(draft=True)
+
+        assert result["state"] == "draft"
+        assert len(small_rig.read(result["version"])["warnings"]) == 2
+        assert [gate["passed"] for gate in small_rig.read(result["version"])["gates"]] == [False]
+
+    def test_more_rows_than_a_side_has_are_refused_with_how_many_are_missing(self, small_rig: Rig) -> None:
+        small_rig.put(_as_declared(min_rows=30) | {"privacy": {"consent": "none"}})
+        _send_backlog(small_rig, 60)
+
+        result = small_rig.build()
+
+        (gate,) = small_rig.read(result["version"])["gates"]
+        assert result["state"] == "refused"
+        assert gate["figure"] == min(small_rig.read(result["version"])["counts"]["splits"].values())
+        assert f"needs {30 - gate['figure']} more" in gate["detail"]
+
+
+class TestBacklog:
+    def test_signals_without_a_subject_are_a_group_each(self, rig: Rig) -> None:
+        rig.put(_as_declared() | {"privacy": {"consent": "none"}})
+        _send_backlog(rig, 60)
+
+        result = rig.build()
+
+        rows = rig.rows("1.0.0").values()
+        assert result == {"version": "1.0.0", "state": "published"}
+        assert len({row["split_group"] for row in rows}) == len(rows) == 60
+        assert {row["side"] for row in rows} == {"train", "validation", "test"}
+        assert sum(rig.read("1.0.0")["counts"]["groups"].values()) == 60
+
+
+class TestLeakage:
+    def test_it_is_counted_in_the_files_and_near_duplicates_were_not_looked_for(self, rig: Rig) -> None:
+        rig.fill()
+
+        rig.build()
+
+        assert rig.manifest("1.0.0")["leakage"] == {"items": 0, "split_groups": 0, "near_duplicate_sets": None}
+        assert b"Near-duplicates were not looked for" in rig.fetch("1.0.0", "README.md")
+        assert b"near-duplicate sets" not in rig.fetch("1.0.0", "README.md")
+
+
+class TestLabels:
+    def test_the_number_of_a_class_leads_back_to_the_label_of_every_row(self, small_rig: Rig, tmp_path: Path) -> None:
+        from datasets import ClassLabel, load_dataset  # type: ignore[import-untyped]
+
+        small_rig.fill()
+        small_rig.label({"lol": ["so-so", "so-so"]})
+        small_rig.build()
+
+        target = json.loads(small_rig.fetch("1.0.0", "schema.json"))["targets"]["mood"]
+        loaded = load_dataset(str(_folder(small_rig, "1.0.0")), cache_dir=str(tmp_path))
+        assert list(target["label_map"]) == target["vocabulary"] == target["histogram"]["values"]
+        assert target["vocabulary"] == ["bad", "so-so", "good"]
+        for side in loaded.values():
+            numbers = side.cast_column("mood", ClassLabel(names=target["vocabulary"]))["mood"]
+            assert list(numbers) == [target["label_map"][label] for label in side["mood"]]
+
+
+class TestNotInEffect:
+    def test_manifest_and_card_say_what_was_done_instead_and_what_people_were_told(self, small_rig: Rig) -> None:
+        small_rig.put(project_file(questions={"mood": {"consensus": "dawid-skene"}}, retention={"versions_days": 30}))
+        small_rig.fill()
+
+        small_rig.build()
+
+        manifest, card = small_rig.manifest("1.0.0"), small_rig.fetch("1.0.0", "README.md").decode()
+        assert sorted(manifest["not_in_effect"]) == sorted(manifest["instead"])
+        assert manifest["instead"]["/questions/mood/consensus"] == "the majority of an item's answers is taken"
+        assert "/questions/mood/consensus: the majority of an item's answers is taken." in card
+        assert "What people were told, notice 1 (en):\n\n> We use it." in card
 
 
 class TestErased:

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from exports.card import card_text
 from exports.contents import Contents, LeftOutItem
 from exports.gates import AgreementFigure, UnmeasuredGate, evaluate_gates
-from exports.plan import ConsentStatement
-from exports.splits import Leakage, LeftOut
+from exports.leakage import Leakage
+from exports.plan import ConsentStatement, TargetSpec
+from exports.promises import Lowered, Setting
+from exports.sides import SideFigure
+from exports.splits import LeftOut
 from tests.exports.making import make_plan
 
 
@@ -22,7 +25,7 @@ def contents(**changes):
         "labelled": {name: {"train": 79, "validation": 0, "test": 20} for name in ("sentiment", "valence")},
         "labels": {"sentiment": {"train": {"positive": 79}, "validation": {}, "test": {"negative": 20}}},
         "left_out": (LeftOutItem("a", LeftOut.NOT_RANDOM),),
-        "leakage": Leakage(0, 0),
+        "leakage": Leakage(0, 0, None),
     }
     return Contents(**(figures | changes))
 
@@ -96,3 +99,50 @@ class TestText:
 
         assert "<script>" not in card.split("---", 2)[2]
         assert "\n# Not" not in card
+
+    def test_an_empty_side_is_warned_of_where_the_splits_stand(self):
+        sides = (
+            SideFigure("train", 0.8, 80, 3),
+            SideFigure("validation", 0.1, 0, 0),
+            SideFigure("test", 0.1, 20, 1),
+        )
+
+        card = card_text(make_plan(sides=sides), contents())
+
+        assert "| train | 80 | 3 | 0.8000 | 0.8000 |" in card
+        assert "**Warning:** validation is empty" in card
+        assert "test is empty" not in card
+
+    def test_near_duplicates_that_were_not_looked_for_are_not_counted(self):
+        assert "Near-duplicates were not looked for" in card_text(make_plan(), contents())
+        assert "near-duplicates stay together" not in card_text(make_plan(), contents())
+
+    def test_leakage_that_was_found_stands_with_its_figures(self):
+        card = card_text(make_plan(near_duplicates=True), contents(leakage=Leakage(1, 2, 3)))
+
+        assert "on two sides: 1 items, 2 split groups, 3 near-duplicate sets" in card
+
+    def test_overrides_and_lowered_promises_stand_with_both_values(self):
+        card = card_text(
+            make_plan(
+                overrides=(Setting("/export/labels/min_annotations", 1, 3),),
+                lowered=(
+                    Lowered("/export/gates/sentiment/alpha", 0.8, 0.6, 2),
+                    Lowered("/export/gates/k", 5, None),
+                ),
+            ),
+            contents(),
+        )
+
+        assert "- `/export/labels/min_annotations`: `3` in place of `1`." in card
+        assert "- `/export/gates/sentiment/alpha`: `0.6`, before `0.8`, since revision 2." in card
+        assert "- `/export/gates/k`: none, before `5`, by the override of this draft." in card
+
+    def test_a_question_cannot_become_markup(self):
+        card = card_text(
+            make_plan(targets=(TargetSpec("a`|b", "choice", "nominal", ("x",)),)),
+            contents(labelled={"a`|b": {"train": 80, "validation": 0, "test": 20}}, labels={}),
+        )
+
+        assert "a\\`\\|b" in card
+        assert "a`|b" not in card

@@ -15,14 +15,15 @@ from click.testing import CliRunner, Result
 from sqlmodel import col, select
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from collector.queries import find_project
 from exports.cli import commands
 from exports.service import BUILD
 from exports.verify import verify_folder
 from foundation import queue
-from foundation.database import unit_of_work
+from foundation.database import unit_of_work, utc_now
 from foundation.jobs import Job
-from foundation.keys import Role
-from tests.exports.rigs import WORDS, Rig
+from foundation.keys import Role, create_key
+from tests.exports.rigs import WORDS, Rig, project_file
 
 PLACES = ("here", "server")
 WITHIN_S = 30
@@ -84,6 +85,33 @@ class TestBuild:
         assert outcome.exit_code == 1
         assert json.loads(outcome.stdout)["state"] == "refused"
         assert "expectations: not enough data" in outcome.stderr
+
+    @pytest.mark.parametrize("place", PLACES)
+    def test_a_gate_is_not_passed_by_a_setting(self, filled: Rig, request: pytest.FixtureRequest, place: str) -> None:
+        body = project_file()
+        filled.put(body | {"export": body["export"] | {"gates": {"mood": {"alpha": 0.9}}}})
+        options = _at(place, request, filled, Role.MANAGE)
+
+        outcome = run("build", "slang", "--set", "gates.mood=null", *options)
+
+        assert outcome.exit_code == 2
+        assert "/export/gates/mood" in outcome.stderr
+        assert outcome.stdout == ""
+
+    def test_the_split_is_printed_with_its_groups(self, filled: Rig) -> None:
+        outcome = run("build", "slang")
+
+        assert "groups" in outcome.stdout
+        assert all(side in outcome.stdout for side in ("train", "validation", "test"))
+
+    def test_an_empty_side_is_warned_of(self, filled: Rig) -> None:
+        settings = ["--set", "split={train: 0.000001, validation: 0.000001, test: 0.999998}"]
+
+        outcome = run("build", "slang", *settings)
+
+        assert outcome.exit_code == 0
+        assert "warning: train is empty" in outcome.stderr
+        assert json.loads(run("build", "slang", *settings, "--json").stdout)["counts"]["groups"]["test"] == 4
 
     def test_a_draft_is_named_so(self, filled: Rig) -> None:
         outcome = run("build", "slang", "--draft", "--set", "gates.expectations=pass")
@@ -186,6 +214,7 @@ class TestDownload:
         assert "other bytes" in outcome.stderr
         assert list((tmp_path / "sets").iterdir()) == []
 
+    @pytest.mark.slow
     def test_it_loads_with_datasets(self, filled: Rig, tmp_path: Path) -> None:
         from datasets import load_dataset  # type: ignore[import-untyped]
 
@@ -195,6 +224,46 @@ class TestDownload:
         loaded = load_dataset(str(tmp_path / "slang-1.0.0"), cache_dir=str(tmp_path / "cache"))
 
         assert sum(len(side) for side in loaded.values()) == len(WORDS)
+
+
+class TestVerify:
+    @pytest.fixture
+    def copy(self, filled: Rig, tmp_path: Path) -> Path:
+        filled.build()
+        run("download", "slang", "latest", tmp_path)
+        return tmp_path / "slang-1.0.0"
+
+    def test_a_copy_that_stands_holds(self, filled: Rig, server_url: str, copy: Path) -> None:
+        outcome = run("verify", copy, "--url", server_url, "--key", filled.new_key(Role.READ))
+
+        assert outcome.exit_code == 0, outcome.output
+
+    def test_a_withdrawn_copy_is_told_with_what_follows_it(self, filled: Rig, server_url: str, copy: Path) -> None:
+        filled.erase("person-1")
+        filled.run_floors()
+        filled.build()
+
+        outcome = run("verify", copy, "--url", server_url, "--key", filled.new_key(Role.READ), "--json")
+
+        (problem,) = json.loads(outcome.stdout)["problems"]
+        assert outcome.exit_code == 1
+        assert problem["reason"] == "withdrawn"
+        assert "take 1.0.1, and delete this copy" in problem["detail"]
+        assert run("verify", copy).exit_code == 0
+
+    def test_a_version_that_the_server_does_not_know_is_told(self, filled: Rig, server_url: str, copy: Path) -> None:
+        filled.call("PUT", "/v1/projects/other", json=project_file(project="other"))
+        with unit_of_work(filled.database) as session:
+            key = create_key(session, Role.READ, find_project(session, "other"), now=utc_now())[1]
+
+        outcome = run("verify", copy, "--url", server_url, "--key", key)
+
+        assert outcome.exit_code == 1
+        assert "knows no such version" in outcome.stdout
+
+    def test_a_server_that_does_not_answer_or_no_key_is_told(self, copy: Path) -> None:
+        assert run("verify", copy, "--url", "http://127.0.0.1:9", "--key", "k").exit_code == 1
+        assert run("verify", copy, "--url", "http://127.0.0.1:9").exit_code == 2
 
 
 class TestServer:

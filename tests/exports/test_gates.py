@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +22,8 @@ from exports.gates import (
     items_still_needed,
 )
 from exports.sides import SideFigure, warnings_of
+from labeling.questions.kinds import Level
+from quality.agreement.measure import measure_agreement
 
 
 def answer(rule, *, agreement=(), expectations=None, sides=()):
@@ -28,6 +33,15 @@ def answer(rule, *, agreement=(), expectations=None, sides=()):
 
 def figure(alpha=0.7, lower=0.5, upper=0.8, n_items=50, **changes):
     return AgreementFigure("sentiment", "ordinal", alpha, lower, upper, n_items, 3 * n_items, **changes)
+
+
+def agreeing(n_items):
+    """Two annotators who give every item the same of two values."""
+    items = [item for item in range(n_items) for _ in "ab"]
+    values = [item % 2 for item in items]
+    found = measure_agreement(items, list("ab") * n_items, values, Level.NOMINAL, rng=np.random.default_rng(0))
+    interval = found.alpha_ci
+    return figure(found.alpha, interval.low, interval.high, n_items=n_items, precision=found.precision)
 
 
 class TestAlpha:
@@ -71,6 +85,30 @@ class TestAlpha:
 
         assert not result.passed
         assert "at least 17 more are needed" in result.detail
+
+    @pytest.mark.parametrize("bound", list(Bound))
+    @pytest.mark.parametrize("n_items", [2, 3, 5, 8])
+    def test_a_handful_of_items_that_agree_is_not_enough_data_and_says_how_many_are(self, bound, n_items):
+        measured = agreeing(n_items)
+
+        result = answer(AlphaGate("sentiment", 0.6, bound), agreement=[measured])
+        (more,) = re.findall(r"about (\d+) more items", result.detail)
+
+        assert not result.passed
+        assert "not enough data" in result.detail
+        assert answer(AlphaGate("sentiment", 0.6, bound), agreement=[agreeing(n_items + int(more) + 2)]).passed
+
+    def test_the_more_items_agree_the_higher_a_gate_they_meet(self):
+        gate = AlphaGate("sentiment", 0.6, Bound.LOWER)
+
+        assert [answer(gate, agreement=[agreeing(n)]).passed for n in (10, 20, 30, 100)] == [False, False, True, True]
+
+    def test_a_point_that_cannot_be_told_from_chance_is_no_figure_yet(self):
+        unsure, sure = figure(0.7, -0.1, 1.0, n_items=6), figure(0.7, 0.1, 1.0, n_items=9)
+
+        assert not answer(AlphaGate("sentiment", 0.6), agreement=[unsure]).passed
+        assert "to tell alpha from chance" in answer(AlphaGate("sentiment", 0.6), agreement=[unsure]).detail
+        assert answer(AlphaGate("sentiment", 0.6), agreement=[sure]).passed
 
     def test_a_question_that_was_never_measured_refuses(self):
         result = answer(AlphaGate("other", 0.1), agreement=[figure()])

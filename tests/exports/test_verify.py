@@ -263,6 +263,35 @@ class TestCommand:
     def test_a_folder_without_a_manifest_ends_with_1(self, tmp_path):
         assert self.run(tmp_path).exit_code == 1
 
+    def test_a_folder_that_is_no_version_is_told_in_one_line_and_not_read(self, tmp_path):
+        for number in range(200):
+            (tmp_path / f"file-{number}").write_bytes(b"x")
+
+        outcome = self.run(tmp_path)
+
+        assert outcome.exit_code == 1
+        assert outcome.stdout.splitlines() == [
+            "manifest.json: is missing: this is not the folder of a version (manifest)"
+        ]
+        assert len(orjson.loads(self.run(tmp_path, "--json").stdout)["problems"]) == 1
+
+    @pytest.mark.parametrize("content", [b"{", b"[]", b"{}", b'{"files": 3}', b'{"files": [{"path": "a"}]}'])
+    def test_a_manifest_that_is_none_is_told_in_one_line_too(self, tmp_path, content):
+        for number in range(200):
+            (tmp_path / f"file-{number}").write_bytes(b"x")
+        (tmp_path / MANIFEST).write_bytes(content)
+
+        assert len(self.run(tmp_path).stdout.splitlines()) == 1
+        assert self.run(tmp_path).exit_code == 1
+
+    def test_many_problems_are_cut_for_a_person_and_whole_in_json(self, folder):
+        for number in range(200):
+            (folder / f"file-{number}").write_bytes(b"x")
+
+        assert len(self.run(folder).stdout.splitlines()) < 50
+        assert "more: --json lists all" in self.run(folder).stdout
+        assert len(orjson.loads(self.run(folder, "--json").stdout)["problems"]) == 200
+
     def test_help_has_an_example(self):
         assert "Example: flask exports verify" in self.run("--help").stdout
 

@@ -23,6 +23,7 @@ print(time.monotonic() - begun)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
 def test_nobody_waits_for_a_broker_that_is_gone(tmp_path: Path, scheme: str) -> None:
     """Who asks for an erasure is answered after this: a client's own sleeps would be two seconds a listener."""

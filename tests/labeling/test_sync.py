@@ -393,6 +393,7 @@ class TestPull:
         assert workshop.drift() == {"task_unreadable": 1}
         assert [found.kind for found in workshop.verify()] == ["task_unreadable"]
 
+    @pytest.mark.slow
     def test_however_many_tasks_cannot_be_read_the_others_are(self, open_workshop: Open) -> None:
         workshop = open_workshop(n_items=70)
         workshop.sync()
@@ -432,6 +433,7 @@ class TestPull:
         assert (figures["counted"], figures["recreated_tasks"]) == (1, 1)
         assert workshop.drift() == {"task_unreadable": 1, "task_vanished": 1, "task_foreign": 1}
 
+    @pytest.mark.slow
     def test_thousands_of_tasks_changed_at_one_moment_are_all_read(self, open_workshop: Open) -> None:
         workshop = open_workshop(n_items=1100, backlog=2000, overlap=1)
         workshop.sync()

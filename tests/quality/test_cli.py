@@ -35,15 +35,50 @@ class TestAgreement:
         figures = json.loads(done.stdout)
         assert done.exit_code == 0
         assert (figures["n_items"], figures["n_annotators"], figures["n_annotations"]) == (3, 2, 6)
-        assert figures["percent_agreement"] == 0.6667
+        assert figures["percent_agreement"] == pytest.approx(2 / 3, rel=1e-12)
         assert len(figures["alpha_ci"]) == 2
         assert [set(pair) for pair in figures["cohen_kappa"]] == [{"a", "b", "n", "kappa"}]
         assert "reasons" not in figures
+
+    def test_json_has_figures_as_they_were_measured_and_a_table_four_decimals(self, run):
+        arguments = ("agreement", "r.csv", "--level", "nominal")
+
+        figures = json.loads(run(*arguments, "--json", r_csv=RATINGS).stdout)
+        table = run(*arguments, r_csv=RATINGS).stdout
+
+        measured = [figures[name] for name in ("percent_agreement", "alpha", "fleiss_kappa", "gwet_ac1")]
+        measured += [*figures["alpha_ci"], figures["cohen_kappa"][0]["kappa"]]
+        assert figures["percent_agreement"] == pytest.approx(2 / 3, rel=1e-12)
+        for figure in measured:
+            assert f"{figure:.4f}" in table
+            assert repr(figure) not in table or figure == round(figure, 4)
 
     def test_two_runs_print_the_same(self, run):
         arguments = ("agreement", "r.csv", "--level", "nominal", "--json")
 
         assert run(*arguments, r_csv=RATINGS).stdout == run(*arguments, r_csv=RATINGS).stdout
+
+    def test_what_no_reader_can_tell_apart_is_the_same(self, run):
+        spelled = "item,annotator,value\ni,a,cafe\u0301\ni ,b,caf\u00e9\nj,a,no\nj, b,no \nj,c, \n"
+        plain = "item,annotator,value\ni,a,caf\u00e9\ni,b,caf\u00e9\nj,a,no\nj,b,no\n"
+        arguments = ("agreement", "r.csv", "--level", "nominal", "--json")
+
+        done = run(*arguments, r_csv=spelled)
+
+        assert done.stdout == run(*arguments, r_csv=plain).stdout
+        assert "4 spellings differ" in done.stderr
+
+    def test_an_annotator_of_blanks_alone_is_a_mistake_with_its_line(self, run):
+        done = run("agreement", "r.csv", "--level", "nominal", r_csv=RATINGS + "k, ,3\n")
+
+        assert (done.exit_code, "line 8: 'annotator' is empty" in done.stderr) == (2, True)
+
+    def test_an_order_is_compared_as_values_are(self, run):
+        words = RATINGS.replace("1", "low ").replace("2", "cafe\u0301").replace("3", "high")
+
+        done = run("agreement", "r.csv", "--level", "ordinal", "--order", "low, caf\u00e9,high", "--json", r_csv=words)
+
+        assert done.stdout == run("agreement", "r.csv", "--level", "ordinal", "--json", r_csv=RATINGS).stdout
 
     def test_a_person_reads_a_table(self, run):
         done = run("agreement", "r.csv", "--level", "interval", r_csv=RATINGS)
@@ -177,3 +212,60 @@ class TestExpectations:
         assert done.exit_code == 2
         assert done.stdout == ""
         assert said in done.stderr
+
+    @pytest.mark.parametrize(
+        ("cells", "kind", "kwargs", "failing"),
+        [
+            (["12.50", "3.00", "7.5"], "expect_column_values_to_match_regex", {"regex": r"^\d+\.\d\d$"}, [2]),
+            (["12.50", "3.00", "7.5"], "expect_column_values_to_be_between", {"min_value": 5}, [1]),
+            (["12", "", "7"], "expect_column_values_to_be_between", {"max_value": 10}, [0]),
+            (["12", "", "7"], "expect_column_values_to_not_be_null", {}, [1]),
+            (["12", "7", "12"], "expect_column_values_to_be_unique", {}, [0, 2]),
+            (["10", "20", "3"], "expect_column_values_to_be_in_set", {"value_set": ["10", "20"]}, [2]),
+            (["10", "", "3"], "expect_column_values_to_be_in_set", {"value_set": [10, 20]}, [2]),
+            (["01010", "12345", "123"], "expect_column_value_lengths_to_equal", {"value": 5}, [2]),
+            (["12345", "12345", "123"], "expect_column_value_lengths_to_equal", {"value": 5}, [2]),
+            (["TRUE", "true", "no"], "expect_column_values_to_be_in_set", {"value_set": ["TRUE", "true"]}, [2]),
+            (["3", "", "2"], "expect_column_values_to_be_increasing", {}, [2]),
+            (
+                ["20261124", "20261199"],
+                "expect_column_values_to_match_strftime_format",
+                {"strftime_format": "%Y%m%d"},
+                [1],
+            ),
+        ],
+    )
+    def test_a_rule_sees_what_is_written_or_the_number_as_it_needs(self, run, cells, kind, kwargs, failing):
+        suite = json.dumps([{"type": kind, "kwargs": {"column": "a", **kwargs}}])
+        table = "b,a\n" + "".join(f"x,{cell}\n" for cell in cells)
+
+        done = run("expectations", "t.csv", "s.json", "--json", t_csv=table, s_json=suite)
+
+        (found,) = json.loads(done.stdout)["expectations"]
+        assert "error" not in found, found
+        assert found["failing_rows"] == failing
+
+    @pytest.mark.parametrize(
+        ("kind", "kwargs"),
+        [
+            ("expect_column_mean_to_be_between", {"min_value": 2, "max_value": 2}),
+            ("expect_column_sum_to_be_between", {"min_value": 6, "max_value": 6}),
+            ("expect_column_median_to_be_between", {"min_value": 2, "max_value": 2}),
+            ("expect_column_stdev_to_be_between", {"min_value": 1, "max_value": 1}),
+            ("expect_column_max_to_be_between", {"max_value": 3}),
+            ("expect_column_unique_value_count_to_be_between", {"min_value": 3, "max_value": 3}),
+            ("expect_column_distinct_values_to_equal_set", {"value_set": [1, 2, 3]}),
+            (
+                "expect_column_quantile_values_to_be_between",
+                {"quantile_ranges": {"quantiles": [0.5], "value_ranges": [[2, 2]]}},
+            ),
+            ("expect_column_values_to_be_of_type", {"type_": "Int64"}),
+        ],
+    )
+    def test_figures_of_integers_beside_a_missing_value_are_those_of_the_others(self, run, kind, kwargs):
+        suite = json.dumps([{"type": kind, "kwargs": {"column": "a", **kwargs}}])
+
+        done = run("expectations", "t.csv", "s.json", "--json", t_csv="b,a\nx,1\nx,\nx,2\nx,3\n", s_json=suite)
+
+        (found,) = json.loads(done.stdout)["expectations"]
+        assert found["success"], found

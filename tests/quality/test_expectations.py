@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 from foundation.errors import UsageError
+from quality.expectation_types import EXPECTATION_TYPES
 from quality.expectations import Expectation, check_suite, misfits, parse_suite, read_suite, run_suite
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -225,6 +227,7 @@ class TestRunSuite:
     def test_an_empty_suite_holds(self, table):
         assert run_suite(table, [], row_id=None).success
 
+    @pytest.mark.slow
     def test_nothing_is_written_to_the_home_folder_nor_to_the_terminal(self, tmp_path):
         program = (
             "import pandas as pd; from quality.expectations import Expectation, run_suite;"
@@ -247,3 +250,19 @@ class TestParseSuite:
             parse_suite([{"type": "x"}])
 
         assert refused.value.faults[0].pointer == "/expectations/0/type"
+
+
+class TestTypes:
+    def test_the_list_is_the_library_s_own(self):
+        program = (
+            "import great_expectations.expectations.core;"
+            "from great_expectations.expectations.registry import list_registered_expectation_implementations as all_of;"
+            "print(*sorted(name for name in all_of() if name.startswith('expect_')))"
+        )
+        environment = {**os.environ, "GX_ANALYTICS_ENABLED": "false"}
+
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", program], check=True, capture_output=True, text=True, env=environment
+        )
+
+        assert done.stdout.split() == list(EXPECTATION_TYPES), "change quality/expectation_types.py to what is printed"

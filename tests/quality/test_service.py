@@ -26,6 +26,12 @@ class TestMeasureProject:
         assert agreement.alpha == pytest.approx(alone.alpha)
         assert agreement.percent_agreement == pytest.approx(alone.percent_agreement)
 
+    def test_items_whose_answers_are_a_tie_are_counted(self, database: Database, rated: Rated) -> None:
+        with unit_of_work(database, read_only=True) as session:
+            report = measure_project(session, rated.held.id).as_json()
+
+        assert report["questions"]["stars_of"]["ties"] == 1
+
     def test_measuring_twice_gives_the_same_interval(self, database: Database, rated: Rated) -> None:
         with unit_of_work(database, read_only=True) as session:
             first, second = (measure_project(session, rated.held.id).as_json() for _ in range(2))

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
@@ -72,7 +73,7 @@ class TestPostSignals:
 
         result = phone.send_one(make_signal(payload=payload))
 
-        assert result["dropped"] == ["/payload/secret"]
+        assert result["dropped"] == [{"pointer": "/payload/secret", "reason": "personal"}]
         with unit_of_work(database, read_only=True) as session:
             assert session.exec(select(Item)).one().content == {"text": "mail <EMAIL_ADDRESS>"}
         extra = stored(database)[0].extra
@@ -98,6 +99,118 @@ class TestPostSignals:
         answer = phone.send({**make_signal(), member: value})
 
         assert answer["results"][0]["status"] in {"accepted", "duplicate", "rejected", "replayed"}
+
+
+class TestContext:
+    """What the phone's system writes never rejects a signal: it is read, or left out and said."""
+
+    def context_of(self, database: Database) -> Any:
+        return stored(database)[0].context
+
+    def test_what_cannot_be_read_is_null_named_and_counted(self, phone: Phone, database: Database) -> None:
+        unreadable = {
+            "locale": "Deutsch",
+            "timezone": "here",
+            "network_type": "pigeon",
+            "rtt_ms": "fast",
+            "battery": 85,
+            "charging": "maybe",
+            "location": {"lat": 91, "lon": 0},
+            "device_model": 5,
+            "os_name": "a\0b",
+            "os_version": "1" * 100,
+            "app_version": ["3"],
+            "age_band": 10**310,
+            "contacts": 5,
+            "downlink_kbps": "x",
+        }
+
+        result = phone.send_one(make_signal(context=unreadable))
+
+        told = {(one["pointer"], one["reason"]) for one in result["dropped"]}
+        assert result["status"] == "accepted"
+        assert told == {
+            ("/context/locale", "wrong_value"),
+            ("/context/timezone", "wrong_value"),
+            ("/context/network_type", "not_in_list"),
+            ("/context/rtt_ms", "wrong_type"),
+            ("/context/battery", "out_of_range"),
+            ("/context/charging", "wrong_type"),
+            ("/context/location/lat", "out_of_range"),
+            ("/context/device_model", "wrong_type"),
+            ("/context/os_name", "nul_character"),
+            ("/context/os_version", "wrong_value"),
+            ("/context/app_version", "wrong_type"),
+            ("/context/age_band", "out_of_range"),
+        }
+        kept = self.context_of(database)
+        assert {name for name, value in kept.items() if value is not None} == {"network_quality"}
+        assert self.counted(phone) == 12
+
+    def counted(self, phone: Phone) -> int:
+        return int(phone.as_role("manage").call("GET", "").json["counts"]["context_dropped"])
+
+    def test_only_what_is_stored_is_counted(self, phone: Phone) -> None:
+        wrong = {"locale": "Deutsch"}
+        signal = make_signal(context=wrong)
+        refused = make_signal(context=wrong, payload={})
+
+        phone.send(signal, signal, refused, make_signal(context=wrong), make_signal(context={"locale": "de"}))
+        phone.send(signal)
+
+        assert self.counted(phone) == 2
+
+    def test_a_value_says_that_it_is_not_known(self, phone: Phone, database: Database) -> None:
+        not_known = {"device_model": "", "locale": "C", "battery": -1, "charging": "unknown", "timezone": ""}
+
+        result = phone.send_one(make_signal(context=not_known))
+
+        assert "dropped" not in result
+        assert not {name for name in not_known if self.context_of(database)[name] is not None}
+
+    def test_undeclared_fields_that_are_dropped_are_named_too(
+        self, phone: Phone, database: Database, project: Held
+    ) -> None:
+        revise(database, project, fields_unknown="drop")
+
+        result = phone.send_one(make_signal(payload={"text": "x", "other": 1, "secret": "y"}))
+
+        assert sorted((one["pointer"], one["reason"]) for one in result["dropped"]) == [
+            ("/payload/other", "undeclared"),
+            ("/payload/secret", "personal"),
+        ]
+        assert self.counted(phone) == 0
+
+    def test_one_of_which_something_was_dropped_is_not_plain(self, phone: Phone) -> None:
+        answer = phone.send(make_signal(context={"locale": "Deutsch"}), make_signal(), Prefer="return=minimal")
+
+        assert answer["accepted"] == 2
+        assert [result["dropped"][0]["pointer"] for result in answer["results"]] == ["/context/locale"]
+
+    def test_at_most_twenty_are_named(self, phone: Phone, database: Database, project: Held) -> None:
+        revise(database, project, fields_unknown="drop")
+
+        result = phone.send_one(make_signal(payload={"text": "x", **{f"x{number}": 1 for number in range(30)}}))
+
+        assert len(result["dropped"]) == 20
+
+    def test_metrics_count_them_without_naming_a_project(self, phone: Phone, app_client: FlaskClient) -> None:
+        def counted() -> dict[str, float]:
+            lines = app_client.get("/metrics").text.splitlines()
+            found = (line.rpartition(" ") for line in lines if line.startswith("winnow_dropped_values_total"))
+            return {labels: float(count) for labels, _, count in found}
+
+        before = counted()
+        phone.send_one(
+            make_signal(context={"locale": "Deutsch", "age_band": [1]}, payload={"text": "x", "secret": "y"})
+        )
+
+        more = {labels.partition("{")[2] for labels, count in counted().items() if count > before.get(labels, 0)}
+        assert more == {
+            'place="locale",reason="wrong_value"}',
+            'place="attributes",reason="wrong_type"}',
+            'place="payload",reason="personal"}',
+        }
 
 
 class TestDuplicates:
@@ -183,7 +296,7 @@ class TestRevisions:
         assert phone.send_one(old)["status"] == "accepted"
         assert [signal.revision for signal in stored(database)] == [1]
 
-    def test_a_context_that_only_an_older_one_takes_is_no_fault(
+    def test_a_context_that_cannot_be_read_makes_no_older_one_count(
         self, phone: Phone, database: Database, project: Held
     ) -> None:
         revise(database, project, context={"keep": []})
@@ -191,7 +304,7 @@ class TestRevisions:
 
         phone.send(make_signal(context={"battery": "half"}))
 
-        assert [signal.revision for signal in stored(database)] == [2]
+        assert [signal.revision for signal in stored(database)] == [3]
 
     def test_a_stored_signal_is_replayed_whatever_the_rules_say_now(
         self, phone: Phone, database: Database, project: Held

@@ -24,8 +24,8 @@ JSON = st.recursive(
 
 
 def kept(file: ProjectFile = FILE, **sent: Any) -> dict[str, Any]:
-    context, faults = read_context(sent, file, NOW)
-    assert faults == []
+    context, dropped, faults = read_context(sent, file, NOW)
+    assert (dropped, faults) == ([], [])
     return context
 
 
@@ -57,10 +57,18 @@ class TestKeeping:
 
     @given(st.dictionaries(st.sampled_from([*FILE.keep, "age_band", "x"]), JSON))
     def test_nothing_sent_raises_and_what_is_wrong_is_pointed_at(self, sent: dict[str, Any]) -> None:
-        context, faults = read_context(sent, FILE, NOW)
+        context, dropped, faults = read_context(sent, FILE, NOW)
 
         assert set(context) == set(FILE.context_names)
-        assert all(fault.pointer.startswith("/context/") for fault in faults)
+        assert faults == []
+        for one in dropped:
+            assert context[one.pointer.split("/")[2]] is None
+
+    @pytest.mark.parametrize("sent", ["Bob", [], 5, True])
+    def test_only_a_context_that_is_no_object_is_a_fault(self, sent: Any) -> None:
+        assert [(fault.pointer, fault.reason) for fault in read_context(sent, FILE, NOW)[2]] == [
+            ("/context", "wrong_type")
+        ]
 
 
 class TestLocation:
@@ -100,6 +108,19 @@ class TestEnriching:
         assert weekday({"timezone": "Pacific/Honolulu"}, NOW) == "saturday"
 
     @pytest.mark.parametrize(
+        ("zone", "hour"),
+        [("GMT+0530", 13), ("+05:30", 13), ("UTC-9", 23), ("Etc/GMT+9", 23), ("Z", 8), ("Asia/Calcutta", 13)],
+    )
+    def test_a_zone_given_as_an_offset_tells_the_time_too(self, zone: str, hour: int) -> None:
+        part = {13: "afternoon", 23: "night", 8: "morning"}[hour]
+
+        assert part_of_day({"timezone": zone}, NOW) == part
+        assert weekday({"timezone": zone}, NOW) == ("saturday" if hour == 23 else "sunday")
+
+    def test_near_the_end_of_all_time_there_is_none(self) -> None:
+        assert part_of_day({"timezone": "+05:30"}, datetime.max.replace(tzinfo=UTC)) is None
+
+    @pytest.mark.parametrize(
         ("sent", "quality"),
         [
             ({}, "unknown"),
@@ -116,6 +137,11 @@ class TestEnriching:
             ({"downlink_kbps": 701}, "4g"),
             ({"rtt_ms": 100, "downlink_kbps": 60}, "2g"),
             ({"rtt_ms": "fast"}, "unknown"),
+            ({"rtt_ms": "1500"}, "2g"),
+            ({"rtt_ms": -1}, "unknown"),
+            ({"network_type": "NotReachable", "rtt_ms": 100}, "offline"),
+            ({"network_type": ["none"]}, "offline"),
+            ({"network_type": "4g"}, "unknown"),
         ],
     )
     def test_network_quality_follows_the_thresholds_of_the_w3c(self, sent: dict[str, Any], quality: str) -> None:
@@ -134,6 +160,8 @@ class TestEnriching:
     def test_a_family_is_the_model_without_its_variant(self, model: str, family: str | None) -> None:
         assert device_family({"device_model": model}) == family
 
-    @pytest.mark.parametrize(("version", "major"), [("15", "15"), ("17.5.1", "17"), ("beta", None), (15, None)])
+    @pytest.mark.parametrize(
+        ("version", "major"), [("15", "15"), ("17.5.1", "17"), ("beta", None), (15, "15"), (True, None)]
+    )
     def test_the_major_version(self, version: object, major: str | None) -> None:
         assert os_major({"os_version": version}) == major

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.intake.fields import reader_of, safe_key
+from collector.intake.results import Dropped
 from collector.project import parse_project
 from tests.collector.intake.test_context import JSON
 from tests.signals import project_body
@@ -22,7 +23,7 @@ class TestReading:
     def test_no_payload_raises_and_each_member_is_kept_dropped_or_pointed_at(self, sent: dict[str, Any]) -> None:
         payload = READER.read(sent)
 
-        told = {fault.pointer for fault in payload.faults} | set(payload.dropped)
+        told = {fault.pointer for fault in payload.faults} | {one.pointer for one in payload.dropped}
         for name, value in sent.items():
             if value is not None:
                 assert name in payload.values or f"/payload/{safe_key(name)}" in told
@@ -46,7 +47,7 @@ class TestReading:
         payload = reader_of(FILE, newest).read({"text": "hello"})
 
         assert payload.values == {}
-        assert payload.dropped == ["/payload/text"]
+        assert payload.dropped == [Dropped("/payload/text", "personal")]
 
 
 class TestSafeKey:

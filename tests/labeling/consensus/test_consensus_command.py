@@ -31,9 +31,64 @@ VOTES = "value,item,note,annotator\n1,dog,,ann\n2,dog,,bob\n2,cat,,ann\n1,cat,la
 class TestConsensus:
     def test_columns_come_in_any_order_and_others_are_left_alone(self, run):
         assert lines(run(VOTES, "--json")) == [
-            {"item": "dog", "value": "2", "confidence": 0.5, "n": 2},
+            {"item": "dog", "value": "2", "confidence": 0.5, "n": 2, "tie": True},
             {"item": "cat", "value": "2", "confidence": 2 / 3, "n": 3},
         ]
+
+    @pytest.mark.parametrize(
+        ("arguments", "values", "told"),
+        [
+            ((), ["no", "yes"] * 5, ("no", True)),
+            ((), ["yes", "no", "no"], ("no", None)),
+            ((), ["a", "b", "c"], ("a", True)),
+            (("--level", "interval"), ["1", "1.0", "2", "2.0"], ("1", True)),
+            (("--method", "median", "--level", "ordinal"), ["1", "1", "3", "3"], ("1", True)),
+            (("--method", "median", "--level", "ordinal"), ["1", "2", "2", "3"], ("2", None)),
+            (("--method", "median", "--level", "interval"), ["1", "1", "3", "3"], (2.0, None)),
+            (("--method", "mean"), ["1", "3"], (2.0, None)),
+        ],
+    )
+    def test_a_tie_says_so_and_a_number_between_two_is_none(self, run, arguments, values, told):
+        text = "item,annotator,value\n" + "".join(f"i,a{at},{value}\n" for at, value in enumerate(values))
+
+        (line,) = lines(run(text, *arguments, "--json"))
+
+        assert (line["value"], line.get("tie")) == told
+
+    def test_a_tie_shows_the_value_that_is_most_frequent_in_the_file_for_a_median_too(self, run):
+        text = "item,annotator,value\ni,a,1\ni,b,3\nj,a,3\n"
+
+        first, _ = lines(run(text, "--method", "median", "--level", "ordinal", "--json"))
+
+        assert first == {"item": "i", "value": "3", "confidence": 0.5, "n": 2, "tie": True}
+
+    @pytest.mark.parametrize("other", ["cafe\u0301", " caf\u00e9", "caf\u00e9 ", "cafe\u0301\u00a0"])
+    def test_what_no_reader_can_tell_apart_is_one_value_printed_as_it_was_read_first(self, run, other):
+        text = f"item,annotator,value\ni,a,{other}\ni,b,caf\u00e9\ni,c,no\n"
+
+        result = run(text, "--json")
+
+        assert lines(result) == [{"item": "i", "value": other, "confidence": 2 / 3, "n": 3}]
+        assert "1 spelling differs" in result.stderr
+
+    def test_items_and_annotators_are_told_apart_as_values_are(self, run):
+        text = "item,annotator,value\ni,Jose\u0301,x\n i,Jos\u00e9,y\ni ,Ann, \n"
+
+        assert lines(run(text, "--json")) == [{"item": "i", "value": "y", "confidence": 1.0, "n": 1}]
+
+    def test_gold_and_order_are_compared_as_values_are(self, run):
+        text = "item,annotator,value\ni,a,cafe\u0301\ni,b,tea \ni,c,tea\n"
+        gold = "item,value\ni ,tea\n"
+
+        result = run(text, "--method", "median", "--level", "ordinal", "--order", "caf\u00e9, tea", "--json", gold=gold)
+
+        assert lines(result)[0]["value"] == "tea "
+        assert "accuracy 1.0000" in result.stderr
+
+    def test_an_item_of_blanks_alone_is_a_mistake_with_its_line(self, run):
+        result = run("item,annotator,value\ni,a,x\n ,a,x\n")
+
+        assert (result.exit_code, "line 3: 'item' is empty" in result.stderr) == (2, True)
 
     def test_a_mean_is_a_number(self, run):
         assert lines(run(VOTES, "--method", "mean", "--json"))[0]["value"] == 1.5

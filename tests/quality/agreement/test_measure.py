@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
 from labeling.questions.kinds import Level, ValueDoesNotFit
-from quality.agreement.alpha import Interval
 from quality.agreement.measure import Agreement, measure_agreement
 from quality.agreement.pairs import PairKappa
 from quality.agreement.votes_table import ColumnsDiffer
@@ -83,6 +82,7 @@ class TestPublishedTables:
         assert figures.fleiss_kappa == pytest.approx(expected["scott_pi"], abs=1e-5)
 
 
+@pytest.mark.slow
 class TestRealCrowds:
     @pytest.mark.parametrize(
         ("path", "columns", "delimiter", "level", "alpha"),
@@ -148,6 +148,7 @@ def triples_of(answers: list[list[int | None]]) -> Triples:
     return [(f"i{item}", f"a{who}", value) for item, row in enumerate(answers) for who, value in enumerate(row)]
 
 
+@pytest.mark.slow
 class TestAgainstASlowSecondImplementation:
     @settings(deadline=None, max_examples=150)
     @given(answers=ANSWERS, level=st.sampled_from(list(Level)))
@@ -298,7 +299,8 @@ class TestLittleOrNoData:
         figures = measured([(item, who, item % 2) for item in range(20) for who in "abc"])
 
         assert (figures.alpha, figures.fleiss_kappa, figures.gwet_ac1, figures.percent_agreement) == (1, 1, 1, 1)
-        assert figures.alpha_ci == Interval(1.0, 1.0)
+        assert figures.alpha_ci.high == 1.0
+        assert 0.6 < figures.alpha_ci.low < 0.75  # twenty items that agree do not show that all would
         assert "reasons" not in figures.as_json()
 
     def test_one_item_has_an_alpha_but_no_interval(self):
@@ -388,7 +390,7 @@ class TestValues:
 
 class TestInterval:
     def test_the_same_seed_gives_the_same_interval(self):
-        triples = triples_of([[item % 3, (item * item) % 3] for item in range(30)])
+        triples = triples_of([[item % 3, (item * item) % 3] for item in range(3000)])
 
         assert measured(triples).alpha_ci == measured(triples).alpha_ci
         assert measured(triples, rng=np.random.default_rng(1)).alpha_ci != measured(triples).alpha_ci

@@ -1,0 +1,105 @@
+"""Is croissant.json what programs that know Croissant can read? The library says; without it, what can be seen without."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from exports.croissant import CONFORMS_TO
+from exports.leakage import shards_in
+from exports.manifest import MANIFEST
+
+CROISSANT: Final = "croissant.json"
+LIBRARY: Final = "mlcroissant"
+WITHOUT_LIBRARY: Final = "croissant.json was checked without the library mlcroissant, which is not installed here: ids, files and columns only"
+
+
+@dataclass(frozen=True)
+class CroissantCheck:
+    """What is wrong, a sentence each, and whether the library was asked."""
+
+    faults: tuple[str, ...]
+    by_library: bool
+
+
+def check_croissant(folder: Path) -> CroissantCheck:
+    """Reads croissant.json of a version's folder, with the library where it is installed, and compares it with the files.
+
+    Nothing is fetched from anywhere.
+    """
+    by_library = find_spec(LIBRARY) is not None
+    try:
+        document = orjson.loads((folder / CROISSANT).read_bytes())
+        faults = list(_own_faults(folder, document))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return CroissantCheck(("cannot be read as a description of a dataset",), by_library)
+    if by_library:
+        faults += _library_faults(folder / CROISSANT)
+    return CroissantCheck(tuple(faults), by_library)
+
+
+def _own_faults(folder: Path, document: Mapping[str, Any]) -> Iterator[str]:
+    if document["conformsTo"] != CONFORMS_TO:
+        yield "does not say that it conforms to Croissant 1.1"
+    files = [part for part in document["distribution"] if part["@type"] == "cr:FileObject"]
+    fields = [field for records in document["recordSet"] for field in records["field"]]
+    named = [*document["distribution"], *document["recordSet"], *fields]
+    yield from _id_faults([str(part["@id"]) for part in named])
+    listed = {file["path"]: file["sha256"] for file in orjson.loads((folder / MANIFEST).read_bytes())["files"]}
+    if {file["contentUrl"]: file["sha256"] for file in files} != {
+        path: sha256 for path, sha256 in listed.items() if path.endswith(".parquet")
+    }:
+        yield "does not name the data files with the checksums of the manifest"
+    for records in document["recordSet"]:
+        if [field["source"]["extract"]["column"] for field in records["field"]] != _columns(folder, records["@id"]):
+            yield "does not name the columns of the data files"
+
+
+def _id_faults(ids: Iterable[str]) -> Iterator[str]:
+    for identifier, times in Counter(ids).items():
+        if times > 1:
+            yield f"gives the id {identifier!r} twice"
+        if not identifier or any(character.isspace() for character in identifier):
+            yield f"has an id with white space: {identifier!r}"
+
+
+def _columns(folder: Path, side: str) -> list[str]:
+    from pyarrow import parquet
+
+    names: list[str] = parquet.read_schema(shards_in(folder)[side][0]).names
+    return names
+
+
+def _library_faults(path: Path) -> list[str]:
+    with _quiet():
+        import mlcroissant  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+        try:
+            dataset = mlcroissant.Dataset(str(path))
+        except mlcroissant.ValidationError as error:
+            return [" ".join(str(error).split())]
+    return sorted(dataset.metadata.ctx.issues.errors)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The library's own words go nowhere: what it finds is told by us."""
+    before = logging.root.manager.disable
+    logging.disable(sys.maxsize)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
