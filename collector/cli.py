@@ -124,7 +124,7 @@ def erase(project: str, subject: str) -> None:
 def subject(context: click.Context, project: str, subject: str, as_json: bool) -> None:
     """Show all that is held on a person, on what ground, and who got it.
 
-    Example: flask collector subject slang-sentiment install-7f3c --json
+    Example: winnow collector subject slang-sentiment install-7f3c --json
     """
     from collector.intake.identity import names_of
     from collector.queries import project_named

@@ -194,7 +194,7 @@ def _key(text: str | None) -> uuid.UUID | None:
     try:
         return uuid.UUID(text) if text else None
     except ValueError:
-        fault = Fault("?key", "wrong_type", "must be the id of a key, as `flask keys list` shows it")
+        fault = Fault("?key", "wrong_type", "must be the id of a key, as `winnow keys list` shows it")
         raise InvalidBody("the key is not an id", faults=[fault]) from None
 
 

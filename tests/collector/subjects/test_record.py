@@ -49,7 +49,7 @@ class TestTheRecord:
         rig.send(["mine", "ours"], device_model="SM-1")
         rig.send(["ours", "theirs"], subject="bert")
         rig.call("POST", f"{rig.at}/signals", json={**make_signal(subject="anna"), "payload": {"text": 5}})
-        rig.label({"mine": ["good", "bad"], "theirs": ["bad"], "ours": ["good"]})
+        rig.label({"mine": ["good", "good"], "theirs": ["bad"], "ours": ["good"]})
         version = rig.build(draft=True)["version"]
         rig.fetch(version, "README.md")
 
