@@ -19,7 +19,9 @@ def test_the_sets_are_those_the_reporter_wanted(case, tmp_path):
     file = tmp_path / "texts.jsonl"
     file.write_text("".join(json.dumps({"text": text}) + "\n" for text in case["input"]), encoding="utf-8")
 
-    result = CliRunner().invoke(near_duplicates_command, [str(file), "--field", "text", "--threshold", "0.85", "--json"])
+    result = CliRunner().invoke(
+        near_duplicates_command, [str(file), "--field", "text", "--threshold", "0.85", "--json"]
+    )
 
     assert json.loads(result.stdout)["sets"] == DECIDED.get(case["id"], case["expected"])["sets"]
 
