@@ -300,6 +300,7 @@ def _holding(work: Work) -> Iterator[Session]:
 def _watched(rows: Iterable[pa.RecordBatch], work: Work, total: int) -> Iterator[pa.RecordBatch]:
     """The same rows; how many went by is noted every few seconds."""
     done, told = 0, time.monotonic()
+    work.progress(0, total)
     for batch in rows:
         yield batch
         done += batch.num_rows

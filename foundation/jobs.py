@@ -121,7 +121,8 @@ def renew(session: Session, job_id: uuid.UUID, *, holder: uuid.UUID, lease_s: in
 
 def finish(session: Session, job_id: uuid.UUID, *, holder: uuid.UUID, now: datetime, result: Any = None) -> None:
     """Ends a job well; in the transaction of its last effect, so that both hold or neither."""
-    _as_holder(session, job_id, holder, {"state": JobState.DONE.value, "result": result, "finished_at": now})
+    ended = {"state": JobState.DONE.value, "result": result, "finished_at": now}
+    _as_holder(session, job_id, holder, {**ended, "done": func.coalesce(Job.total, Job.done)})
 
 
 def fail(session: Session, job_id: uuid.UUID, *, holder: uuid.UUID, now: datetime, error: str, again: bool) -> None:

@@ -28,6 +28,8 @@ routes = Routes("foundation", title="Jobs and activity")
 
 
 class Progress(BaseModel):
+    """In the job's own units: rows of a version, questions and suites of a report, steps of a sync."""
+
     done: int
     total: int | None
 

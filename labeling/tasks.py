@@ -36,7 +36,7 @@ def sync(work: Work) -> dict[str, Any]:
     settings, only = work.runtime.settings, work.args.get("only")
     with (
         open_label_studio(settings) as gateway,
-        sit_down(work.runtime.database, gateway, settings, work.project_id or 0) as desk,
+        sit_down(work.runtime.database, gateway, settings, work.project_id or 0, progress=work.progress) as desk,
     ):
         is_asked = work.args.get(ASKED) or desk.studio().push_asked_at is not None
         figures = sync_project(desk, only=Way(only) if only else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from collector.models import Signal
 from collector.queries import current_file, read_project, usable_items
 from foundation.database import insert_ignoring
+from foundation.progress import Progress, untold
 from labeling.consensus.choice import Judge, count_ties, method_in_effect
 from labeling.consensus.votes import Background
 from labeling.project import LabelingSection, QuestionSettings
@@ -30,18 +31,25 @@ REPORTS_KEPT = 20
 ROWS_AT_ONCE = 1_000
 
 
-def measure_project(session: Session, project_id: int, *, upto_seq: int | None = None) -> QualityReport:
+def measure_project(
+    session: Session, project_id: int, *, upto_seq: int | None = None, progress: Progress = untold
+) -> QualityReport:
     """Measures what counts at a number of the annotations' sequence, by default now. Reads only; heavy: for workers.
 
     The same rows give the same figures: the resampling is seeded by the project.
+
+    Args:
+        progress: takes how many questions and suites are measured, and of how many.
     """
     upto = newest_seq(session, project_id) if upto_seq is None else upto_seq
     revision, labeling = current_labeling(session, project_id)
+    names = [question.name for question in labeling.configuration.questions]
+    progress(0, len(names) + 1)
     return QualityReport(
         revision=revision,
         annotations_upto_seq=upto,
         n_signals=count_signals(session, project_id),
-        questions=_questions(session, project_id, labeling, upto),
+        questions=_questions(session, project_id, labeling, upto, lambda done: progress(done, len(names) + 1)),
         expectations=_expectations(session, project_id),
         not_measured=tuple(tag.name for tag in labeling.configuration.unmeasured),
         unanswerable=len(list_unanswerable(session, project_id)),
@@ -76,14 +84,17 @@ def forget_erased(session: Session, project_id: int) -> int:
     return int(gone.rowcount)
 
 
-def _questions(session: Session, project_id: int, labeling: LabelingSection, upto: int) -> dict[str, QuestionFigures]:
+def _questions(
+    session: Session, project_id: int, labeling: LabelingSection, upto: int, measured: Callable[[int], object]
+) -> dict[str, QuestionFigures]:
     usable = {row[0] for row in session.connection().execute(usable_items(project_id))}
     seed = read_project(session, project_id).seed
-    figures = {}
+    figures: dict[str, QuestionFigures] = {}
     for question in labeling.configuration.questions:
         answers = counted_answers(session, project_id, question.name, upto_seq=upto)
         counting = [answer for answer in answers if answer.item in usable]
         figures[question.name] = _figures_of(question, labeling.questions[question.name], counting, seed=seed)
+        measured(len(figures))
     return figures
 
 

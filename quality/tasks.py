@@ -20,7 +20,7 @@ def report(work: Work) -> dict[str, Any]:
     """Measures in a reading transaction, stores in a short writing one."""
     project_id = work.project_id or 0
     with unit_of_work(work.runtime.database, read_only=True) as session:
-        measured = measure_project(session, project_id)
+        measured = measure_project(session, project_id, progress=work.progress)
     with unit_of_work(work.runtime.database) as session:
         row = store_report(session, project_id, measured, now=utc_now())
         return {"report": row.no}

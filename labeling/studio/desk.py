@@ -17,6 +17,7 @@ from foundation.database import Database, clock_ms, unit_of_work, utc_now
 from foundation.errors import Unavailable
 from foundation.identifiers import random_uuid
 from foundation.jobs import LeaseLost
+from foundation.progress import Progress, untold
 from foundation.settings import Settings
 from labeling.annotators import annotator_key
 from labeling.models import STUDIO_PROJECTS, StudioProject
@@ -50,6 +51,7 @@ class Desk:
     holder: uuid.UUID
     clock: Callable[[], datetime] = utc_now
     lease: Lease = field(default_factory=lambda: Lease(0.0))
+    progress: Progress = untold
 
     def still_ours(self) -> None:
         """To be called before anything is written there or here.
@@ -67,14 +69,20 @@ class Desk:
 
 @contextmanager
 def sit_down(
-    database: Database, gateway: LabelStudio, settings: Settings, project_id: int, *, wait_s: float = WAIT_S
+    database: Database,
+    gateway: LabelStudio,
+    settings: Settings,
+    project_id: int,
+    *,
+    wait_s: float = WAIT_S,
+    progress: Progress = untold,
 ) -> Iterator[Desk]:
     """Takes the project's lease, keeps it while the block runs, and gives it back.
 
     Raises:
         Unavailable: somebody else holds it for longer than `wait_s`.
     """
-    desk = Desk(database, gateway, project_id, annotator_key(settings), random_uuid())
+    desk = Desk(database, gateway, project_id, annotator_key(settings), random_uuid(), progress=progress)
     with unit_of_work(database) as session:
         prepare_studio(session, project_id, now=utc_now())
     _wait_for_lease(desk, settings.lease_s, wait_s)

@@ -28,10 +28,15 @@ def sync_project(desk: Desk, *, only: Way | None = None) -> dict[str, Any]:
         StudioUnavailable, StudioRefused: Label Studio does not answer, or refuses; the next run goes on from here.
     """
     refuse_without_config(desk)
+    steps = {None: 4, Way.PULL: 3, Way.PUSH: 2}[only]
+    desk.progress(0, steps)
     figures: dict[str, Any] = {"resolved": resolve_intents(desk)}
+    desk.progress(1, steps)
     if only is not Way.PUSH:
         pulled = pull(desk)
+        desk.progress(2, steps)
         compared = reconcile(desk, listing=pulled.changed > 0)
+        desk.progress(3, steps)
         figures |= {
             "annotations": pulled.seen,
             "counted": pulled.counted,
