@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import TypeAlias
 
@@ -52,6 +52,16 @@ class Population:
     varies: bool = False
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Of a population, by number of items: the largest shares of wrong passes, and a middling share of right ones."""
+
+    name: str
+    wrong: dict[int, float] = field(default_factory=dict)
+    bootstrap_wrong: dict[int, float] = field(default_factory=dict)
+    passes: dict[int, float] = field(default_factory=dict)
+
+
 def measure(studies: int = STUDIES) -> dict[str, object]:
     """The largest share of wrong passes over all kinds of studies, by number of items; each population's largest."""
     rows = [_measured(population, studies) for population in POPULATIONS]
@@ -61,10 +71,10 @@ def measure(studies: int = STUDIES) -> dict[str, object]:
         "studies_of_each_kind": studies,
         "kinds": len(POPULATIONS) * len(ANNOTATORS),
         "budget": {"wrong": 0.025},
-        "wrong_at_most": {n: max(row["wrong"][n] for row in rows) for n in ITEMS},
-        "bootstrap_wrong_at_most": {n: max(row["bootstrap_wrong"][n] for row in rows) for n in ITEMS},
-        "passes_at_0.8_in_the_middle": {n: float(np.median([row["passes"][n] for row in rows])) for n in ITEMS},
-        "populations": {row["name"]: row["wrong"] for row in rows},
+        "wrong_at_most": {n: max(row.wrong[n] for row in rows) for n in ITEMS},
+        "bootstrap_wrong_at_most": {n: max(row.bootstrap_wrong[n] for row in rows) for n in ITEMS},
+        "passes_at_0.8_in_the_middle": {n: float(np.median([row.passes[n] for row in rows])) for n in ITEMS},
+        "populations": {row.name: row.wrong for row in rows},
     }
 
 
@@ -92,9 +102,9 @@ def _figure(population: Population, alpha: float, annotators: int) -> float:
     return figure_for(population, alpha, annotators if population.varies else 2)
 
 
-def _measured(population: Population, studies: int) -> dict[str, dict[int, float]]:
+def _measured(population: Population, studies: int) -> Measured:
     few = max(1, studies // 10)
-    largest: dict[str, dict[int, float]] = {"wrong": {}, "bootstrap_wrong": {}, "passes": {}}
+    found = Measured(population.name)
     for n in ITEMS:
         wrong, by_bootstrap, passes = [], [], []
         for m in ANNOTATORS:
@@ -106,9 +116,9 @@ def _measured(population: Population, studies: int) -> dict[str, dict[int, float
             by_bootstrap.append(sum(_passes_by_bootstrap(study, population.level, rng) for study in drawn) / few)
             drawn = (_study(population, rng, n, m, above) for _ in range(few))
             passes.append(sum(_passes(study, population.level) for study in drawn) / few)
-        largest["wrong"][n], largest["bootstrap_wrong"][n] = max(wrong), max(by_bootstrap)
-        largest["passes"][n] = float(np.median(passes))
-    return {"name": population.name, **largest}  # type: ignore[dict-item]
+        found.wrong[n], found.bootstrap_wrong[n] = max(wrong), max(by_bootstrap)
+        found.passes[n] = float(np.median(passes))
+    return found
 
 
 def _study(population: Population, rng: np.random.Generator, items: int, annotators: int, figure: float) -> Answers:

@@ -67,7 +67,7 @@ def alpha_interval(
     >>> interval, _ = alpha_interval(
     ...     answers, Level.NOMINAL, np.array([0.0, 1.0]), resamples=100, rng=np.random.default_rng(0))
     >>> round(interval.low, 2), interval.high
-    (0.77, 1.0)
+    (0.64, 1.0)
     """
     pairable = patterns.of_size(2)
     if pairable.items.sum() < 2:

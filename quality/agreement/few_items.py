@@ -2,8 +2,8 @@
 
 The bootstrap draws from the items that were seen. Where all of them agree it draws agreement alone, and its interval has
 no width, after three items as after three thousand. Here alpha is 1 - D_o / D_e, a ratio of two means over items, and its
-interval is Fieller's for a ratio, over the items and two more: items answered at random which show it. They do for a
-ratio of disagreements what two successes and two failures do for a share.
+interval is Fieller's for a ratio, over the items and four more: items answered at random which show it. They do for a
+ratio of disagreements what four observations, two successes and two failures, do for a share.
 
 Sources: E. C. Fieller, "Some Problems in Interval Estimation", Journal of the Royal Statistical Society B 16(2), 1954,
 175-185, doi:10.1111/j.2517-6161.1954.tb00159.x; A. Agresti and B. A. Coull, "Approximate Is Better than 'Exact' for
@@ -17,7 +17,7 @@ import math
 from dataclasses import dataclass, replace
 
 # Items answered at random that are counted beside those that were seen.
-ITEMS_AT_RANDOM = 2
+ITEMS_AT_RANDOM = 4
 MOST_ITEMS_ADVISED = 1_000_000
 _QUANTILE = 0.975
 _LOWEST, _HIGHEST = -1.0, 1.0
@@ -65,7 +65,7 @@ class Precision:
         >>> agreeing = Precision(40, 0.0, 0.5, 0.0, 0.0, 0.0, at_random=1.0, effective_items=0.0)
         >>> found = agreeing.interval()
         >>> round(found.low, 2), found.high
-        (0.77, 1.0)
+        (0.64, 1.0)
         >>> replace(agreeing, n_items=3).interval()
         Interval(low=-1.0, high=1.0)
         """
@@ -79,7 +79,7 @@ class Precision:
             A whole number >= 0; None where a million of them would not do.
 
         >>> Precision(3, 0.0, 0.5, 0.0, 0.0, 0.0, at_random=1.0, effective_items=0.0).items_needed(0.6)
-        20
+        33
         """
         if self.interval().low >= threshold:
             return 0

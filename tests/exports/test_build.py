@@ -450,7 +450,7 @@ class TestGates:
 
     def test_a_met_gate_stands_in_manifest_and_card_with_its_figure(self, small_rig: Rig) -> None:
         small_rig.put(_with_export(gates={"mood": {"alpha": 0.8, "bound": "lower"}}))
-        small_rig.fill([f"text number {n}" for n in range(90)])
+        small_rig.fill([f"text number {n}" for n in range(150)])
 
         small_rig.build()
 
