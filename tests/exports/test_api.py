@@ -314,3 +314,18 @@ class TestWithdrawn:
         sides = {row["text"]: row["side"] for row in small_rig.rows(result["version"]).values()}
         assert sides.pop(WORDS[0]) == "train"
         assert set(sides.values()) == {"test"}
+
+
+class TestProgress:
+    def test_a_job_that_is_done_says_how_much_it_was(self, rig: Rig) -> None:
+        rig.fill()
+        build, report = rig.ask(), rig.call("POST", f"{rig.at}/quality").json
+
+        before = rig.call("GET", f"/v1/jobs/{build['job']}").json["progress"]
+        rig.work_on(build["job"])
+        rig.work_on(report["job"])
+
+        progress = {job: rig.call("GET", f"/v1/jobs/{job}").json["progress"] for job in (build["job"], report["job"])}
+        assert before == {"done": 0, "total": None}
+        assert progress[build["job"]] == {"done": len(rig.rows("1.0.0")), "total": len(rig.rows("1.0.0"))}
+        assert progress[report["job"]] == {"done": 2, "total": 2}  # a question, and the expectations
