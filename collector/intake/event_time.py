@@ -97,7 +97,11 @@ def _read_unusual(text: str) -> datetime | None:
     is_leap = second == LEAP_SECOND
     try:
         at = datetime(
-            *(int(part[name]) for name in ("year", "month", "day", "hour", "minute")),
+            int(part["year"]),
+            int(part["month"]),
+            int(part["day"]),
+            int(part["hour"]),
+            int(part["minute"]),
             second - is_leap,
             int((part["fraction"] or "")[:6].ljust(6, "0")),
             tzinfo=timezone(zone if part["sign"] == "+" else -zone),
