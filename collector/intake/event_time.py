@@ -96,13 +96,12 @@ def _read_unusual(text: str) -> datetime | None:
     zone = timedelta(hours=int(part["zone_hours"] or 0), minutes=zone_minutes)
     is_leap = second == LEAP_SECOND
     try:
-        year, month, day, hour, minute = (int(part[name]) for name in ("year", "month", "day", "hour", "minute"))
         at = datetime(
-            year,
-            month,
-            day,
-            hour,
-            minute,
+            int(part["year"]),
+            int(part["month"]),
+            int(part["day"]),
+            int(part["hour"]),
+            int(part["minute"]),
             second - is_leap,
             int((part["fraction"] or "")[:6].ljust(6, "0")),
             tzinfo=timezone(zone if part["sign"] == "+" else -zone),

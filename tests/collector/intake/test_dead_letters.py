@@ -183,7 +183,9 @@ class TestAnyContent:
 
         assert [result["status"] for result in results] == ["accepted", "rejected", "accepted"]
         assert results[1]["retry"] == "no"
-        assert [letter.signal_id for letter in letters_of(database)] == [uuid.UUID(bad["id"])]
+        letter = letters_of(database)[0]
+        assert letter.signal_id == uuid.UUID(bad["id"])
+        assert letter.body["payload"]["text"] == "x"
 
     @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
     @given(members=st.dictionaries(st.sampled_from(MEMBERS), ANYTHING, max_size=3), extra=ANYTHING)
