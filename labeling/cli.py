@@ -169,7 +169,7 @@ def import_command(project: str, file: Path, as_json: bool) -> None:
 
     \b
     Example:
-      flask labeling import slang-sentiment ratings.ndjson
+      winnow labeling import slang-sentiment ratings.ndjson
     """
     with told_plainly():
         from labeling.commands import import_file
