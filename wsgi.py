@@ -8,6 +8,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from foundation.cli import RECORDS as READ_RECORDS
 from foundation.cli import SECTIONS as READ_SECTIONS
 from foundation.cli import Command, CommandLine, LazyGroup
 
@@ -28,7 +29,16 @@ MODELS = (
     "exports.models",
 )
 SECTIONS = ("labeling.section", "quality.section", "exports.section")
-ROUTES = ("collector.api", "collector.items.api", "labeling.api", "quality.api", "exports.api", "foundation.jobs_api")
+RECORDS = ("labeling.record", "quality.record", "exports.record")
+ROUTES = (
+    "collector.api",
+    "collector.items.api",
+    "collector.subjects.api",
+    "labeling.api",
+    "quality.api",
+    "exports.api",
+    "foundation.jobs_api",
+)
 BLUEPRINTS = ("foundation.health", "foundation.docs_pages", "foundation.login", "quality.pages")
 GROUPS = (
     ("collector", "Signals: scrub, apply a project, ingest, erase."),
@@ -55,7 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     from collector.project_reference import project_schema
     from foundation.observability import configure_logging
-    from foundation.openapi import describe_api
+    from foundation.openapi import describe_api, register_routes
     from foundation.problems import register_problems
     from foundation.settings import load_settings
     from foundation.web import EXTENSION, observe_requests
@@ -78,7 +88,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     observe_requests(app)
     register_problems(app)
     for name in ROUTES:
-        app.register_api(import_module(name).routes.blueprint)
+        register_routes(app, import_module(name).routes.blueprint)
     for name in BLUEPRINTS:
         app.register_blueprint(import_module(name).blueprint)
     app.extensions["openapi"] = lambda: describe_api(app)
@@ -103,6 +113,7 @@ def _services(settings: Settings) -> Services:
         name_projects=name_projects,
         sections=sections(),
         counters=(count_labeling,),
+        records=records(),
     )
 
 
@@ -118,6 +129,11 @@ def sections() -> tuple[Any, ...]:
     return tuple(import_module(name).SECTION for name in SECTIONS)
 
 
+def records() -> tuple[Any, ...]:
+    """What the domains above the collector add to a person's record."""
+    return tuple(import_module(name).contribute for name in RECORDS)
+
+
 def commands() -> tuple[Command, ...]:
     """Every command, in the order in which somebody needs them; a domain's are imported when they are asked for."""
     from foundation.up_cli import doctor, up
@@ -126,7 +142,10 @@ def commands() -> tuple[Command, ...]:
         up,
         doctor,
         LazyGroup("keys", "foundation.keys_cli:commands", "Keys: create, list, retire."),
-        *(LazyGroup(name, f"{name}.cli:commands", told, {READ_SECTIONS: sections}) for name, told in GROUPS),
+        *(
+            LazyGroup(name, f"{name}.cli:commands", told, {READ_SECTIONS: sections, READ_RECORDS: records})
+            for name, told in GROUPS
+        ),
     )
 
 

@@ -6,7 +6,7 @@ nominal, ordinal and interval; two, three or ten annotators, or from two to five
 is, and asked of the gate {alpha: 0.6, bound: lower}. Beside it stands what the percentile interval of the bootstrap would
 have said, for fewer studies; and how often the gate passes where the true alpha is 0.8.
 
-    python -m bench.gates [STUDIES]     by default 2000 of each kind, some ten minutes
+    python -m bench.gates [STUDIES]     by default 1000 of each kind, some ten minutes
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BELOW = 0.597  # the true alpha of populations that must not pass; found by draw
 WELL_ABOVE = 0.8
 ITEMS = (5, 10, 30, 100)
 ANNOTATORS = (2, 3, 10, 0)  # 0: from two to five, item by item
-STUDIES = 2000
+STUDIES = 1000
 SEED = 20
 _LARGE = 100_000
 

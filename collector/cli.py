@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import uuid
 from collections.abc import Iterator
 from itertools import islice
@@ -12,7 +14,7 @@ import click
 
 from collector.anonymization.file_command import scrub_command
 from collector.near_duplicates.file_command import near_duplicates_command
-from foundation.cli import SECTIONS, print_json, print_table, progress_through, say, told_plainly
+from foundation.cli import RECORDS, SECTIONS, print_json, print_table, progress_through, say, told_plainly
 from foundation.opening import opened_installation
 
 if TYPE_CHECKING:
@@ -109,7 +111,43 @@ def erase(project: str, subject: str) -> None:
             project_id = project_named(session, project)
             erasure = request_erasure(session, project_id, names.subject_id(subject), actor=ACTOR, now=utc_now())
             erasure_id = str(erasure.id)
+            if not erasure.held:
+                say("nothing was ever held under this name: is it spelled right?")
     click.echo(erasure_id)
+
+
+@commands.command()
+@click.pass_context
+@click.argument("project")
+@click.argument("subject")
+@click.option("--json", "as_json", is_flag=True, help="The whole record, one JSON document on stdout.")
+def subject(context: click.Context, project: str, subject: str, as_json: bool) -> None:
+    """Show all that is held on a person, on what ground, and who got it.
+
+    Example: winnow collector subject slang-sentiment install-7f3c --json
+    """
+    from collector.intake.identity import names_of
+    from collector.queries import project_named
+    from collector.subjects.record import find_person, record_of
+    from foundation.database import unit_of_work, utc_now
+
+    with told_plainly(), opened_installation() as (settings, database):
+        names = names_of(settings.pseudonym_key.get_secret_value(), project)
+        with unit_of_work(database, read_only=True) as session:
+            project_id = project_named(session, project)
+        person = find_person(database, project_id, names.subject_id(subject))
+        contributors = context.meta[RECORDS]()
+        pieces = record_of(person, contributors, project=project, now=utc_now())
+        if as_json:
+            sys.stdout.buffer.writelines(pieces)
+            sys.stdout.buffer.flush()
+            return
+        record = json.loads(b"".join(pieces))
+    lists = {name: len(value) for name, value in record.items() if isinstance(value, list) and name != "purposes"}
+    print_table(
+        "Person", [{name: record[name] for name in ("subject", "held", "granted", "notice", "given_at", "passes")}]
+    )
+    print_table("Held", [{"what": name, "how_many": number} for name, number in lists.items()])
 
 
 @commands.command("dead-letters")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from sqlmodel import Session
@@ -176,10 +177,19 @@ def _fields(reader: Reader, given: Mapping[str, Mapping[str, Any] | None]) -> tu
             reader.fault(at, "wrong_value", f"the name must be {FIELD_NAME_SAYS}")
         elif keys is not None:
             rule = FieldRule(name=name, **{key: value for key, value in keys.items() if key != "near_duplicates"})
+            rule = replace(rule, values=_values(reader, rule.values, at))
             if rule.minimum is not None and rule.maximum is not None and rule.minimum > rule.maximum:
                 reader.fault(f"{at}/minimum", "out_of_range", "must not be above maximum")
             rules.append(rule)
     return tuple(rules)
+
+
+def _values(reader: Reader, values: tuple[str, ...], at: str) -> tuple[str, ...]:
+    """A category's values in the form in which they are compared."""
+    forms = tuple(dict.fromkeys(unicodedata.normalize("NFC", value) for value in values))
+    if len(forms) < len(values):
+        reader.fault(f"{at}/values", "wrong_type", "names one text twice, in two Unicode forms")
+    return forms
 
 
 def _check_context(reader: Reader, keep: Sequence[str], attributes: Sequence[str], fields: set[str]) -> None:

@@ -60,6 +60,46 @@ class ConsentStanding(BaseModel):
     given_at: str
 
 
+class ConsentOnRecord(ConsentStanding):
+    received_at: str
+    age_confirmed: bool | None
+
+
+class ConsentRecord(BaseModel):
+    """The newest consent, what it covers, and everything on record."""
+
+    subject: str = Field(description="the person, as a keyed hash: the same as on a receipt")
+    held: bool = Field(description="whether anything was ever held under this name")
+    granted: bool
+    purposes: list[str]
+    notice: str
+    given_at: str | None
+    passes: bool = Field(description="whether what is captured now may be used")
+    covers_from: str | None = Field(
+        description="what was captured earlier stays out; null where all is covered, or nothing"
+    )
+    erased_at: str | None
+    consents: list[ConsentOnRecord]
+
+
+class SubjectRecord(ConsentRecord):
+    """All that is held on a person; further members hold what each domain knows of their items."""
+
+    model_config = ConfigDict(extra="allow")
+
+    project: str
+    at: datetime
+    erasures: list[dict[str, Any]]
+    signals: list[dict[str, Any]]
+    items: list[dict[str, Any]]
+    dead_letters: list[dict[str, Any]]
+    tasks: list[dict[str, Any]]
+    annotations: list[dict[str, Any]]
+    failing_rows: list[dict[str, Any]]
+    versions: list[dict[str, Any]]
+    downloads: list[dict[str, Any]]
+
+
 class SignalSent(BaseModel):
     """One observation. Only id, captured_at and payload are required."""
 
@@ -152,10 +192,14 @@ class ProjectFileSent(BaseModel):
 
 class ErasureAccepted(BaseModel):
     erasure: str
+    subject: str = Field(description="the person, as a keyed hash: the same name gives the same")
+    held: bool = Field(description="false: nothing was ever held under this name, which may be misspelled")
 
 
 class ErasureRead(BaseModel):
     erasure: str
+    subject: str
+    held: bool | None
     status: ErasureState
     signals: int
     items: int
@@ -164,8 +208,16 @@ class ErasureRead(BaseModel):
     annotations: int
     versions: int
     downloads: int
+    requested_at: datetime
     completed_at: datetime | None
-    receipt: dict[str, Any] | None
+    receipt: dict[str, Any] | None = Field(
+        description="whose data it was, whether any was held, and what each floor did"
+    )
+
+
+class ErasurePage(BaseModel):
+    erasures: list[ErasureRead]
+    cursor: str | None
 
 
 class DeadLetterRead(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from functools import partial
 from typing import Final
@@ -14,18 +15,26 @@ from collector.queries import current_file
 from exports.archive import archive_length, archive_stream
 from exports.files import READ_AT_ONCE, FileEntry
 from exports.models import Version
-from exports.queries import file_entries, find_version, list_versions, require_files
-from exports.schemas import BuildAccepted, BuildAsked, VersionPage, VersionRead, describe_version
+from exports.queries import (
+    describe_downloads,
+    file_entries,
+    find_version,
+    list_downloads,
+    list_versions,
+    require_files,
+)
+from exports.schemas import BuildAccepted, BuildAsked, DownloadPage, VersionPage, VersionRead, describe_version
 from exports.service import ask_build, log_download
 from exports.snapshot import section_asked
 from exports.store import open_store
-from foundation.cursors import page_after, read_cursor
+from foundation.cursors import page_after, page_after_moment, read_cursor, read_moment
 from foundation.errors import Fault, InvalidBody, NotFound, PreconditionFailed
 from foundation.guards import MANAGERS, READERS
 from foundation.openapi import CURSOR, JSON
 from foundation.web import Call, Routes, json_answer, media_type_among, parse_as
 
 PAGE: Final = 50
+PAGE_OF_DOWNLOADS: Final = 200
 PROJECT: Final = "/v1/projects/<project>"
 VERSION: Final = f"{PROJECT}/versions/<version>"
 ARCHIVE: Final = "archive.tar"
@@ -73,6 +82,36 @@ def get_versions(call: Call) -> ResponseReturnValue:
         found = list_versions(session, call.project_no, before=before, limit=PAGE + 1)
     cursor = page_after([str(found[PAGE - 1].no)]) if len(found) > PAGE else None
     return json_answer({"versions": [describe_version(version) for version in found[:PAGE]], "cursor": cursor})
+
+
+@routes.route(
+    "GET",
+    f"{PROJECT}/downloads",
+    allows=MANAGERS,
+    summary="Who got which file of a version, the newest first",
+    answers={200: DownloadPage},
+    problems=(422,),
+    query={
+        "version": "only files of this version",
+        "key": "only what was got with this key: its id",
+        **CURSOR,
+    },
+)
+def get_downloads(call: Call) -> ResponseReturnValue:
+    """`version` and `key` ask for those of one version, of one key."""
+    before, key, name = (
+        read_moment(request.args.get("cursor")),
+        _key(request.args.get("key")),
+        request.args.get("version"),
+    )
+    with call.unit_of_work(read_only=True) as session:
+        versions = None if name is None else [find_version(session, call.project_no, name).no]
+        found = list_downloads(
+            session, call.project_no, versions=versions, key_id=key, before=before, limit=PAGE_OF_DOWNLOADS + 1
+        )
+    rows = describe_downloads(found[:PAGE_OF_DOWNLOADS])
+    last = found[PAGE_OF_DOWNLOADS - 1] if len(found) > PAGE_OF_DOWNLOADS else None
+    return json_answer({"downloads": rows, "cursor": page_after_moment(last.at, last.id) if last else None})
 
 
 @routes.route("GET", VERSION, allows=READERS, summary="A version, or the latest", answers={200: VersionRead})
@@ -149,6 +188,14 @@ def _asked(call: Call) -> BuildAsked:
         return BuildAsked()
     media_type_among(JSON)
     return parse_as(BuildAsked, body)
+
+
+def _key(text: str | None) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text) if text else None
+    except ValueError:
+        fault = Fault("?key", "wrong_type", "must be the id of a key, as `winnow keys list` shows it")
+        raise InvalidBody("the key is not an id", faults=[fault]) from None
 
 
 def _find(call: Call) -> Version:

@@ -25,7 +25,7 @@ from exports.folder import write_version
 from exports.gates import GateResult, GateRule, MinRowsGate, all_passed, evaluate_gates
 from exports.manifest import CHECKSUMS, MANIFEST
 from exports.models import VERSION_ITEMS, Version, VersionState
-from exports.plan import VersionPlan
+from exports.plan import GuidelinesStatement, VersionPlan
 from exports.queries import find_equal
 from exports.rows import (
     Candidates,
@@ -37,7 +37,7 @@ from exports.rows import (
 )
 from exports.service import Decided, Made, Outcome
 from exports.sides import SideFigure, side_figures, warnings_of
-from exports.snapshot import Frozen, freeze, frozen_view, inputs_hash, make_judges
+from exports.snapshot import Frozen, freeze, frozen_view, inputs_hash, make_judges, read_guidelines
 from exports.splits import Split, Splitter
 from exports.statements import READ
 from exports.store import VersionStore, open_store
@@ -64,6 +64,7 @@ class _Drawn:
     inputs_hash: str
     signals: int
     sides: tuple[SideFigure, ...]
+    guidelines: GuidelinesStatement
 
     @property
     def rows(self) -> int:
@@ -157,6 +158,7 @@ def _draw(session: Session, version: Version, noted: Path) -> _Drawn:
         session,
         version.project_id,
         make_judges(session, frozen),
+        unmeasured=frozen.unmeasured,
         unresolved=frozen.section.labels.unresolved,
         upto_seq=frozen.inputs.annotations_upto_seq,
         into=noted,
@@ -165,7 +167,8 @@ def _draw(session: Session, version: Version, noted: Path) -> _Drawn:
     split = splitter.finish()
     key = inputs_hash(frozen, state_sha256=candidates.state_sha256, split=split, draft=version.draft)
     sides = side_figures(split, frozen.section.split)
-    return _Drawn(frozen, candidates, split, key, count_signals(noted, split), sides)
+    guidelines = read_guidelines(session, frozen)
+    return _Drawn(frozen, candidates, split, key, count_signals(noted, split), sides, guidelines)
 
 
 def _gates(drawn: _Drawn, measured: Measured) -> tuple[GateResult, ...]:
@@ -202,6 +205,8 @@ def _plan(
         fields=frozen.fields,
         targets=frozen.targets,
         context=frozen.context,
+        unmeasured=frozen.unmeasured,
+        guidelines=drawn.guidelines,
         parent=decided.parent,
         draft=version.draft,
         gates=gates,

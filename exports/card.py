@@ -11,7 +11,7 @@ import yaml
 from exports.contents import Contents
 from exports.gates import AgreementFigure, GateResult
 from exports.leakage import Leakage
-from exports.plan import TargetSpec, VersionPlan, target_columns
+from exports.plan import TargetSpec, VersionPlan, raw_column, target_columns
 from exports.promises import Lowered
 from exports.schema import label_map
 from exports.splits import SIDES, LeftOut
@@ -39,6 +39,7 @@ def card_text(plan: VersionPlan, contents: Contents) -> str:
         _purpose(plan),
         _splits(plan, contents),
         _labels(plan, contents),
+        _guidelines(plan),
         _agreement(plan),
         _gates(plan),
         _rights(plan),
@@ -142,6 +143,25 @@ def _label_table(target: TargetSpec, contents: Contents) -> Iterator[str]:
     for label, number in labels.items():
         counts = " | ".join(str(by_side[side].get(label, 0)) for side in SIDES)
         yield f"| {number} | {_escaped(label)} | {counts} |"
+
+
+def _guidelines(plan: VersionPlan) -> Iterator[str]:
+    told = plan.guidelines
+    yield "## What annotators were told"
+    yield ""
+    if told.version is None:
+        yield "The project has no guidelines."
+    else:
+        yield f"The guidelines, version {_escaped(told.version)}:"
+        yield ""
+        for line in told.text.splitlines():
+            yield f"> {_escaped(line)}".rstrip()
+    counts = [f"{n} under version {_escaped(version)}" for version, n in told.answers.items()]
+    if told.n_unknown:
+        counts.append(f"{told.n_unknown} under none that is known, such as those handed in from elsewhere")
+    if counts:
+        yield ""
+        yield f"Answers that count, by the version they were given under: {'; '.join(counts)}."
 
 
 def _agreement(plan: VersionPlan) -> Iterator[str]:
@@ -268,6 +288,11 @@ def _columns(plan: VersionPlan) -> Iterator[str]:
     for target in plan.targets:
         name, sure, n, votes, source = map(_code, target_columns(target.name))
         yield f"- {name}: the agreed answer, with {sure}, {n} answers, {votes} (JSON text), {source}."
+    for control in plan.unmeasured:
+        yield (
+            f"- {_code(raw_column(control))}: the answers to {_code(control)}, which is not measured, as they were given: "
+            "JSON text, a list for each person, without the person. What people typed stands in it unread."
+        )
     if plan.context:
         names = ", ".join(f"`{spec.name}`" for spec in plan.context)
         yield f"- Capture conditions of the earliest observation: {names}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exports.plan import FieldSpec, TargetSpec, VersionPlan, target_columns
+from exports.plan import FieldSpec, TargetSpec, VersionPlan, raw_column, target_columns
 from exports.splits import SIDES, Split, group_names
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def arrow_schema(plan: VersionPlan) -> pa.Schema:
         value = pa.string() if target.is_textual else pa.float64()
         types = (value, pa.float64(), pa.int64(), pa.string(), pa.string())
         columns += list(zip(target_columns(target.name), types, strict=True))
+    columns += [(raw_column(control), pa.string()) for control in plan.unmeasured]
     columns += [_field(spec) for spec in plan.context]
     return pa.schema(columns)
 

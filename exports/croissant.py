@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from exports.columns import dtype_of
 from exports.files import FileEntry
-from exports.plan import SIGNAL_COLUMNS, VersionPlan, target_columns
+from exports.plan import SIGNAL_COLUMNS, VersionPlan, raw_column, target_columns
 from exports.splits import SIDES
 
 CONFORMS_TO: Final = "http://mlcommons.org/croissant/1.1"
@@ -154,5 +154,6 @@ def _column_types(plan: VersionPlan) -> list[tuple[str, str]]:
         value = "sc:Text" if target.is_textual else "sc:Float"
         types = (value, "sc:Float", "sc:Integer", "sc:Text", "sc:Text")
         columns += list(zip(target_columns(target.name), types, strict=True))
+    columns += [(raw_column(control), "sc:Text") for control in plan.unmeasured]
     columns += [(spec.name, DATA_TYPES.get(dtype_of(spec.kind), "sc:DateTime")) for spec in plan.context]
     return columns

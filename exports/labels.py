@@ -97,13 +97,29 @@ def judge_of(
     return TargetJudge(target, Judge(method, settings.level, Background(counts, question.order)), rules)
 
 
-def row_mark(labels: list[Label]) -> int:
-    """64 bits that change when an answer to any target does, as a signed number.
+def raw_answers(given: str | None) -> str | None:
+    """The answers to a control that is not measured, as JSON: a list for each person, in an order that tells nobody apart.
 
-    >>> row_mark([]) == row_mark([])
-    True
+    Args:
+        given: lists of regions joined by commas, None for no answer.
+
+    >>> raw_answers('[{"b":1}],[{"a":2}]'), raw_answers(None)
+    ('[[{"a":2}],[{"b":1}]]', None)
     """
-    digest = blake2b(b"".join(label.mark for label in labels), digest_size=8).digest()
+    if given is None:
+        return None
+    return f"[{','.join(sorted(orjson.dumps(one).decode() for one in orjson.loads(f'[{given}]')))}]"
+
+
+def row_mark(labels: list[Label], *raw: str | None) -> int:
+    """64 bits that change when an answer to any target or unmeasured control does, as a signed number.
+
+    >>> row_mark([]) == row_mark([]), row_mark([], "[]") == row_mark([])
+    (True, False)
+    """
+    marks = [label.mark for label in labels]
+    marks += [_mark((given or "").encode()) for given in raw]
+    digest = blake2b(b"".join(marks), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 

@@ -14,6 +14,7 @@ from exports.splits import Shares
 from foundation.errors import Fault
 
 SIGNAL_COLUMNS = ("item", "split_group", "near_duplicate_set", "weight", "n_signals", "selected_by")
+RAW = "raw"
 TARGET_SUFFIXES = ("", "_confidence", "_n", "_votes", "_source")
 UNPRINTABLE = (
     "the name of a question becomes the name of a column: it may hold no line break or other control character"
@@ -70,10 +71,22 @@ class ConsentStatement:
 
 
 @dataclass(frozen=True)
+class GuidelinesStatement:
+    """What annotators were told. `answers`: how many of the answers to the targets were given under each version."""
+
+    version: str | None = None
+    text: str = ""
+    answers: Mapping[str, int] = field(default_factory=dict)
+    n_unknown: int = 0
+    """Answers given under none, among them those handed in from elsewhere."""
+
+
+@dataclass(frozen=True)
 class VersionPlan:
     """A version before its rows: same plan, same split, same rows give the same bytes.
 
     Args:
+        unmeasured: controls whose answers are not measured and stand in the version as they were given.
         not_used: candidates that never reached the split, by reason, with their number (unresolved, too few answers).
         sides: rows and groups of each side, as the split has them.
         overrides: settings that are others than the project file's.
@@ -93,12 +106,14 @@ class VersionPlan:
     fields: tuple[FieldSpec, ...]
     targets: tuple[TargetSpec, ...]
     context: tuple[FieldSpec, ...] = ()
+    unmeasured: tuple[str, ...] = ()
     parent: str | None = None
     draft: bool = False
     gates: tuple[GateResult, ...] = ()
     agreement: tuple[AgreementFigure, ...] = ()
     consent: ConsentStatement = field(default_factory=lambda: ConsentStatement(required=True))
     quality: Mapping[str, Any] = field(default_factory=dict)
+    guidelines: GuidelinesStatement = field(default_factory=GuidelinesStatement)
     not_used: Mapping[str, int] = field(default_factory=dict)
     not_in_effect: tuple[str, ...] = ()
     instead: Mapping[str, str] = field(default_factory=dict)
@@ -126,10 +141,18 @@ def has_control(name: str) -> bool:
     return any(category(character) in ("Cc", "Zl", "Zp", "Cs") for character in name)
 
 
-def column_faults(fields: Iterable[str], targets: Iterable[str], context: Iterable[str]) -> list[Fault]:
+def raw_column(control: str) -> str:
+    """The column of the answers to a control that is not measured."""
+    return f"{control}_raw"
+
+
+def column_faults(
+    fields: Iterable[str], targets: Iterable[str], context: Iterable[str], *, unmeasured: Iterable[str] = ()
+) -> list[Fault]:
     """Names that would give a version two columns of one name, each with a pointer into the project file."""
     targets = list(targets)
     placed = [(column, "/labeling/config") for target in targets for column in target_columns(target)]
+    placed += [(raw_column(control), "/labeling/config") for control in unmeasured]
     placed += [(name, f"/fields/{name}") for name in fields]
     placed += [(name, "/context") for name in context]
     taken = set(SIGNAL_COLUMNS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from exports.gates import AlphaGate, Bound, ExpectationsGate, MinRowsGate, UnmeasuredGate
-from exports.project import MIN_ROWS, ExportSection
+from exports.project import ExportSection
 from exports.splits import SIDES
 from foundation.document import pointer_to
 from foundation.errors import Fault
@@ -114,7 +114,7 @@ def _gates_lowered(before: ExportSection, after: ExportSection) -> Iterator[Sett
             if strict.threshold > lax.threshold:
                 yield Setting(pointer, rule.threshold, other.threshold)
     if after.min_rows < before.min_rows:
-        yield Setting(f"/export/gates/{MIN_ROWS}", before.min_rows, after.min_rows)
+        yield Setting("/export/gates/min_rows", before.min_rows, after.min_rows)
 
 
 def _sides_given_up(before: ExportSection, after: ExportSection) -> Iterator[Setting]:
@@ -142,7 +142,7 @@ def _gate_name(rule: object) -> str:
         return rule.target
     if isinstance(rule, UnmeasuredGate):
         return rule.name
-    return "expectations" if isinstance(rule, ExpectationsGate) else MIN_ROWS
+    return "expectations" if isinstance(rule, ExpectationsGate) else "min_rows"
 
 
 def _promise(pointer: str) -> str:

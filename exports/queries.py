@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from collector.models import ErasureItem, Item
 from collector.queries import usable_items
 from exports.files import FileEntry
-from exports.models import VERSION_ITEMS, VERSIONS, Version, VersionState
+from exports.models import DOWNLOADS, VERSION_ITEMS, VERSIONS, Version, VersionState
 from exports.numbers import Change
 from foundation.document import did_you_mean
 from foundation.errors import Gone, NotFound
@@ -173,9 +175,47 @@ def versions_holding(session: Session, project_id: int, erasure_id: uuid.UUID) -
     ).all()
 
 
-def _items(project_id: int, version_no: int, name: str) -> Any:
-    from sqlalchemy import select as select_columns
+def list_downloads(
+    session: Session,
+    project_id: int,
+    *,
+    versions: Sequence[int] | None = None,
+    key_id: uuid.UUID | None = None,
+    before: tuple[datetime, uuid.UUID] | None = None,
+    limit: int,
+) -> Sequence[Any]:
+    """A page of who got which file, the newest first: id, at, version's name, path, key_id."""
+    of_version = and_(VERSIONS.c.project_id == DOWNLOADS.c.project_id, VERSIONS.c.no == DOWNLOADS.c.version_no)
+    statement = (
+        select_columns(DOWNLOADS.c.id, DOWNLOADS.c.at, VERSIONS.c.name, DOWNLOADS.c.path, DOWNLOADS.c.key_id)
+        .join(VERSIONS, of_version)
+        .where(DOWNLOADS.c.project_id == project_id)
+    )
+    if versions is not None:
+        statement = statement.where(DOWNLOADS.c.version_no.in_(versions))
+    if key_id is not None:
+        statement = statement.where(DOWNLOADS.c.key_id == key_id)
+    if before is not None:
+        at, last = before
+        statement = statement.where((DOWNLOADS.c.at < at) | ((DOWNLOADS.c.at == at) & (DOWNLOADS.c.id < last)))
+    newest_first = (DOWNLOADS.c.at.desc(), DOWNLOADS.c.id.desc())
+    return session.connection().execute(statement.order_by(*newest_first).limit(limit)).all()
 
+
+def describe_downloads(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Downloads as the API shows them; no key means that a command on the server's own machine read the file."""
+    return [
+        {
+            "version": row.name,
+            "path": row.path,
+            "key": str(row.key_id) if row.key_id else None,
+            "at": row.at.isoformat(),
+        }
+        for row in rows
+    ]
+
+
+def _items(project_id: int, version_no: int, name: str) -> Any:
     return (
         select_columns(VERSION_ITEMS.c.item_id, VERSION_ITEMS.c.labels)
         .where(VERSION_ITEMS.c.project_id == project_id, VERSION_ITEMS.c.version_no == version_no)
@@ -191,8 +231,6 @@ def _count_among(session: Session, held: Any, items: Iterator[uuid.UUID], *where
 
 
 def _count(session: Session, source: Any, *where: ColumnElement[bool]) -> int:
-    from sqlalchemy import select as select_columns
-
     statement = select_columns(func.count()).select_from(source).where(*where)
     return int(session.connection().execute(statement).scalar_one())
 

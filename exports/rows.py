@@ -17,8 +17,8 @@ from sqlmodel import Session
 
 from exports.columns import arrow_schema
 from exports.errors import RowsChanged
-from exports.labels import Label, TargetJudge, row_mark
-from exports.plan import VersionPlan, target_columns
+from exports.labels import Label, TargetJudge, raw_answers, row_mark
+from exports.plan import VersionPlan, raw_column, target_columns
 from exports.project import Unresolved
 from exports.splits import FIRST_REASON, SIDES, Split, Splitter
 from exports.statements import candidate_rows, content_rows
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE: Final = 8_192
 SUBJECT_AT: Final = 33
+ANSWERS_FROM: Final = 5
+"""Where the answers begin in a row of `candidate_rows`: those to each target, then those to each unmeasured control."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def gather_candidates(
     project_id: int,
     judges: Sequence[TargetJudge],
     *,
+    unmeasured: Sequence[str] = (),
     unresolved: Unresolved,
     upto_seq: int,
     into: Path,
@@ -59,9 +62,9 @@ def gather_candidates(
     """Reads every usable item once, gives each its labels, and hands those that may be in the version to the splitter."""
     import pyarrow as pa
 
-    statement = candidate_rows(project_id, [judge.target.name for judge in judges], upto_seq)
-    gathering = _Gathering(judges, keeps=unresolved is Unresolved.KEEP)
-    with pa.OSFile(str(into), "wb") as file, pa.ipc.new_file(file, _noted_schema(judges)) as notes:
+    statement = candidate_rows(project_id, [*(judge.target.name for judge in judges), *unmeasured], upto_seq)
+    gathering = _Gathering(judges, unmeasured, keeps=unresolved is Unresolved.KEEP)
+    with pa.OSFile(str(into), "wb") as file, pa.ipc.new_file(file, _noted_schema(judges, unmeasured)) as notes:
         for rows in _in_parts(session, statement):
             noted, for_split = gathering.take(rows)
             notes.write_batch(noted)
@@ -137,9 +140,10 @@ def count_signals(noted: Path, split: Split) -> int:
 class _Gathering:
     """Counts and digests what was taken so far."""
 
-    def __init__(self, judges: Sequence[TargetJudge], *, keeps: bool) -> None:
+    def __init__(self, judges: Sequence[TargetJudge], unmeasured: Sequence[str], *, keeps: bool) -> None:
         self._judges, self._keeps = judges, keeps
-        self._schema = _noted_schema(judges)
+        self._schema = _noted_schema(judges, unmeasured)
+        self._raw_from, self._n_raw = ANSWERS_FROM + len(judges), len(unmeasured)
         self.count = 0
         self.state = hashlib.sha256()
         self.not_used: Counter[str] = Counter()
@@ -165,7 +169,9 @@ class _Gathering:
         )
 
     def _labels_of(self, row: Any) -> list[Label] | None:
-        labels = [judge.label_of(votes) for judge, votes in zip(self._judges, row[5:], strict=True)]
+        labels = [
+            judge.label_of(votes) for judge, votes in zip(self._judges, row[ANSWERS_FROM : self._raw_from], strict=True)
+        ]
         missing = next((label.missing for label in labels if label.missing), None)
         if missing is None or self._keeps:
             return labels
@@ -175,11 +181,12 @@ class _Gathering:
     def _noted(self, rows: Sequence[Any], labels: Sequence[list[Label]]) -> pa.RecordBatch:
         import pyarrow as pa
 
+        raw = [[raw_answers(given) for given in row[self._raw_from :]] for row in rows]
         columns: list[list[Any]] = [
             [str(row.id) for row in rows],
             [row.signals.count(",") + 1 for row in rows],
             [row.selected_by for row in rows],
-            [row_mark(of_item) for of_item in labels],
+            [row_mark(of_item, *of_raw) for of_item, of_raw in zip(labels, raw, strict=True)],
         ]
         for place in range(len(self._judges)):
             of_target = [of_item[place] for of_item in labels]
@@ -190,6 +197,7 @@ class _Gathering:
                 [label.votes for label in of_target],
                 [label.source for label in of_target],
             ]
+        columns += [list(column) for column in zip(*raw, strict=True)] if raw else [[] for _ in range(self._n_raw)]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
@@ -246,7 +254,7 @@ def _in_parts(session: Session, statement: Any) -> Iterator[Sequence[Any]]:
         rows.close()
 
 
-def _noted_schema(judges: Sequence[TargetJudge]) -> pa.Schema:
+def _noted_schema(judges: Sequence[TargetJudge], unmeasured: Sequence[str]) -> pa.Schema:
     import pyarrow as pa
 
     columns = [
@@ -259,6 +267,7 @@ def _noted_schema(judges: Sequence[TargetJudge]) -> pa.Schema:
         value = pa.string() if judge.target.is_textual else pa.float64()
         types = (value, pa.float64(), pa.int64(), pa.string(), pa.string())
         columns += list(zip(target_columns(judge.target.name), types, strict=True))
+    columns += [(raw_column(control), pa.string()) for control in unmeasured]
     return pa.schema(columns)
 
 

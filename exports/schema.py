@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from exports.columns import dtype_of, target_dtype
 from exports.contents import Contents
 from exports.distributions import DyadicHistogram, Moments, TextLengths, ValueCounts, rounded
-from exports.plan import FieldSpec, TargetSpec, VersionPlan
+from exports.plan import RAW, FieldSpec, TargetSpec, VersionPlan, raw_column
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,6 +52,7 @@ class SchemaMeasure:
             "measured_on": {"split": "train", "rows": self._rows},
             "fields": {spec.name: self._field(spec) for spec in self._plan.fields},
             "targets": {target.name: self._target(target, found[target.name]) for target in self._plan.targets},
+            "unmeasured": {raw_column(name): {"kind": RAW, "dtype": "string"} for name in self._plan.unmeasured},
             "context": {spec.name: self._field(spec) for spec in self._plan.context},
         }
 

@@ -26,6 +26,20 @@ class BuildAccepted(BaseModel):
     job: str
 
 
+class DownloadRead(BaseModel):
+    """`key` is null where a command on the server's own machine read the file."""
+
+    version: str
+    path: str
+    key: str | None
+    at: datetime
+
+
+class DownloadPage(BaseModel):
+    downloads: list[DownloadRead]
+    cursor: str | None
+
+
 class GateRead(BaseModel):
     name: str
     passed: bool

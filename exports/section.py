@@ -27,7 +27,12 @@ class ExportsSection:
         parsed, faults = parse_export(body.get("export"), list(labeling.questions))
         return [
             *faults,
-            *column_faults(fields, parsed.targets, load_file(body).context_names),
+            *column_faults(
+                fields,
+                parsed.targets,
+                load_file(body).context_names,
+                unmeasured=labeling.configuration.unmeasured_named,
+            ),
         ], parsed.instead
 
     def breaks(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[str]:

@@ -21,7 +21,16 @@ from collector.project_file import FieldKind, FieldRule, Pii, ProjectFile
 from collector.queries import current_file, read_project
 from exports.labels import TargetJudge, judge_of
 from exports.manifest import FORMAT
-from exports.plan import ConsentStatement, FieldSpec, FrozenInputs, TargetSpec, column_faults
+from exports.plan import (
+    RAW,
+    ConsentStatement,
+    FieldSpec,
+    FrozenInputs,
+    GuidelinesStatement,
+    TargetSpec,
+    column_faults,
+    raw_column,
+)
 from exports.project import ExportSection, parse_export, with_overrides
 from exports.promises import Lowered, Setting, lowered_since, override_faults, promises_lowered, settings_changed
 from exports.section import SECTION as EXPORTS
@@ -31,7 +40,7 @@ from exports.statements import value_counts
 from foundation.database import Database, unit_of_work
 from foundation.errors import InvalidBody
 from labeling.project import LabelingSection
-from labeling.queries import labeling_of, newest_seq
+from labeling.queries import count_by_guidelines, labeling_of, newest_seq
 from labeling.section import SECTION as LABELING
 from quality.section import SECTION as QUALITY
 
@@ -64,6 +73,7 @@ class Frozen:
     fields: tuple[FieldSpec, ...]
     targets: tuple[TargetSpec, ...]
     context: tuple[FieldSpec, ...]
+    unmeasured: tuple[str, ...]
     instead: Mapping[str, str]
     signals: int
     overrides: tuple[Setting, ...]
@@ -79,6 +89,7 @@ class Frozen:
     def columns(self) -> dict[str, Any]:
         """What a script may rely on, by column: another value is a change that breaks it."""
         specs = {spec.name: asdict(spec) for spec in (*self.fields, *self.context)}
+        specs |= {raw_column(control): {"name": control, "kind": RAW} for control in self.unmeasured}
         plain: dict[str, Any] = orjson.loads(orjson.dumps(specs | {spec.name: asdict(spec) for spec in self.targets}))
         return plain
 
@@ -125,6 +136,7 @@ def freeze(session: Session, project_id: int, overrides: Mapping[str, Any], *, d
         fields=tuple(_field(rule) for rule in file.fields if rule.pii is not Pii.DROP),
         targets=_targets(labeling, section.targets),
         context=tuple(FieldSpec(name, CONTEXT_KINDS.get(name, "category")) for name in file.context_names),
+        unmeasured=tuple(control.name for control in labeling.configuration.unmeasured),
         instead=instead_in({**file.body, "export": section.as_document()}, SECTIONS),
         signals=_count(session, select(func.count()).where(col(Signal.project_id) == project_id)),
         overrides=settings_changed(declared, section),
@@ -156,7 +168,12 @@ def section_in_effect(body: Mapping[str, Any], overrides: Mapping[str, Any]) -> 
     """
     section, faults = parse_export(with_overrides(body.get("export") or {}, overrides), questions_of(body))
     file = load_file(body)
-    faults += column_faults((rule.name for rule in file.fields), section.targets, file.context_names)
+    faults += column_faults(
+        (rule.name for rule in file.fields),
+        section.targets,
+        file.context_names,
+        unmeasured=labeling_of(body).configuration.unmeasured_named,
+    )
     if faults:
         raise InvalidBody("the export settings have mistakes", faults=faults)
     return section
@@ -165,6 +182,20 @@ def section_in_effect(body: Mapping[str, Any], overrides: Mapping[str, Any]) -> 
 def make_judges(session: Session, frozen: Frozen) -> tuple[TargetJudge, ...]:
     """The judge of each target, read against all answers to its question."""
     return tuple(_judge(session, frozen, target) for target in frozen.targets)
+
+
+def read_guidelines(session: Session, frozen: Frozen) -> GuidelinesStatement:
+    """The guidelines of the revision, and how many of the answers to the targets were given under which version."""
+    counts = count_by_guidelines(
+        session,
+        frozen.project_id,
+        [target.name for target in frozen.targets],
+        upto_seq=frozen.inputs.annotations_upto_seq,
+    )
+    n_unknown = counts.pop(None, 0)
+    answers = {version: n for version, n in sorted(counts.items(), key=lambda pair: str(pair[0])) if version}
+    given = frozen.labeling.guidelines
+    return GuidelinesStatement(given.version if given else None, given.text if given else "", answers, n_unknown)
 
 
 def inputs_hash(frozen: Frozen, *, state_sha256: str, split: Split, draft: bool) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, Text, and_, case, cast, func, select, type_coerce
+from sqlalchemy import Select, Text, and_, case, cast, exists, func, select, type_coerce
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -32,13 +32,13 @@ READ: Final = frozenset(
 """The tables that the statements here look into."""
 
 
-def candidate_rows(project_id: int, targets: Sequence[str], upto_seq: int) -> Select[Any]:
-    """Usable items: id, scrub_hash, live signals, frozen side, selected_by, then each target's answers.
+def candidate_rows(project_id: int, controls: Sequence[str], upto_seq: int) -> Select[Any]:
+    """Usable items: id, scrub_hash, live signals, frozen side, selected_by, then the answers to each control.
 
     Signals are one text, `id:subject` in hexadecimal digits, in the order of their ids, joined by commas; a subject
     nobody knows is empty. Answers are JSON values joined by commas, null for none.
     """
-    votes = [_votes(project_id, target, upto_seq).label(f"votes_{place}") for place, target in enumerate(targets)]
+    votes = [_votes(project_id, target, upto_seq).label(f"votes_{place}") for place, target in enumerate(controls)]
     return (
         usable_items(project_id)
         .add_columns(
@@ -116,13 +116,21 @@ def _frozen_side(project_id: int) -> Any:
 
 
 def _selected_by(project_id: int) -> Any:
-    """How an item came to be labelled: its first task decides, else its first annotation from elsewhere."""
-    by_task = (
-        select(TASKS.c.selected_by)
-        .where(TASKS.c.project_id == project_id, TASKS.c.item_id == Item.id, TASKS.c.state != TaskState.INTENT.value)
-        .order_by(TASKS.c.round)
-        .limit(1)
-        .scalar_subquery()
+    """How an item came to be labelled: the first of its tasks that somebody answered decides.
+
+    An item that nobody answered in Label Studio was labelled elsewhere: whoever handed the labels in may have said how it
+    was chosen, and the newest word counts; without one, at random. That a task nobody answered had been chosen at random
+    does not make the item a random one: others decided that it has labels.
+    """
+    is_answered = (
+        exists()
+        .where(
+            ANNOTATIONS.c.project_id == project_id,
+            ANNOTATIONS.c.ext_id == TASKS.c.ext_id,
+            ANNOTATIONS.c.source == Source.LABEL_STUDIO.value,
+            ANNOTATIONS.c.counts,
+        )
+        .correlate(TASKS)
     )
     by_annotation = (
         select(func.coalesce(ANNOTATIONS.c.selected_by, RANDOM))
@@ -131,11 +139,33 @@ def _selected_by(project_id: int) -> Any:
             ANNOTATIONS.c.item_id == Item.id,
             ANNOTATIONS.c.source == Source.ELSEWHERE.value,
         )
-        .order_by(ANNOTATIONS.c.seq)
+        .order_by(ANNOTATIONS.c.selected_by.is_(None), ANNOTATIONS.c.seq.desc())
         .limit(1)
         .scalar_subquery()
     )
-    return func.coalesce(by_task, by_annotation)
+    chosen_otherwise = TASKS.c.selected_by != RANDOM
+    return func.coalesce(
+        _first_task(project_id, is_answered),
+        _first_task(project_id, chosen_otherwise),
+        by_annotation,
+        _first_task(project_id),
+    )
+
+
+def _first_task(project_id: int, *where: Any) -> Any:
+    return (
+        select(TASKS.c.selected_by)
+        .where(
+            TASKS.c.project_id == project_id,
+            TASKS.c.item_id == Item.id,
+            TASKS.c.state != TaskState.INTENT.value,
+            *where,
+        )
+        .order_by(TASKS.c.round)
+        .limit(1)
+        .correlate(Item)
+        .scalar_subquery()
+    )
 
 
 def _votes(project_id: int, question: str, upto_seq: int) -> Any:

@@ -1,8 +1,9 @@
 """Reads a request's body whole, or refuses it: cut off, too large, too slow, or in an encoding that is not read here.
 
 Nothing is written to a file on the way. What cannot be seen from here: granian ends a chunked body that was cut off like
-one that is complete, so an uncompressed NDJSON body cut between two lines looks whole. A cut inside a line or inside
-compressed bytes is found. Apps should send Content-Length, and count the results.
+one that is complete, so an uncompressed NDJSON body cut between two lines looks whole. A cut inside compressed bytes is
+found here, one inside a line by who reads the lines (`is_known_to_be_whole`). Apps should send Content-Length, and count
+the results.
 """
 
 from __future__ import annotations
@@ -49,6 +50,14 @@ def declared_length(environ: Mapping[str, object]) -> int | None:
     if not _DIGITS.fullmatch(written):
         raise Unparseable("Content-Length has to be a whole number of bytes.", reason="content_length")
     return int(written)
+
+
+def is_known_to_be_whole(content_length: int | None, encoding: str | None) -> bool:
+    """Whether a body that `read_body` gave is all that was sent: its length was met, or its packing ended as it should.
+
+    Of an unpacked body in chunks nobody knows: the server does not say whether the last chunk came.
+    """
+    return content_length is not None or _unpacker_for(encoding) is not None
 
 
 def read_body(

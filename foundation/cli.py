@@ -16,6 +16,8 @@ from foundation.errors import DomainError, UsageError
 
 SECTIONS = "winnow.sections"
 """Under this name a command finds what reads the sections of a project file."""
+RECORDS = "winnow.records"
+"""Under this name it finds what the domains add to a person's record."""
 DID_NOT_HOLD = 1
 USAGE = 2
 UUID_CHARS = 36

@@ -6,6 +6,7 @@ import base64
 import binascii
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 
 import orjson
 
@@ -32,6 +33,30 @@ def read_cursor(text: str | None) -> list[str] | None:
     if not isinstance(place, list) or not place or not all(isinstance(part, str) for part in place):
         raise bad_cursor()
     return place
+
+
+def page_after_moment(at: datetime, row_id: uuid.UUID) -> str:
+    """A cursor that stands behind a row of a list by time."""
+    return page_after([at.isoformat(), str(row_id)])
+
+
+def read_moment(text: str | None) -> tuple[datetime, uuid.UUID] | None:
+    """The place in a list by time that a cursor stands for.
+
+    Raises:
+        InvalidBody: it was not made by `page_after_moment`.
+    """
+    place = read_cursor(text)
+    if place is None:
+        return None
+    try:
+        at, row_id = place
+        moment = datetime.fromisoformat(at), uuid.UUID(row_id)
+    except ValueError:
+        raise bad_cursor() from None
+    if moment[0].tzinfo is None:
+        raise bad_cursor()
+    return moment
 
 
 def read_id_cursor(text: str | None) -> uuid.UUID | None:

@@ -107,6 +107,15 @@ def operation_id(view_name: str) -> str:
     return re.sub(r"_(.)", lambda found: found[1].upper(), view_name)
 
 
+def register_routes(app: Any, blueprint: Any) -> None:
+    """Adds a part's routes. Where two parts serve one path, each with its own methods, the document has both."""
+    for path in blueprint.paths.keys() & app.paths.keys():
+        known = app.paths[path].model_dump(exclude_none=True, by_alias=True)
+        given = blueprint.paths[path].model_dump(exclude_none=True, by_alias=True)
+        blueprint.paths[path] = type(blueprint.paths[path]).model_validate({**known, **given})
+    app.register_api(blueprint)
+
+
 def describe_api(app: Any) -> dict[str, Any]:
     """The OpenAPI document of an application, without what its library adds for validation we do not use."""
     document: dict[str, Any] = app.api_doc

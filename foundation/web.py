@@ -19,11 +19,11 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ValidationError, create_model
 from sqlmodel import Session
 
-from foundation.bodies import declared_length, read_body
+from foundation.bodies import declared_length, is_known_to_be_whole, read_body
 from foundation.database import Database, glance, unit_of_work, utc_now
 from foundation.document import pointer_to
 from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
-from foundation.guards import Allowed, FindProject, NearProject, admit
+from foundation.guards import MANAGERS, Allowed, FindProject, NearProject, admit
 from foundation.identifiers import random_uuid
 from foundation.json_places import place_of_mistake
 from foundation.keys import Caller, Role
@@ -56,6 +56,8 @@ class Services:
     name_projects: NameProjects
     sections: tuple[Any, ...] = ()
     counters: tuple[Callable[[Session, int], dict[str, int]], ...] = ()
+    records: tuple[Any, ...] = ()
+    """What each domain above the collector adds to a person's record (`collector/subjects/record.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,11 @@ class Call:
     def is_ingest(self) -> bool:
         return self.caller.role is Role.INGEST
 
+    @property
+    def is_manager(self) -> bool:
+        """Whether the caller may see who answers: a lead may have given people's own names."""
+        return self.caller.role in MANAGERS
+
     def glance(self) -> AbstractContextManager[Session]:
         return glance(self.services.database)
 
@@ -114,6 +121,11 @@ class Call:
             deadline_s=self.settings.body_deadline_s,
             port=int(request.environ.get("SERVER_PORT", 0)),
         )
+
+    @property
+    def is_body_whole(self) -> bool:
+        """Whether it is known that nothing was cut off the body on its way."""
+        return is_known_to_be_whole(declared_length(request.environ), request.headers.get("Content-Encoding"))
 
     def body_as(self, schema: type[Body]) -> Body:
         """A small JSON body, checked against its schema.

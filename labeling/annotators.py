@@ -17,11 +17,13 @@ from foundation.identifiers import derive_key, keyed_hash
 from foundation.settings import Settings
 from labeling.counters import ANNOTATOR, take_numbers
 from labeling.models import Annotator, AnnotatorRole, AnnotatorState
+from labeling.timelines import note_state
 
 MAX_NAME_CHARS = 320
 """As long as the longest e-mail address (RFC 5321: 64 + 1 + 255)."""
 
 
+_ALIAS = re.compile("[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
 _RESERVED_ALIAS = re.compile("(annotator-)?[0-9]+")
 
 
@@ -71,31 +73,42 @@ def numbers_of_users(
     return {user: known[user] for user in users}
 
 
-def find_annotator(session: Session, project_id: int, named: str) -> Annotator:
-    """An annotator by number or alias.
+def find_annotator(session: Session, project_id: int, named: str, *, key: bytes) -> Annotator:
+    """An annotator by number, by alias, or by the address or name under which they answer, in this order.
+
+    Addresses are kept as keyed hashes: who has one finds the annotator, and nobody finds an address.
 
     Raises:
         NotFound: there is none.
     """
     is_number = named.isascii() and named.isdigit() and len(named) < 10
-    known = col(Annotator.no) == int(named) if is_number else col(Annotator.alias) == named
-    found = session.exec(select(Annotator).where(col(Annotator.project_id) == project_id, known)).first()
-    if found is None:
-        raise NotFound("the project has no such annotator")
-    return found
+    ways = [col(Annotator.no) == int(named)] if is_number else []
+    ways += [col(Annotator.alias) == named, col(Annotator.hmac) == hash_of_name(key, project_id, named)]
+    for way in ways:
+        found = session.exec(select(Annotator).where(col(Annotator.project_id) == project_id, way)).first()
+        if found is not None:
+            return found
+    raise NotFound("the project has no such annotator")
 
 
-def change_annotator(session: Session, project_id: int, named: str, changes: Mapping[str, str]) -> Annotator:
-    """Changes alias, role or state.
+def change_annotator(
+    session: Session, project_id: int, named: str, changes: Mapping[str, str], *, key: bytes, now: datetime
+) -> Annotator:
+    """Changes alias, role or state. A state holds from now on: what was answered before keeps what it was.
 
     Raises:
         NotFound: there is no such annotator. Conflict: another one has this alias. InvalidBody: it names somebody else.
     """
-    annotator = find_annotator(session, project_id, named)
+    annotator = find_annotator(session, project_id, named, key=key)
     alias = changes.get("alias", annotator.alias)
+    if not _ALIAS.fullmatch(alias):
+        detail = "1 to 64 letters (A to Z), digits, blanks, dots, lines, beginning with a letter or digit"
+        raise InvalidBody("This alias cannot be given.", faults=[Fault("/alias", "wrong_value", detail)])
     if _RESERVED_ALIAS.fullmatch(alias) and alias != alias_of(annotator.no):
         detail = "a number, alone or behind annotator-, is another annotator's name by itself"
         raise InvalidBody("This alias cannot be given.", faults=[Fault("/alias", "wrong_value", detail)])
+    if changes.get("state", annotator.state) != annotator.state:
+        note_state(session, project_id, annotator.no, AnnotatorState(changes["state"]), now=now)
     for name, value in changes.items():
         setattr(annotator, name, value)
     try:

@@ -1,7 +1,8 @@
-"""Labeling's calls: labels made elsewhere, sync now, annotators, and the hint that Label Studio may give."""
+"""Labeling's calls: labels from elsewhere, what people said, sync now, annotators, and Label Studio's hint."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,9 @@ from flask.typing import ResponseReturnValue
 
 from foundation.activity import record_activity
 from foundation.changes import changes_between
-from foundation.errors import TooLarge
-from foundation.guards import MANAGERS
+from foundation.cursors import bad_cursor, page_after, read_cursor
+from foundation.errors import Fault, InvalidBody, TooLarge
+from foundation.guards import MANAGERS, READERS
 from foundation.openapi import JSON, NDJSON
 from foundation.queue import enqueue_and_wake
 from foundation.settings import Settings
@@ -20,14 +22,19 @@ from labeling import schemas
 from labeling.annotators import annotator_key, change_annotator, find_annotator
 from labeling.drift import count_drift, list_drift
 from labeling.errors import NothingToLabel, StudioMissing
-from labeling.queries import annotator_statistics, count_running, current_labeling, list_unanswerable
+from labeling.listing import Disagreement, ListedAnnotation, list_annotations, list_disagreements
+from labeling.queries import aliases_of, annotator_statistics, count_running, current_labeling, list_unanswerable
 from labeling.reading import read_list, read_ndjson
 from labeling.service import LINES_AT_ONCE, LineResult, LineStatus, count_statuses, import_annotations
 from labeling.tasks import SYNC
 from labeling.webhook import proves
+from labeling.wishes import ask_for_push
 
 routes = Routes("labeling", title="Labeling")
 PROJECT = "/v1/projects/<project>"
+PAGE = 500
+CURSOR = "the `cursor` of the page before"
+LONGEST_SEQ = 18
 
 
 @routes.route(
@@ -58,6 +65,50 @@ def post_annotations(call: Call) -> ResponseReturnValue:
 
 
 @routes.route(
+    "GET",
+    f"{PROJECT}/annotations",
+    allows=READERS,
+    summary="Every annotation, in the order in which they came",
+    answers={200: schemas.AnnotationsPage},
+    problems=(422,),
+    query={"item": "only those about this item", "cursor": CURSOR},
+)
+def get_annotations(call: Call) -> ResponseReturnValue:
+    """About items that may be used. Each version of an annotation is one of its own; what counts now is told by answer."""
+    item, after = _item(request.args.get("item")), _seq(read_cursor(request.args.get("cursor")))
+    with call.unit_of_work(read_only=True) as session:
+        found = list_annotations(session, call.project_no, item=item, after=after, limit=PAGE + 1)
+        aliases = aliases_of(session, call.project_no) if call.is_manager else {}
+    cursor = page_after([str(found[PAGE - 1].seq)]) if len(found) > PAGE else None
+    return json_answer({"annotations": [_annotation(one, aliases) for one in found[:PAGE]], "cursor": cursor})
+
+
+@routes.route(
+    "GET",
+    f"{PROJECT}/disagreements",
+    allows=READERS,
+    summary="Items whose people gave different answers",
+    answers={200: schemas.DisagreementsPage},
+    problems=(422,),
+    query={"question": "only those about this question", "cursor": CURSOR},
+)
+def get_disagreements(call: Call) -> ResponseReturnValue:
+    """Answers that count now, to questions that are measured, about items that may be used."""
+    wanted, after = request.args.get("question"), _place(read_cursor(request.args.get("cursor")))
+    with call.unit_of_work(read_only=True) as session:
+        asked = current_labeling(session, call.project_no)[1].configuration.question_named
+        if wanted is not None and wanted not in asked:
+            allowed = ", ".join(asked) or "none is asked"
+            fault = Fault("?question", "not_in_list", f"must be a question of the project: {allowed}")
+            raise InvalidBody("the project asks no such question", faults=[fault])
+        questions = list(asked) if wanted is None else [wanted]
+        found = list_disagreements(session, call.project_no, questions, after=after, limit=PAGE + 1)
+        aliases = aliases_of(session, call.project_no) if call.is_manager else {}
+    cursor = page_after([str(found[PAGE - 1].item), found[PAGE - 1].question]) if len(found) > PAGE else None
+    return json_answer({"disagreements": [_disagreement(one, aliases) for one in found[:PAGE]], "cursor": cursor})
+
+
+@routes.route(
     "POST",
     f"{PROJECT}/sync",
     allows=MANAGERS,
@@ -66,11 +117,15 @@ def post_annotations(call: Call) -> ResponseReturnValue:
     problems=(409, 503),
 )
 def post_sync(call: Call) -> ResponseReturnValue:
-    """The job's result says what was pushed and pulled."""
+    """The job's result says what was pushed and pulled, and under `standing` what is there now.
+
+    A project with `labeling.push: manual` sends items out only when it is asked to here, or by `labeling sync`.
+    """
     refuse_without_studio(call.settings)
     with call.unit_of_work() as session:
         if not current_labeling(session, call.project_no)[1].config:
             raise NothingToLabel("add `labeling: {config: …}` to the project file, then sync")
+        ask_for_push(session, call.project_no, now=call.now)
         job = enqueue_and_wake(session, SYNC, project_id=call.project_no, coalesce=True)
         record_activity(session, "sync_asked", actor=call.actor, project_id=call.project_no, now=call.now)
     return json_answer({"job": str(job)}, 202, Location=f"/v1/jobs/{job}")
@@ -97,9 +152,10 @@ def get_annotators(call: Call) -> ResponseReturnValue:
     answers={200: schemas.AnnotatorRead},
 )
 def get_annotator(call: Call) -> ResponseReturnValue:
-    """By number, or by alias."""
+    """By number, by alias, or by the e-mail address or name under which they answer: so an address leads to its alias."""
     with call.unit_of_work(read_only=True) as session:
-        no = find_annotator(session, call.project_no, call.path.annotator).no
+        key = annotator_key(call.settings)
+        no = find_annotator(session, call.project_no, call.path.annotator, key=key).no
         people = annotator_statistics(session, call.project_no)
     return json_answer(next(one.as_json() for one in people if one.no == no))
 
@@ -114,15 +170,20 @@ def get_annotator(call: Call) -> ResponseReturnValue:
     problems=(400, 409, 413, 415, 422),
 )
 def put_annotator(call: Call) -> ResponseReturnValue:
-    """What is left out stays. Label Studio itself is not told: in its community edition nobody can be paused there."""
+    """What is left out stays. What somebody answers in Label Studio while `state` is not `active` is kept and does not count.
+
+    Label Studio itself is not told: in its community edition nobody can be paused. Labels handed in by `POST /annotations`
+    count whatever the state: who hands them in vouches for them. `role` has no effect yet.
+    """
     wish = call.body_as(schemas.AnnotatorPut)
     with call.unit_of_work() as session:
         changes = wish.model_dump(mode="json", exclude_none=True)
-        before = find_annotator(session, call.project_no, call.path.annotator)
+        key = annotator_key(call.settings)
+        before = find_annotator(session, call.project_no, call.path.annotator, key=key)
         # An alias may be somebody's name, and nothing can be taken out of the log again: that it changed is told, not how.
         plain = {name: value for name, value in changes.items() if name != "alias"}
         told = changes_between({name: getattr(before, name) for name in plain}, plain)
-        annotator = change_annotator(session, call.project_no, call.path.annotator, changes)
+        annotator = change_annotator(session, call.project_no, call.path.annotator, changes, key=key, now=call.now)
         record_activity(
             session,
             "annotator_changed",
@@ -202,3 +263,62 @@ def _errors(result: LineResult) -> dict[str, Any]:
             {"pointer": fault.pointer, "reason": fault.reason, "detail": fault.detail} for fault in result.faults
         ]
     }
+
+
+def _annotation(one: ListedAnnotation, aliases: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "annotation": one.seq,
+        "item": str(one.item),
+        **_who(one.annotator, aliases),
+        "source": one.source,
+        "why_not": one.why_not,
+        "answers": [
+            {"question": answer.question, "value": answer.value, "counts": answer.counts} for answer in one.answers
+        ],
+        "selected_by": one.selected_by,
+        "guidelines": one.guidelines,
+        "lead_time_s": one.lead_time_s,
+        "created_at": one.created_at.isoformat(),
+        "received_at": one.received_at.isoformat(),
+    }
+
+
+def _disagreement(one: Disagreement, aliases: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "item": str(one.item),
+        "question": one.question,
+        "values": [{"value": value, "n": n} for value, n in one.values],
+        "answers": [{**_who(annotator, aliases), "value": value} for annotator, value in one.answers],
+    }
+
+
+def _who(annotator: int, aliases: Mapping[int, str]) -> dict[str, Any]:
+    return {"annotator": annotator, **({"alias": aliases[annotator]} if annotator in aliases else {})}
+
+
+def _item(written: str | None) -> uuid.UUID | None:
+    if written is None:
+        return None
+    try:
+        return uuid.UUID(written)
+    except ValueError:
+        fault = Fault("?item", "wrong_type", "must be a UUID")
+        raise InvalidBody("the item is not named by a UUID", faults=[fault]) from None
+
+
+def _seq(place: list[str] | None) -> int:
+    if place is None:
+        return 0
+    if len(place) != 1 or not (place[0].isascii() and place[0].isdigit()) or len(place[0]) > LONGEST_SEQ:
+        raise bad_cursor()
+    return int(place[0])
+
+
+def _place(place: list[str] | None) -> tuple[uuid.UUID, str] | None:
+    if place is None:
+        return None
+    try:
+        item, question = place
+        return uuid.UUID(item), question
+    except ValueError:
+        raise bad_cursor() from None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -84,9 +84,9 @@ def _write_json_lines(agreed: Sequence[Consensus]) -> None:
     out.flush()
 
 
-def _line(one: Consensus) -> dict[str, object]:
-    line = {"item": one.item, "value": one.value, "confidence": one.confidence, "n": one.n}
-    return line | {"tie": True} if one.tie else line
+def _line(one: Consensus) -> Mapping[str, object]:
+    tie = {"tie": True} if one.tie else {}
+    return {"item": one.item, "value": one.value, "confidence": one.confidence, "n": one.n, **tie}
 
 
 def _row(one: Consensus) -> dict[str, object]:
@@ -116,20 +116,37 @@ def _told(comparison: GoldComparison) -> str:
 @click.option("--only", type=click.Choice(["push", "pull"]), help="One way only. Default: both.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def sync_command(project: str, only: str | None, as_json: bool) -> None:
-    """Push items of PROJECT to Label Studio and pull annotations from it, now.
+    """Push items of PROJECT to Label Studio and pull annotations from it, now; then say what stands there.
+
+    Items of a project with `labeling.push: manual` go out only now. A task is open while it lacks answers, and answered
+    when it has them, from wherever; items wait while the backlog is full.
 
     \b
     Example:
       winnow labeling sync slang-sentiment --only pull
     """
     with told_plainly():
-        from labeling.commands import run_job
+        from labeling.commands import sync_now
 
-        result = run_job(project, "labeling.sync", {"only": only} if only else {})
+        result = sync_now(project, only)
         if as_json:
             print_json(result)
         else:
-            print_table(f"{project} and Label Studio", [result])
+            _print_sync(project, result)
+
+
+def _print_sync(project: str, result: Mapping[str, Any]) -> None:
+    """First what stands there; a run that moves nothing is the usual one, since the worker syncs by itself."""
+    standing = result["standing"]
+    print_table(f"tasks of {project}", [{**standing["tasks"], "items waiting": standing["items_waiting"]}])
+    moved = {name: n for name, n in result.items() if name != "standing" and n}
+    if moved:
+        print_table("moved by this run", [moved])
+    else:
+        say("this run had nothing to move")
+    if standing["untold"]:
+        say(f"Label Studio has still to be told whom to ask about {standing['untold']} tasks: the next syncs go on")
+    say(f"Label Studio: {standing['label_studio'] or 'nothing was pushed yet'}")
 
 
 @commands.command("verify")
@@ -189,18 +206,27 @@ def import_command(project: str, file: Path, as_json: bool) -> None:
 
 @commands.command("annotators")
 @click.argument("project")
+@click.option("--of", "named", help="Only the one of this e-mail address, name, alias or number.")
+@click.option("--alias", help="Call the one of --of so from now on.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
-def annotators_command(project: str, as_json: bool) -> None:
+def annotators_command(project: str, named: str | None, alias: str | None, as_json: bool) -> None:
     """Who answers in PROJECT, and what was done.
 
-    \b
-    Example:
-      winnow labeling annotators slang-sentiment
-    """
-    with told_plainly():
-        from labeling.commands import read_annotators
+    Addresses are kept as keyed hashes only: an address leads to its alias (--of), and no alias to an address.
 
-        people = read_annotators(project)
+    \b
+    Examples:
+      winnow labeling annotators slang-sentiment
+      winnow labeling annotators slang-sentiment --of kim@example.org --alias Kim
+    """
+    if alias is not None and named is None:
+        raise click.UsageError("--alias names somebody: say whom with --of")
+    with told_plainly():
+        from labeling.commands import name_annotator, read_annotators
+
+        if alias is not None and named is not None:
+            name_annotator(project, named, alias)
+        people = read_annotators(project, alias if alias is not None else named)
         if as_json:
             print_json(people)
         else:

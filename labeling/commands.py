@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from collector.queries import project_named
+from foundation.activity import record_activity
 from foundation.database import unit_of_work, utc_now
 from foundation.errors import Fault, Unparseable
 from foundation.opening import opened_installation
 from foundation.queue import enqueue_and_wake, wait_until_done
-from labeling.annotators import annotator_key
+from labeling.annotators import annotator_key, change_annotator, find_annotator
 from labeling.errors import JobFailed
 from labeling.queries import annotator_statistics
 from labeling.reading import BOM, read_list, read_ndjson
 from labeling.service import LINES_AT_ONCE, LineResult, LineStatus, import_annotations
 from labeling.webhook import SECRET_HEADER, secret_of
+from labeling.wishes import ASKED, ask_for_push
 
 JOB_WITHIN_S = 3600.0
+ACTOR = "command"
 
 
 @dataclass(slots=True)
@@ -73,6 +76,14 @@ def _lines_of(raw: bytes) -> Sequence[object]:
     return lines
 
 
+def sync_now(project: str, only: str | None) -> dict[str, Any]:
+    """Synchronizes here and now; the job's result, which says how the project stands, too. Raises as `run_job`."""
+    if only != "pull":
+        with opened_installation() as (_, database), unit_of_work(database) as session:
+            ask_for_push(session, project_named(session, project), now=utc_now())
+    return run_job(project, "labeling.sync", {ASKED: True, **({"only": only} if only else {})})
+
+
 def run_job(project: str, kind: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Runs a job here, or waits for the worker that has it; its result.
 
@@ -89,10 +100,35 @@ def run_job(project: str, kind: str, arguments: dict[str, Any]) -> dict[str, Any
     return dict(row.result)
 
 
-def read_annotators(project: str) -> list[dict[str, Any]]:
-    """Who answers in a project, and what was done."""
-    with opened_installation() as (_, database), unit_of_work(database, read_only=True) as session:
-        return [one.as_json() for one in annotator_statistics(session, project_named(session, project))]
+def read_annotators(project: str, named: str | None = None) -> list[dict[str, Any]]:
+    """Who answers in a project, and what was done: everybody, or the one of a number, alias, address or name.
+
+    Raises:
+        NotFound: there is no such project, or no such annotator in it.
+    """
+    with opened_installation() as (settings, database), unit_of_work(database, read_only=True) as session:
+        project_id = project_named(session, project)
+        people = annotator_statistics(session, project_id)
+        if named is not None:
+            no = find_annotator(session, project_id, named, key=annotator_key(settings)).no
+            people = [one for one in people if one.no == no]
+        return [one.as_json() for one in people]
+
+
+def name_annotator(project: str, named: str, alias: str) -> None:
+    """Gives the annotator of a number, alias, address or name another alias. Raises as `change_annotator`."""
+    with opened_installation() as (settings, database), unit_of_work(database) as session:
+        project_id, now, key = project_named(session, project), utc_now(), annotator_key(settings)
+        annotator = change_annotator(session, project_id, named, {"alias": alias}, key=key, now=now)
+        record_activity(
+            session,
+            "annotator_changed",
+            actor=ACTOR,
+            project_id=project_id,
+            now=now,
+            annotator=annotator.no,
+            changed=["alias"],
+        )
 
 
 def describe_webhook(project: str) -> dict[str, str]:

@@ -28,6 +28,11 @@ def take_numbers(session: Session, project_id: int, name: str, how_many: int) ->
     return last_number(session, project_id, name) - how_many + 1
 
 
+def lock_annotations(session: Session, project_id: int) -> None:
+    """Waits until whoever writes annotations has committed, and keeps others from it until this commit."""
+    take_numbers(session, project_id, ANNOTATION, 0)
+
+
 def last_number(session: Session, project_id: int, name: str) -> int:
     """The last number given out; 0 where none was."""
     found = session.connection().execute(

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from labeling.counters import ANNOTATION, take_numbers
 from labeling.models import ANNOTATIONS, ANSWERS, Source
-from labeling.questions.kinds import Value
+from labeling.questions.kinds import Held
 
 ITEMS_AT_ONCE = 500
 Key = tuple[uuid.UUID, int, str]
@@ -25,7 +25,7 @@ class OpenAnswer:
     """An answer that counts now, and the row of `annotations` that gave it."""
 
     seq: int
-    value: Value
+    value: Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class NewAnnotation:
     annotator: int
     source: Source
     created_at: datetime
-    answers: tuple[tuple[str, Value], ...] = ()
+    answers: tuple[tuple[str, Held], ...] = ()
     why_not: str | None = None
     cancelled: bool = False
     result: Any = None
@@ -46,6 +46,7 @@ class NewAnnotation:
     ls_updated: datetime | None = None
     updated_by: int | None = None
     selected_by: str | None = None
+    guidelines: str | None = None
     lead_time_s: float | None = None
     closes: tuple[tuple[Key, int], ...] = ()
     """Answers that stop counting with this row, beside those it replaces, and the row each is from."""
@@ -128,7 +129,7 @@ class Ledger:
         if answers:
             connection.execute(insert(ANSWERS), answers)
 
-    def _answer(self, seq: int, row: NewAnnotation, question: str, value: Value) -> dict[str, Any]:
+    def _answer(self, seq: int, row: NewAnnotation, question: str, value: Held) -> dict[str, Any]:
         return {
             "project_id": self.project_id,
             "seq": seq,
@@ -156,6 +157,7 @@ class Ledger:
             "cancelled": row.cancelled,
             "result": row.result,
             "selected_by": row.selected_by,
+            "guidelines": row.guidelines,
             "lead_time_s": row.lead_time_s,
             "created_at": row.created_at,
             "received_at": self.now,

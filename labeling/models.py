@@ -95,6 +95,8 @@ class StudioProject(SQLModel, table=True):
     """Tasks there that are none of ours, when all were last listed."""
     holder: uuid.UUID | None = Field(default=None, sa_column=Column(Uuid, nullable=True))
     """Who speaks with Label Studio about this project now; the lease ends by the database's clock."""
+    push_asked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When somebody last asked for a push that has not been made yet."""
     lease_until_ms: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     created_at: datetime = Field(sa_type=UtcDateTime)
 
@@ -107,6 +109,12 @@ class Task(SQLModel, table=True):
         Index("uq_tasks_round", "project_id", "item_id", "purpose", "round", unique=True),
         Index("ix_tasks_state", "project_id", "state"),
         Index("ix_tasks_ls", "project_id", "ls_project", "ls_task"),
+        Index(
+            "ix_tasks_untold",
+            "project_id",
+            sqlite_where=text("asked <> wanted"),
+            postgresql_where=text("asked <> wanted"),
+        ),
     )
 
     project_id: int = Field(sa_column=project_key())
@@ -121,9 +129,10 @@ class Task(SQLModel, table=True):
     overlap: int
     """Counted annotators it needs."""
     asked: int
-    """The overlap Label Studio has for it."""
+    """The overlap Label Studio has for it; 0: nobody is given it."""
     wanted: int
-    """The overlap it should have there: more than `overlap` where answers do not count, less where some came elsewhere."""
+    """The overlap it should have there: more than `overlap` where answers do not count, less where some came from
+    elsewhere, 0 where nobody has to be asked any more."""
     revision: int
     selected_by: str = Field(sa_column=Column(String(16), nullable=False))
     propensity: float = Field(sa_column=Column(Float, nullable=False))
@@ -148,6 +157,27 @@ class Annotator(SQLModel, table=True):
     role: str = Field(default=AnnotatorRole.ANNOTATOR.value, sa_column=Column(String(16), nullable=False))
     state: str = Field(default=AnnotatorState.ACTIVE.value, sa_column=Column(String(16), nullable=False))
     created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class AnnotatorStateSince(SQLModel, table=True):
+    """From when on somebody is in a state, until the next row; before the first, they are active. Rows are only added."""
+
+    __tablename__ = "annotator_states"
+
+    project_id: int = Field(sa_column=project_key())
+    annotator_no: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    from_at: datetime = Field(sa_column=Column(UtcDateTime, primary_key=True))
+    state: str = Field(sa_column=Column(String(16), nullable=False))
+
+
+class GuidelinesShown(SQLModel, table=True):
+    """From when on Label Studio has shown a version of the guidelines (none: null), until the next row."""
+
+    __tablename__ = "guidelines_shown"
+
+    project_id: int = Field(sa_column=project_key())
+    from_at: datetime = Field(sa_column=Column(UtcDateTime, primary_key=True))
+    version: str | None = Field(default=None, sa_column=Column(String(64), nullable=True))
 
 
 class Annotation(SQLModel, table=True):
@@ -182,6 +212,8 @@ class Annotation(SQLModel, table=True):
     cancelled: bool = Field(default=False, sa_column=Column(Boolean, nullable=False))
     result: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
     selected_by: str | None = Field(default=None, sa_column=Column(String(16), nullable=True))
+    guidelines: str | None = Field(default=None, sa_column=Column(String(64), nullable=True))
+    """The version of the guidelines it was given under; null for one from elsewhere."""
     lead_time_s: float | None = Field(default=None, sa_column=Column(Float, nullable=True))
     created_at: datetime = Field(sa_type=UtcDateTime)
     received_at: datetime = Field(sa_type=UtcDateTime)
@@ -248,6 +280,8 @@ COUNTERS = _table_of(LabelingCounter)
 STUDIO_PROJECTS = _table_of(StudioProject)
 TASKS = _table_of(Task)
 ANNOTATORS = _table_of(Annotator)
+ANNOTATOR_STATES = _table_of(AnnotatorStateSince)
+GUIDELINES_SHOWN = _table_of(GuidelinesShown)
 ANNOTATIONS = _table_of(Annotation)
 ANSWERS = _table_of(Answer)
 DRIFTS = _table_of(Drift)

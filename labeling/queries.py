@@ -18,7 +18,7 @@ from collector.queries import read_project, read_revision
 from foundation.database import clock_ms
 from foundation.jobs import Job, JobState
 from labeling.counters import ANNOTATION, last_number
-from labeling.models import ANNOTATIONS, ANNOTATORS, ANSWERS, TASKS, Source, TaskState
+from labeling.models import ANNOTATIONS, ANNOTATORS, ANSWERS, TASKS, AnnotatorState, Source, TaskState
 from labeling.project import LabelingSection, parse_labeling
 from labeling.questions.kinds import Value
 
@@ -26,6 +26,12 @@ ROWS_AT_ONCE = 5_000
 ITEMS_AT_ONCE = 500
 SKIPS_TO_GIVE_UP = 3
 SKIPPED = "skipped"
+NOT_ACTIVE = {
+    AnnotatorState.ONBOARDING.value: "annotator_onboarding",
+    AnnotatorState.PAUSED.value: "annotator_paused",
+    AnnotatorState.LEFT.value: "annotator_left",
+}
+"""Why an answer does not count that was given in a state: Label Studio lets everybody answer always."""
 RANDOM = "random"
 
 
@@ -125,6 +131,17 @@ def count_tasks_there(session: Session, project_id: int) -> int:
     return _count(session, there)
 
 
+def untold_tasks(project_id: int) -> Select[Any]:
+    """Tasks that need another number of annotators than Label Studio was told: name, number there, number of annotators."""
+    # Not `state IN (…)`: databases would go through all tasks of these states, where few have to be told anything.
+    elsewhere = (TaskState.INTENT, TaskState.DELETING, TaskState.GONE)
+    return select(TASKS.c.ext_id, TASKS.c.ls_task, TASKS.c.wanted).where(
+        TASKS.c.project_id == project_id,
+        TASKS.c.asked != TASKS.c.wanted,
+        *(TASKS.c.state != state.value for state in elsewhere),
+    )
+
+
 def count_raw_results(session: Session, project_id: int, control: str) -> int:
     """Stored results that answer a control, also one that is not measured."""
     written = type_coerce(ANNOTATIONS.c.result, Text)
@@ -140,6 +157,20 @@ def count_values(session: Session, project_id: int, question: str) -> dict[Value
         .group_by(ANSWERS.c.value)
     )
     return {value: int(n) for value, n in rows}
+
+
+def count_by_guidelines(
+    session: Session, project_id: int, questions: Sequence[str], *, upto_seq: int | None = None
+) -> dict[str | None, int]:
+    """How many of the answers to these questions that count were given under which version of the guidelines."""
+    of_answer = (ANNOTATIONS.c.project_id == ANSWERS.c.project_id) & (ANNOTATIONS.c.seq == ANSWERS.c.seq)
+    rows = session.connection().execute(
+        select(ANNOTATIONS.c.guidelines, func.count())
+        .select_from(ANSWERS.join(ANNOTATIONS, of_answer))
+        .where(ANSWERS.c.project_id == project_id, ANSWERS.c.question.in_(questions), counts_at(upto_seq))
+        .group_by(ANNOTATIONS.c.guidelines)
+    )
+    return {version: int(n) for version, n in rows}
 
 
 def count_running(session: Session, project_id: int, kind: str) -> int:
@@ -189,8 +220,17 @@ def count_skips(session: Session, project_id: int, items: Sequence[uuid.UUID]) -
         )
         .order_by(ANNOTATIONS.c.seq)
     )
-    last = {(item, no): why for item, no, why in rows}
+    # What somebody does while they are paused or away changes nothing, a skip neither.
+    last = {(item, no): why for item, no, why in rows if why not in NOT_ACTIVE.values()}
     return Counter(item for (item, _), why in last.items() if why == SKIPPED)
+
+
+def aliases_of(session: Session, project_id: int) -> dict[int, str]:
+    """What everybody who answers is called, by number."""
+    rows = session.connection().execute(
+        select(ANNOTATORS.c.no, ANNOTATORS.c.alias).where(ANNOTATORS.c.project_id == project_id)
+    )
+    return {row.no: row.alias for row in rows}
 
 
 def annotator_statistics(session: Session, project_id: int) -> list[AnnotatorStatistics]:

@@ -87,3 +87,63 @@ class DriftAnswer(BaseModel):
     counts: dict[str, int]
     findings: list[dict[str, Any]]
     unanswerable: list[UUID]
+
+
+class AnswerRead(BaseModel):
+    """One answer: a value, or the regions of a control that is not measured. `counts`: now."""
+
+    question: str
+    value: Any
+    counts: bool
+
+
+class AnnotationRead(BaseModel):
+    """One version of one person's annotation. `why_not` says why it did not count when it was seen.
+
+    `annotator` is a number; `alias` is told to keys that may manage. `guidelines` is the version that it was given under.
+    """
+
+    annotation: int
+    item: UUID
+    annotator: int
+    alias: str | None = None
+    source: str
+    why_not: str | None
+    answers: list[AnswerRead]
+    selected_by: str | None
+    guidelines: str | None
+    lead_time_s: float | None
+    created_at: datetime
+    received_at: datetime
+
+
+class AnnotationsPage(BaseModel):
+    annotations: list[AnnotationRead]
+    cursor: str | None
+
+
+class ValueCount(BaseModel):
+    value: str | float | int
+    n: int
+
+
+class Voter(BaseModel):
+    """Who said what: a number, and for keys that may manage the alias."""
+
+    annotator: int
+    alias: str | None = None
+    value: str | float | int
+
+
+class DisagreementRead(BaseModel):
+    """An item whose people gave different answers to a question that count now; the value most gave comes first."""
+
+    item: UUID
+    question: str
+    values: list[ValueCount]
+    answers: list[Voter]
+
+
+class DisagreementsPage(BaseModel):
+    disagreements: list[DisagreementRead]
+    cursor: str | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -47,9 +48,7 @@ def pick_items(session: Session, project_id: int, *, how_many: int, overlap: int
     if how_many <= 0:
         return []
     answers = _count_answers(session, project_id)
-    left_out = set(list_unanswerable(session, project_id))
-    left_out.update(item for item, n in answers.items() if n >= overlap)
-    eligible = _items_without_task(session, project_id, left_out)
+    eligible = _eligible_items(session, project_id, answers, overlap)
     if not eligible:
         return []
     seed = read_project(session, project_id).seed
@@ -58,6 +57,19 @@ def pick_items(session: Session, project_id: int, *, how_many: int, overlap: int
     chosen = heapq.nsmallest(how_many, eligible, key=lambda item: hashlib.blake2b(item.bytes, key=key).digest())
     propensity = len(chosen) / len(eligible)
     return [Pick(item, RANDOM, propensity, answers.get(item, 0)) for item in chosen]
+
+
+def count_waiting_items(session: Session, project_id: int, *, overlap: int) -> int:
+    """Items that may be labelled, lack annotators, and have no task."""
+    return len(_eligible_items(session, project_id, _count_answers(session, project_id), overlap))
+
+
+def _eligible_items(
+    session: Session, project_id: int, answers: Mapping[uuid.UUID, int], overlap: int
+) -> list[uuid.UUID]:
+    left_out = set(list_unanswerable(session, project_id))
+    left_out.update(item for item, n in answers.items() if n >= overlap)
+    return _items_without_task(session, project_id, left_out)
 
 
 def _items_without_task(session: Session, project_id: int, left_out: set[uuid.UUID]) -> list[uuid.UUID]:

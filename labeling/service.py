@@ -16,8 +16,8 @@ from sqlmodel import Session, col
 from collector.models import Item, Signal
 from foundation.errors import Fault
 from labeling.annotators import MAX_NAME_CHARS, numbers_of_names
-from labeling.ledger import Key, Ledger, NewAnnotation
-from labeling.models import Source
+from labeling.ledger import Ledger, NewAnnotation, OpenAnswer
+from labeling.models import ANNOTATIONS, Source
 from labeling.progress import settle_states
 from labeling.project import LabelingSection
 from labeling.queries import RANDOM, current_labeling
@@ -108,10 +108,9 @@ def _store(
     numbers = numbers_of_names(session, project_id, (line.annotator for _, line in placed), key=key, now=now)
     ledger = Ledger(session, project_id, now)
     ledger.load(item for item, _ in placed)
-    last: dict[Key, Value] = {}
-    for item, line in placed:
-        last[item, numbers[line.annotator], line.question] = line.value
-    settled = {place for place, value in last.items() if place in ledger.open and ledger.open[place].value == value}
+    last = {(item, numbers[line.annotator], line.question): line for item, line in placed}
+    said = _said_before(session, project_id, [ledger.open[place].seq for place in last if place in ledger.open])
+    settled = {place for place, line in last.items() if _changes_nothing(ledger.open.get(place), line, said)}
     rows = []
     for item, line in placed:
         is_settled = (item, numbers[line.annotator], line.question) in settled
@@ -120,6 +119,26 @@ def _store(
             rows.append(_row_of(item, numbers[line.annotator], line))
     ledger.write(rows)
     settle_states(session, project_id, {row.item for row in rows})
+
+
+def _changes_nothing(before: OpenAnswer | None, line: _Line, said: Mapping[int, str | None]) -> bool:
+    """Whether a line says what counts already; how the item was chosen is part of it, where the line tells."""
+    if before is None or before.value != line.value:
+        return False
+    return line.selected_by is None or line.selected_by == said.get(before.seq)
+
+
+def _said_before(session: Session, project_id: int, seqs: Sequence[int]) -> dict[int, str | None]:
+    """How an item was chosen, by the rows of the annotations that told it."""
+    found: dict[int, str | None] = {}
+    for start in range(0, len(seqs), IDS_AT_ONCE):
+        rows = session.connection().execute(
+            select(ANNOTATIONS.c.seq, ANNOTATIONS.c.selected_by).where(
+                ANNOTATIONS.c.project_id == project_id, ANNOTATIONS.c.seq.in_(seqs[start : start + IDS_AT_ONCE])
+            )
+        )
+        found.update((seq, selected_by) for seq, selected_by in rows)
+    return found
 
 
 def _row_of(item: uuid.UUID, annotator: int, line: _Line) -> NewAnnotation:

@@ -15,6 +15,7 @@ from foundation.jobs import LeaseLost
 from foundation.queue import Runtime, Work, enqueue_and_wake, job, periodic
 from labeling.errors import StudioMissing
 from labeling.queries import count_running, current_labeling
+from labeling.wishes import ASKED
 
 log = structlog.get_logger(__name__)
 SYNC = "labeling.sync"
@@ -26,7 +27,8 @@ MOST_DIFFERENCES = 1_000
 
 @job(SYNC)
 def sync(work: Work) -> dict[str, Any]:
-    """Both ways with Label Studio, for one project."""
+    """Both ways with Label Studio, for one project. Whoever asked for it is told how the project stands, too."""
+    from labeling.standing import read_standing
     from labeling.studio.desk import sit_down
     from labeling.studio.gateway import open_label_studio
     from labeling.studio.sync import Way, sync_project
@@ -36,7 +38,13 @@ def sync(work: Work) -> dict[str, Any]:
         open_label_studio(settings) as gateway,
         sit_down(work.runtime.database, gateway, settings, work.project_id or 0) as desk,
     ):
-        return sync_project(desk, only=Way(only) if only else None)
+        is_asked = work.args.get(ASKED) or desk.studio().push_asked_at is not None
+        figures = sync_project(desk, only=Way(only) if only else None)
+        if is_asked:
+            with unit_of_work(work.runtime.database, read_only=True) as session:
+                standing = read_standing(session, desk.project_id, url=settings.label_studio_url)
+            figures["standing"] = standing.as_json()
+        return figures
 
 
 @job(VERIFY)

@@ -15,7 +15,9 @@ from foundation.guards import MANAGERS, READERS
 from foundation.openapi import CURSOR
 from foundation.queue import enqueue_and_wake
 from foundation.web import Call, Routes, json_answer
+from labeling.queries import aliases_of
 from quality.queries import failing_signals, require_report
+from quality.report import with_aliases
 from quality.tasks import REPORT
 
 PAGE = 1000
@@ -50,9 +52,12 @@ class JobAccepted(BaseModel):
 
 @routes.route("GET", f"{PROJECT}/quality", allows=READERS, summary="The newest report", answers={200: QualityRead})
 def get_quality(call: Call) -> ResponseReturnValue:
+    """Annotators are called by the aliases that a lead gave them where the key may manage; to others by number."""
     with call.unit_of_work(read_only=True) as session:
         report = require_report(session, call.project_no)
-    return json_answer({"report": report.no, "created_at": report.created_at.isoformat(), **report.body})
+        aliases = aliases_of(session, call.project_no) if call.is_manager else {}
+    body = with_aliases(report.body, aliases)
+    return json_answer({"report": report.no, "created_at": report.created_at.isoformat(), **body})
 
 
 @routes.route("POST", f"{PROJECT}/quality", allows=MANAGERS, summary="Measure now", answers={202: JobAccepted})

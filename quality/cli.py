@@ -198,6 +198,8 @@ def report(project: str, url: str | None, key: str | None, as_json: bool) -> Non
 def _measured_here(project: str) -> dict[str, Any]:
     from collector.queries import project_named
     from foundation.database import unit_of_work, utc_now
+    from labeling.queries import aliases_of
+    from quality.report import with_aliases
     from quality.service import measure_project, store_report
 
     with opened_installation() as (_, database):
@@ -206,7 +208,8 @@ def _measured_here(project: str) -> dict[str, Any]:
             measured = measure_project(session, project_id)
         with unit_of_work(database) as session:
             row = store_report(session, project_id, measured, now=utc_now())
-            return {"report": row.no, "created_at": row.created_at.isoformat(), **measured.as_json()}
+            body = with_aliases(measured.as_json(), aliases_of(session, project_id))
+            return {"report": row.no, "created_at": row.created_at.isoformat(), **body}
 
 
 def _asked_of(url: str, key: str | None, project: str) -> dict[str, Any]:

@@ -1,11 +1,14 @@
-"""The types of expectations that Great Expectations has, so that the web process need not load it to know a wrong name.
+"""What is known of Great Expectations without loading it: the types of its expectations, and which arguments name columns.
 
-A test compares them with the library, and says what to change here when another release has others.
+A test compares the types with the library, and says what to change here when another release has others.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+COLUMN_ARGUMENTS: Final = ("column", "column_A", "column_B", "column_list")
 
 EXPECTATION_TYPES: Final = (
     "expect_column_distinct_values_to_be_in_set",
@@ -67,3 +70,17 @@ EXPECTATION_TYPES: Final = (
     "expect_table_row_count_to_equal",
     "expect_table_row_count_to_equal_other_table",
 )
+
+
+def columns_named_in(kwargs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every column that an expectation's arguments name, each after its pointer below the arguments.
+
+    >>> list(columns_named_in({"column_list": ["a", "b"], "mostly": 1}))
+    [('/column_list/0', 'a'), ('/column_list/1', 'b')]
+    """
+    for name in COLUMN_ARGUMENTS:
+        named = kwargs.get(name)
+        listed = enumerate(named) if isinstance(named, list) else [("", named)]
+        for place, column in listed:
+            if isinstance(column, str):
+                yield f"/{name}" + ("" if place == "" else f"/{place}"), column

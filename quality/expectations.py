@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import codecs
 import logging
-import math
 import os
 import re
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foundation.errors import Fault, UsageError
+from quality.expectation_types import columns_named_in
+from quality.observed import observed_of, plain_value
+from quality.views import plain_types, views_of, with_plain_types
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +30,6 @@ _CAUSE = re.compile(r"^([A-Za-z_][\w.]*)(?=:|$)", re.MULTILINE)
 _STEERING = frozenset({"result_format", "catch_exceptions", "meta", "batch_id"})
 _ABOUT_TEXTS = ("_match_", "_value_lengths_", "_dateutil_", "_json_")
 _COMPARED_KWARGS = ("value_set", "min_value", "max_value")
-_COLUMN_KWARGS = ("column", "column_A", "column_B", "column_list")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,10 @@ class Expectation:
         return column if isinstance(column, str) else None
 
     @property
+    def is_about_types(self) -> bool:
+        return self.type.endswith(("_of_type", "_in_type_list"))
+
+    @property
     def reads_texts(self) -> bool:
         """Whether it asks how a value is written: a pattern, a length, a format, or a comparison with texts."""
         compared = [self.kwargs.get(name) for name in _COMPARED_KWARGS]
@@ -52,7 +57,7 @@ class Expectation:
 
     def columns(self) -> list[str]:
         """Every column the rule reads."""
-        return [column for _, column in columns_with_pointers(self)]
+        return [column for _, column in columns_named_in(self.kwargs)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +127,6 @@ def check_suite(suite: object, *, pointer: str = "/expectations") -> list[Fault]
     return [fault for position, entry in enumerate(suite) for fault in _entry_faults(entry, f"{pointer}/{position}")]
 
 
-def columns_with_pointers(expectation: Expectation) -> Iterator[tuple[str, str]]:
-    """Every column a rule reads, each after its pointer below the arguments."""
-    for name in _COLUMN_KWARGS:
-        named = expectation.kwargs.get(name)
-        listed = [(f"/{name}", named)] if not isinstance(named, list) else []
-        listed += [(f"/{name}/{place}", one) for place, one in enumerate(named)] if isinstance(named, list) else []
-        yield from ((pointer, column) for pointer, column in listed if isinstance(column, str))
-
-
 def parse_suite(suite: object, *, pointer: str = "/expectations") -> tuple[Expectation, ...]:
     """The expectations of a list as read from JSON.
 
@@ -191,7 +187,7 @@ def run_suite(
         texts: columns of numbers as they were written, for the rules that ask how a value is written.
     """
     table = frame.reset_index(drop=True)
-    ids = None if row_id is None else [_plain(value) for value in table[row_id]]
+    ids = None if row_id is None else [plain_value(value) for value in table[row_id]]
     errors: dict[int, str] = {}
     rules: dict[int, Any] = {}
     for position, expectation in enumerate(suite):
@@ -202,9 +198,12 @@ def run_suite(
         else:
             rules[position] = rule
     outcomes: dict[int, Mapping[str, Any]] = {}
-    for written, positions in _views(suite, rules, texts or {}).items():
+    of_types = [position for position in rules if suite[position].is_about_types]
+    for written, positions in views_of(suite, rules.keys() - set(of_types), texts or {}).items():
         view = table.assign(**{name: (texts or {})[name].to_numpy() for name in written})
         outcomes |= _outcomes(view, {position: rules[position] for position in positions})
+    if of_types:
+        outcomes |= _outcomes(with_plain_types(table), {position: rules[position] for position in of_types})
     results = [
         _errored(expectation, len(table), errors[position])
         if position in errors
@@ -212,18 +211,6 @@ def run_suite(
         for position, expectation in enumerate(suite)
     ]
     return SuiteResult(len(table), tuple(results))
-
-
-def _views(
-    suite: Sequence[Expectation], positions: Iterable[int], texts: Collection[str]
-) -> dict[tuple[str, ...], list[int]]:
-    """Which rules see which columns as texts: those about how a value is written, or that compare it with texts."""
-    views: dict[tuple[str, ...], list[int]] = {}
-    for position in positions:
-        one = suite[position]
-        written = tuple(sorted(set(one.columns()) & set(texts))) if one.reads_texts else ()
-        views.setdefault(written, []).append(position)
-    return views
 
 
 def _entry_faults(entry: object, pointer: str) -> list[Fault]:
@@ -287,6 +274,8 @@ def _built(expectation: Expectation, position: int) -> tuple[Any, str | None]:
     from great_expectations.expectations.registry import get_expectation_impl
 
     kwargs = {name: value for name, value in expectation.kwargs.items() if name not in _STEERING}
+    if expectation.is_about_types:
+        kwargs |= {name: plain_types(kwargs[name]) for name in ("type_", "type_list") if name in kwargs}
     try:
         rule = get_expectation_impl(expectation.type)
     except GreatExpectationsError:
@@ -357,7 +346,7 @@ def _result(
         success=bool(outcome["success"]),
         n=int(figures.get("element_count", n_rows)),
         n_failed=len(rows),
-        observed=_observed(expectation.type, figures.get("observed_value")),
+        observed=observed_of(expectation.type, figures.get("observed_value")),
         failing_rows=tuple(rows if ids is None else [ids[row] for row in rows]),
     )
 
@@ -376,32 +365,3 @@ def _cause(found: Mapping[str, Any]) -> str | None:
             classes = [name for name in named if name != "Traceback"]
             return str(classes[0]).rpartition(".")[2] if classes else "unknown"
     return None
-
-
-def _observed(type_: str, value: Any) -> Any:
-    """The observed figure where it cannot be personal: numbers, times, column names, and how many values a list has."""
-    plain = _plain(value)
-    if type_.startswith("expect_table_") or type_.endswith(("_of_type", "_in_type_list")):
-        return plain
-    if isinstance(plain, list):
-        return {"n_values": len(plain)}
-    if isinstance(plain, dict):
-        return {name: part for name, part in plain.items() if name in {"quantiles", "values"}} or None
-    return None if isinstance(plain, str) and not hasattr(value, "isoformat") else plain
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON knows it: numpy's numbers and times made plain, NaN and its kin None."""
-    if isinstance(value, dict):
-        return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if hasattr(value, "isoformat"):
-        return None if value != value else value.isoformat()
-    if hasattr(value, "item"):
-        value = value.item()
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return None if value != value else str(value)

@@ -9,7 +9,9 @@ from flask import Blueprint, render_template
 from collector.queries import count_project
 from foundation.login import csrf_token, page
 from foundation.web import Call
+from labeling.queries import aliases_of
 from quality.queries import newest_report
+from quality.report import with_aliases
 
 AXIS = (-0.2, 1.0)
 WIDTH = 300
@@ -33,11 +35,11 @@ def quality(call: Call) -> str:
     """The newest report, with each alpha drawn beside its interval."""
     with call.unit_of_work(read_only=True) as session:
         report = newest_report(session, call.project_no)
-    bars = {}
-    if report is not None:
-        bars = {name: bar_of(figures["agreement"]) for name, figures in report.body["questions"].items()}
+        aliases = aliases_of(session, call.project_no) if call.is_manager else {}
+    shown = None if report is None else {**report.model_dump(), "body": with_aliases(report.body, aliases)}
+    bars = {name: bar_of(figures["agreement"]) for name, figures in shown["body"]["questions"].items()} if shown else {}
     return render_template(
-        "quality.html", project=call.project, report=report, bars=bars, width=WIDTH, csrf=csrf_token()
+        "quality.html", project=call.project, report=shown, bars=bars, width=WIDTH, csrf=csrf_token()
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from labeling.annotators import alias_of
+
 if TYPE_CHECKING:
     from quality.agreement.measure import Agreement
     from quality.expectations import SuiteResult
@@ -60,7 +62,7 @@ class QualityReport:
                     "level": figures.level,
                     "consensus": figures.consensus,
                     "ties": figures.ties,
-                    "agreement": _by_alias(figures.agreement.as_json()),
+                    "agreement": _by_number(figures.agreement.as_json()),
                 }
                 for name, figures in self.questions.items()
             },
@@ -101,9 +103,28 @@ def _rounded(figure: Any) -> Any:
     return round(figure, DECIMALS) + 0.0 if isinstance(figure, float) else figure
 
 
-def _by_alias(agreement: dict[str, Any]) -> dict[str, Any]:
-    """Annotators by the alias everybody may see."""
+def with_aliases(report: Mapping[str, Any], aliases: Mapping[int, str]) -> dict[str, Any]:
+    """A report that calls annotators as a lead does, for those who may know: a lead may have given people's own names.
+
+    The stored report calls them by number, so that an alias given later is seen in older reports, too.
+    """
+    called = {alias_of(no): alias for no, alias in aliases.items()}
+    questions = {
+        name: {**figures, "agreement": _renamed(figures["agreement"], called)}
+        for name, figures in report["questions"].items()
+    }
+    return {**report, "questions": questions}
+
+
+def _renamed(agreement: Mapping[str, Any], called: Mapping[str, str]) -> dict[str, Any]:
     pairs = [
-        {**pair, "a": f"annotator-{pair['a']}", "b": f"annotator-{pair['b']}"} for pair in agreement["cohen_kappa"]
+        {**pair, "a": called.get(pair["a"], pair["a"]), "b": called.get(pair["b"], pair["b"])}
+        for pair in agreement["cohen_kappa"]
     ]
+    return {**agreement, "cohen_kappa": pairs}
+
+
+def _by_number(agreement: dict[str, Any]) -> dict[str, Any]:
+    """Annotators by number alone, which everybody may see."""
+    pairs = [{**pair, "a": alias_of(pair["a"]), "b": alias_of(pair["b"])} for pair in agreement["cohen_kappa"]]
     return {**agreement, "cohen_kappa": pairs}

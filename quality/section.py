@@ -11,8 +11,8 @@ from collector.project import load_file
 from foundation.document import Anything, Definition, Reader, Text
 from foundation.document_containers import ListOf, MappingOf, Object
 from foundation.errors import Fault
-from quality.expectation_types import EXPECTATION_TYPES
-from quality.expectations import check_suite, columns_with_pointers, parse_suite
+from quality.expectation_types import EXPECTATION_TYPES, columns_named_in
+from quality.expectations import check_suite, parse_suite
 from quality.queries import SIGNAL_COLUMNS
 
 EXPECTATIONS: Final = ListOf(
@@ -64,7 +64,7 @@ def _check_names(reader: Reader, suite: object, columns: Collection[str]) -> Non
         if expectation.type not in EXPECTATION_TYPES:
             near = reader.near(expectation.type, EXPECTATION_TYPES)
             reader.fault(f"{at}/type", "not_in_list", f"{near}Great Expectations has no expectation of this type")
-        for pointer, column in columns_with_pointers(expectation):
+        for pointer, column in columns_named_in(expectation.kwargs):
             if column not in columns:
                 listed = f"{reader.near(column, columns)}the signals' table has the columns {', '.join(columns)}"
                 reader.fault(f"{at}/kwargs{pointer}", "not_in_list", listed)

@@ -164,7 +164,13 @@ class FakeLabelStudio:
         if not 3 <= len(body["title"]) <= 50:
             return 400, {"id": secrets.token_hex(16), "validation_errors": {"title": ["wrong length"]}}
         self._last_project += 1
-        self.projects[self._last_project] = {"description": "", "maximum_annotations": 1, **body}
+        self.projects[self._last_project] = {
+            "description": "",
+            "maximum_annotations": 1,
+            "expert_instruction": "",
+            "show_instruction": False,
+            **body,
+        }
         return 201, self._shown_project(self._last_project)
 
     def _shown_project(self, number: int) -> dict[str, Any]:
@@ -184,10 +190,16 @@ class FakeLabelStudio:
                 return 400, {"validation_errors": {"label_config": ["1 with from_name=s"]}}
             self.projects[number] |= body
             if "maximum_annotations" in body:
-                for task in (one for one in self.tasks.values() if one.project == number):
-                    task.overlap = body["maximum_annotations"]
-                    task.is_labeled = self._is_full(task)
+                self._spread_overlap(number, body["maximum_annotations"])
         return 200, self._shown_project(number)
+
+    def _spread_overlap(self, number: int, overlap: int) -> None:
+        """Tasks with an overlap of one or none keep it while others have more: they are taken for a cohort."""
+        tasks = [one for one in self.tasks.values() if one.project == number]
+        cohort = [task for task in tasks if task.overlap > 1] if overlap > 1 else []
+        for task in cohort or tasks:
+            task.overlap = overlap
+            task.is_labeled = self._is_full(task)
 
     def _orphans(self, number: int, config: str) -> bool:
         results = [

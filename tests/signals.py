@@ -35,7 +35,7 @@ def project_body(name: str = "slang", **changes: Any) -> dict[str, Any]:
             "text": {"kind": "text", "required": True, "max_chars": 2000, "pii": "scrub"},
             "price": {"kind": "number", "unit": "EUR", "minimum": 0, "maximum": 1000},
             "stars": {"kind": "integer"},
-            "store": {"kind": "category", "values": ["food", "fuel", "other"]},
+            "store": {"kind": "category", "values": ["food", "fuel", "other", "café"]},
             "paid": {"kind": "boolean"},
             "bought_at": {"kind": "datetime"},
             "member": {"kind": "text", "pii": "pseudonymize"},

@@ -19,7 +19,7 @@ def code_find(around: Surroundings) -> Find | None:
     candidate = around.candidate
     if b":" in candidate:
         if b"::" not in candidate and candidate.count(b":") < _FEWEST_COLONS:
-            return None
+            return mac_find(around, candidate)
         return mac_find(around, candidate) or _ipv6(around)
     if not around.stands_alone() and around.before.isalnum():
         return None

@@ -33,7 +33,8 @@ _CHUNK = re.compile(rb"[+(]*[0-9][^ \t/]*")
 _SHORT_FRACTION = re.compile(rb",[0-9]{1,4}(?![0-9A-Za-z.:])")
 _EXTENSION_MARK = re.compile(rb"[xe#]")
 _SEPARATORS = b" \t.()/+-"
-_MOST_CHUNKS, _SHORTEST_ROW = 6, 7
+# Without the marks between its words; the longest has 19 digits, and brackets, dashes and dots within the words.
+_MOST_CHUNKS, _SHORTEST_ROW, _LONGEST_ROW = 6, 7, 30
 _OPENING = ord("(")
 _FEWEST_DIGITS, _SOCIAL_DIGITS, _SHORTEST_CARD, _DOTS_OF_IPV4 = 4, 9, 12, 3
 _MAYBE_A_PHONE = (12, 13)
@@ -50,7 +51,7 @@ def number_find(around: Surroundings) -> Find | None:
     for first, (start, _) in enumerate(chunks):
         for between in range(min(_MOST_CHUNKS, len(chunks) - first) - 1, -1, -1):
             end = chunks[first + between][1]
-            if end - start - between >= _SHORTEST_ROW and end - start < len(candidate):
+            if _SHORTEST_ROW <= end - start - between <= _LONGEST_ROW and end - start < len(candidate):
                 find = _whole(_without_loose_marks(around.part(start, end)))
                 if find:
                     return find

@@ -53,14 +53,16 @@ _NUMBER_AND_AGE = re.compile(rb"[0-9]+ [0-9]{1,2}")
 _FEWEST_IN_A_SERIES, _LARGEST_STEP = 3, 20
 _PAIR, _PAIRS_OF_A_PHONE = 2, 5
 # With the trunk prefix apart or in brackets, as written in Russia and Kazakhstan, in Turkey, and mobiles in Brazil.
+_BLANK_OR_DASH = frozenset(b" -")
 _SPACED_SHAPES = re.compile(
-    rb"8[ -]?\(?[3-9][0-9]{2}\)?[ -]{0,2}[0-9]{3}[ -]?[0-9]{2}[ -]?[0-9]{2}"
+    rb"8[ (-]{1,2}[3-9][0-9]{2}\)?[ -]{0,2}[0-9]{3}[ -]?[0-9]{2}[ -]?[0-9]{2}"
     rb"|0[ -]\(?[1-9][0-9]{2}\)?[ -]?[0-9]{3}[ -]?[0-9]{2}[ -]?[0-9]{2}"
     rb"|[1-9][0-9][ -]9[0-9]{4}[ -][0-9]{4}"
 )
 # A mobile number of mainland China, in a text that has ideographs beside it.
 _CHINESE_MOBILE = re.compile(rb"1[3-9][0-9]([ -]?)[0-9]{4}\1[0-9]{4}")
 _BESIDE = 8
+_COUNTED_BY = frozenset("元円个個块塊万件次")
 _MARKS = frozenset((b"$", b"\xa2", b"\xa3", b"\xa5", b"%", b"_"))
 _JOINTS = frozenset((b"-", b".", b"#"))
 _IDEOGRAPH = IDEOGRAPH.encode("latin-1")
@@ -95,8 +97,8 @@ def phone_score(number: bytes, digits: bytes, around: Surroundings) -> float:
 def _has_telling_shape(number: bytes, digits: bytes) -> bool:
     if digits[0] != _ZERO and number.translate(_SHAPE) in _NORTH_AMERICAN_SHAPES:
         return True
-    may_be_spaced = number[0] == _EIGHT or number[1:2] in b" -" or number[2:3] in b" -"
-    return may_be_spaced and len(number) > len(digits) and _SPACED_SHAPES.fullmatch(number) is not None
+    may_be_spaced = number[0] == _EIGHT or number[1] in _BLANK_OR_DASH or number[2] in _BLANK_OR_DASH
+    return may_be_spaced and _SPACED_SHAPES.fullmatch(number) is not None
 
 
 def names_another_number(words: Sequence[bytes]) -> bool:
@@ -164,6 +166,8 @@ def _is_named_phone(number: bytes, digits: bytes, around: Surroundings) -> bool:
 
 
 def _is_among_ideographs(around: Surroundings) -> bool:
+    if around.text[around.end : around.end + 1] in _COUNTED_BY:
+        return False
     first = max(around.floor, around.start - _BESIDE)
     return _IDEOGRAPH in around.shadow[first : around.start] + around.shadow[around.end : around.end + _BESIDE]
 

@@ -12,7 +12,7 @@ Find = tuple[int, int, str, float]
 
 TEXT_END = b"\0"
 _REACH = 72
-_REACH_OF_A_KEY = 24
+_REACH_OF_A_KEY = 16
 _NEAR_WORDS = 7
 
 _LETTERS_AND_DIGITS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" + bytes(range(0xC0, 0x100))
@@ -92,7 +92,7 @@ class Surroundings:
             seen = shadow_of(in_english(self.text[self.start - len(seen) : self.start]))
         else:
             key = seen[-_REACH_OF_A_KEY:]
-            if key != key.lower() and _HUMP_AFTER_TWO.search(key):
+            if not key.islower() and _HUMP_AFTER_TWO.search(key):
                 seen = _CAMEL.sub(_with_parts, seen)
         seen = seen.translate(_WORDS).rpartition(TEXT_END)[2]
         return seen.rstrip().rpartition(b"\n")[2].split()[-_NEAR_WORDS:]

@@ -16,6 +16,8 @@ from foundation.document import MAX_KEY, pointer_to
 from foundation.errors import Fault
 
 INT64 = 2**63
+EXACT = 2**53
+"""Up to it a float is the whole number that was written."""
 Complaint = tuple[str, str]
 
 
@@ -148,8 +150,15 @@ def _number(rule: FieldRule, value: Any) -> tuple[Any, Complaint | None]:
 
 
 def _integer(rule: FieldRule, value: Any) -> tuple[Any, Complaint | None]:
+    """A whole number however it is written: JSON knows one kind of number, and 3.0 and 3e0 are 3."""
+    if isinstance(value, float):
+        if not value.is_integer():
+            return None, ("wrong_type", "must be a whole number")
+        if abs(value) > EXACT:
+            return None, ("out_of_range", "must be written without point and exponent where it has more than 53 bits")
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        return None, ("wrong_type", "must be a whole number, without decimal point")
+        return None, ("wrong_type", "must be a whole number")
     if not -INT64 <= value < INT64:
         return None, ("out_of_range", "must fit into 64 bits")
     return _bounded(rule, value)
@@ -170,6 +179,8 @@ def _boolean(_: FieldRule, value: Any) -> tuple[Any, Complaint | None]:
 def _category(rule: FieldRule, value: Any) -> tuple[Any, Complaint | None]:
     if not isinstance(value, str):
         return None, ("wrong_type", "must be a text")
+    if not value.isascii():
+        value = unicodedata.normalize("NFC", value)
     return (
         (value, None) if value in rule.values else (None, ("not_in_list", f"must be one of {', '.join(rule.values)}"))
     )

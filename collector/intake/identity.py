@@ -33,7 +33,7 @@ class Names:
 
         Outer white space does not count, nor whether a language writes 5 or 5.0.
         """
-        plain = {name: _plain(value) for name, value in content.items()}
+        plain = plain_content(content)
         return uuid8_of(keyed_hash(self.item_key, orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)))
 
     def subject_id(self, subject: str) -> uuid.UUID:
@@ -62,6 +62,11 @@ def names_of(pseudonym_key: str, project: str) -> Names:
         for purpose in ("item", "subject", "device", "source", "value")
     )
     return Names(*keys)
+
+
+def plain_content(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A content as its id sees it: the same whoever of several people sent it first."""
+    return {name: _plain(value) for name, value in content.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -72,10 +72,10 @@ def read_json(body: bytes, *, max_signals: int) -> SentBatch:
 
 
 def read_ndjson(body: bytes, *, max_signals: int) -> SentBatch:
-    """A signal a line; a line that is not JSON is refused alone.
+    """A signal a line; a line that is not JSON is refused alone, the last one of a whole body as any.
 
     Raises:
-        Unparseable: not UTF-8, empty, or the last line is cut. InvalidBody: a line is JSON but no object.
+        Unparseable: not UTF-8, or empty. InvalidBody: a line is JSON but no object.
     """
     body = _text_of(body)
     lines = body.split(b"\n")
@@ -86,8 +86,6 @@ def read_ndjson(body: bytes, *, max_signals: int) -> SentBatch:
         try:
             value = _decode(line)
         except (msgspec.MsgspecError, RecursionError):
-            if number == len(lines):
-                raise Unparseable("the last line is cut off: send the batch again", reason="body_incomplete") from None
             fault = _fault("", "not_json", f"line {number} is not a JSON object")
             signals.append(Sent(None, len(line), fault))
             continue
@@ -96,6 +94,37 @@ def read_ndjson(body: bytes, *, max_signals: int) -> SentBatch:
             raise InvalidBody(f"line {number} is not an object: {hint}", reason="not_an_object")
         signals.append(Sent(value, len(line)))
     return SentBatch(signals)
+
+
+def refuse_cut(body: bytes, *, ends_at: bytes) -> None:
+    """For a body of which nobody knows whether it came whole: it must not end where only a cut one would.
+
+    Args:
+        ends_at: what ends a document; nothing where the body is one.
+
+    Raises:
+        Unparseable: the last document is the beginning of one. What is bad in its middle, too, is left for the reader.
+    """
+    last = body.removeprefix(BOM).rpartition(ends_at)[2] if ends_at else body.removeprefix(BOM)
+    if not last.strip():
+        return
+    try:
+        last.decode("utf-8")
+        _decode(last)
+    except UnicodeDecodeError as error:
+        is_cut = error.reason == "unexpected end of data"
+    except msgspec.MsgspecError as error:
+        # A number may end in the middle, too: the parser then complains of the byte behind the last.
+        is_cut = "truncated" in str(error) or f"(byte {len(last)})" in str(error)
+    except RecursionError:
+        is_cut = False
+    else:
+        return
+    if is_cut:
+        raise Unparseable(
+            "the body ends in the middle: send it again, and with a Content-Length, so that a mistake is told from a cut",
+            reason="body_incomplete",
+        )
 
 
 def _text_of(body: bytes) -> bytes:

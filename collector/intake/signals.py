@@ -99,7 +99,7 @@ def open_candidate(place: int, sent: Sent, opening: Opening) -> Candidate:
         found.faults.append(Fault("", "too_large", f"a signal has at most {opening.max_bytes} bytes"))
         return found
     found.sent = value
-    found.source = opening.names.source_hmac(value)
+    found.source = opening.names.source_hmac(_with_id_in_small_letters(value) if found.id else value)
     for key in value:
         if key not in KNOWN:
             found.faults.append(Fault(f"/{safe_key(key)}", "unknown_field", f"allowed: {', '.join(sorted(KNOWN))}"))
@@ -112,6 +112,12 @@ def open_candidate(place: int, sent: Sent, opening: Opening) -> Candidate:
     if value.get("consent") is not None:
         found.consent = read_consent(value["consent"], "/consent", found.faults, received_at=opening.received_at)
     return found
+
+
+def _with_id_in_small_letters(signal: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A UUID in capitals is the same UUID (RFC 9562, section 4), so the same signal."""
+    written = signal["id"].lower()
+    return signal if written == signal["id"] else {**signal, "id": written}
 
 
 def fill(candidate: Candidate, reader: PayloadReader, file: ProjectFile, offset: timedelta | None) -> list[Fault]:

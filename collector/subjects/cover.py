@@ -142,3 +142,9 @@ def is_covered() -> ColumnElement[bool]:
     )
     moment = case((is_late, col(Signal.received_at)), else_=col(Signal.captured_at))
     return and_(col(Subject.passes), or_(col(Subject.passes_from).is_(None), moment >= col(Subject.passes_from)))
+
+
+def ground_of(line: Line, moment: datetime) -> Recorded | None:
+    """On what ground a covered signal was taken: the consent that held when it was captured; None where none was asked for."""
+    held = [record for record in line.agreed if record.at <= moment + GRACE]
+    return held[-1] if held else None

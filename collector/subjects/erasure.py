@@ -41,11 +41,13 @@ def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *,
     Who has agreed anew in between gets another one: a version that is being built may hold what was sent since, and
     notices only that there are more orders than when it began.
     """
-    insert_ignoring(session, Subject.__table__, [{"project_id": project_id, "id": subject_id, "passes": False}])  # type: ignore[attr-defined]
+    row = {"project_id": project_id, "id": subject_id, "passes": False}
+    is_new = insert_ignoring(session, Subject.__table__, [row]) == 1  # type: ignore[attr-defined]
     subject = session.exec(
         select(Subject).where(col(Subject.project_id) == project_id, col(Subject.id) == subject_id).with_for_update()
     ).one()
     has_come_back = subject.consent is not None
+    held = was_ever_held(session, project_id, subject_id, is_known=not is_new)
     waiting = session.exec(
         select(Erasure).where(
             col(Erasure.project_id) == project_id,
@@ -65,7 +67,7 @@ def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *,
     subject.token_hash, subject.consent = None, None
     session.add(subject)
     if waiting is not None and not has_come_back:
-        waiting.requested_at, waiting.token_hash = ordered_at, token_hash
+        waiting.requested_at, waiting.token_hash, waiting.held = ordered_at, token_hash, held
         session.add(waiting)
         return waiting
     session.connection().execute(update(Project).where(col(Project.id) == project_id).values(has_erasures=True))
@@ -74,6 +76,7 @@ def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *,
         id=random_uuid(),
         subject_id=subject_id,
         state=ErasureState.RECEIVED.value,
+        held=held,
         token_hash=token_hash,
         requested_at=ordered_at,
     )
@@ -81,6 +84,24 @@ def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *,
     record_activity(session, "erasure_requested", actor=actor, project_id=project_id, now=now, erasure=str(erasure.id))
     session.flush()
     return erasure
+
+
+def was_ever_held(session: Session, project_id: int, subject_id: uuid.UUID, *, is_known: bool) -> bool:
+    """Whether anything was ever held under a name: a receipt for a misspelled one must not pass for a receipt.
+
+    Args:
+        is_known: whether the person had a row before it was asked; only an erasure makes one for a name nobody ever sent.
+    """
+    for table in (Signal, Consent, DeadLetter):
+        mine = exists().where(col(table.project_id) == project_id, col(table.subject_id) == subject_id)
+        if session.connection().execute(select(mine)).scalar():
+            return True
+    if not is_known:
+        return False
+    earlier = session.exec(
+        select(Erasure.held).where(col(Erasure.project_id) == project_id, col(Erasure.subject_id) == subject_id)
+    ).all()
+    return not earlier or any(held is not False for held in earlier)
 
 
 def held_token(session: Session, project_id: int, subject_id: uuid.UUID) -> bytes | None:
@@ -175,6 +196,7 @@ def floor_is_done(session: Session, erasure: Erasure, floor: str, counts: dict[s
             project_id=erasure.project_id,
             now=now,
             erasure=str(erasure.id),
+            held=erasure.held,
             counts=_sum_of(done),
         )
 
@@ -186,19 +208,60 @@ def read_erasure(session: Session, project_id: int, erasure_id: uuid.UUID) -> Er
     return erasure
 
 
+def list_erasures(
+    session: Session,
+    project_id: int,
+    *,
+    limit: int,
+    before: tuple[datetime, uuid.UUID] | None = None,
+    state: ErasureState | None = None,
+    subject_id: uuid.UUID | None = None,
+) -> Sequence[Erasure]:
+    """A page of erasures, the newest order first."""
+    statement = select(Erasure).where(col(Erasure.project_id) == project_id)
+    if state is not None:
+        statement = statement.where(col(Erasure.state) == state.value)
+    if subject_id is not None:
+        statement = statement.where(col(Erasure.subject_id) == subject_id)
+    if before is not None:
+        at, last = before
+        is_earlier = (col(Erasure.requested_at) < at) | ((col(Erasure.requested_at) == at) & (col(Erasure.id) < last))
+        statement = statement.where(is_earlier)
+    newest_first = (col(Erasure.requested_at).desc(), col(Erasure.id).desc())
+    return session.exec(statement.order_by(*newest_first).limit(limit)).all()
+
+
 def describe_erasure(session: Session, erasure: Erasure) -> dict[str, Any]:
-    """An erasure as the API shows it; the receipt says what each floor did and when."""
-    done = _floors_done(session, erasure)
+    """An erasure as the API shows it; the receipt says whose data it was about, and what each floor did and when."""
+    return _described(erasure, _floors_done(session, erasure))
+
+
+def describe_erasures(session: Session, erasures: Sequence[Erasure]) -> list[dict[str, Any]]:
+    """The same of at most some hundred erasures of one project, in one read."""
+    done: dict[uuid.UUID, list[ErasureFloor]] = {erasure.id: [] for erasure in erasures}
+    if erasures:
+        rows = select(ErasureFloor).where(
+            col(ErasureFloor.project_id) == erasures[0].project_id, col(ErasureFloor.erasure_id).in_(done)
+        )
+        for row in session.exec(rows):
+            done[row.erasure_id].append(row)
+    return [_described(erasure, done[erasure.id]) for erasure in erasures]
+
+
+def _described(erasure: Erasure, done: Sequence[ErasureFloor]) -> dict[str, Any]:
     counts = {"signals": 0, "items": 0, "blobs": 0, "tasks": 0, "annotations": 0, "versions": 0, "downloads": 0}
+    about = {"erasure": str(erasure.id), "subject": str(erasure.subject_id), "held": erasure.held}
+    requested_at = erasure.requested_at.isoformat()
     receipt = None
     if erasure.state == ErasureState.COMPLETED:
         floors = {row.floor: {"done_at": row.done_at.isoformat(), **row.counts} for row in done}
-        receipt = {"erasure": str(erasure.id), "requested_at": erasure.requested_at.isoformat(), "floors": floors}
+        receipt = {**about, "requested_at": requested_at, "floors": floors}
     return {
-        "erasure": str(erasure.id),
+        **about,
         "status": erasure.state,
         **counts,
         **_sum_of(done),
+        "requested_at": requested_at,
         "completed_at": erasure.completed_at.isoformat() if erasure.completed_at else None,
         "receipt": receipt,
     }

@@ -10,7 +10,7 @@ import msgspec
 
 from foundation.errors import Fault
 from labeling.questions.configuration import LabelingConfiguration
-from labeling.questions.kinds import Question, QuestionKind, Value, read_value
+from labeling.questions.kinds import Held, Question, QuestionKind, Value, read_value
 
 MAX_RESULT_BYTES = 1_000_000
 MAX_REGIONS = 5_000
@@ -27,15 +27,35 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """What one annotation says to a control that is not measured: its regions, as Label Studio gave them."""
+
+    control: str
+    regions: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReadAnswers:
-    """What a result holds: at most one answer a question, what was wrong, and the unmeasured controls that it answers.
+    """What a result holds: at most one answer a question, what was wrong, and what is said to unmeasured controls.
 
     A question with a fault has no answer, whatever else the result says about it.
     """
 
     answers: tuple[Answer, ...] = ()
     faults: tuple[Fault, ...] = ()
-    unmeasured: tuple[str, ...] = ()
+    raw: tuple[RawAnswer, ...] = ()
+
+    @property
+    def unmeasured(self) -> tuple[str, ...]:
+        """The controls that are answered and not measured."""
+        return tuple(one.control for one in self.raw)
+
+    def held(self) -> tuple[tuple[str, Held], ...]:
+        """Everything that is said, by control: values, and regions as they are."""
+        return (
+            *((one.question, one.value) for one in self.answers),
+            *((one.control, list(one.regions)) for one in self.raw),
+        )
 
 
 def read_answers(result: object, configuration: LabelingConfiguration) -> ReadAnswers:
@@ -50,14 +70,14 @@ def read_answers(result: object, configuration: LabelingConfiguration) -> ReadAn
     answers: dict[str, Answer] = {}
     faults: list[Fault] = []
     spoiled: set[str] = set()
-    unmeasured: dict[str, None] = {}
+    raw: dict[str, list[dict[str, Any]]] = {}
     regions_of: Counter[str] = Counter()
     for number, region in enumerate(result):
         name = _control_of(region, f"/{number}")
         if isinstance(name, Fault):
             faults.append(name)
         elif name in configuration.unmeasured_named:
-            unmeasured[name] = None
+            raw.setdefault(name, []).append(region)
         elif name in configuration.question_named:
             regions_of[name] += 1
             read = _read_region(region, configuration.question_named[name], f"/{number}", regions_of[name])
@@ -69,7 +89,7 @@ def read_answers(result: object, configuration: LabelingConfiguration) -> ReadAn
         elif name is not None:
             faults.append(Fault(f"/{number}/from_name", "unknown_field", "not a control of the configuration"))
     kept = tuple(answer for name, answer in answers.items() if name not in spoiled)
-    return ReadAnswers(kept, tuple(faults), tuple(unmeasured))
+    return ReadAnswers(kept, tuple(faults), tuple(RawAnswer(name, tuple(regions)) for name, regions in raw.items()))
 
 
 def _fault_of_size(result: object) -> Fault | None:

@@ -7,12 +7,14 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from foundation.errors import Fault, UsageError
 
 Value: TypeAlias = str | int | float
 """One answer in its canonical form: text for a choice, a whole number for a rating, a float for a number."""
+Held: TypeAlias = str | int | float | list[Any]
+"""What an answer is stored as: a value in its canonical form, or the regions of a control that is not measured."""
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LARGEST_WHOLE_FLOAT = 2**53

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 import uuid
@@ -14,14 +13,15 @@ from datetime import datetime
 from sqlalchemy import or_, update
 from sqlmodel import Session
 
-from foundation.database import Database, clock_ms, insert_ignoring, unit_of_work, utc_now
+from foundation.database import Database, clock_ms, unit_of_work, utc_now
 from foundation.errors import Unavailable
 from foundation.identifiers import random_uuid
 from foundation.jobs import LeaseLost
 from foundation.settings import Settings
 from labeling.annotators import annotator_key
-from labeling.models import STUDIO_PROJECTS, StudioProject, StudioState
+from labeling.models import STUDIO_PROJECTS, StudioProject
 from labeling.studio.gateway import LabelStudio
+from labeling.wishes import prepare_studio
 
 WAIT_S = 45.0
 """Longer than a lease: whoever died holding it is waited out."""
@@ -76,7 +76,7 @@ def sit_down(
     """
     desk = Desk(database, gateway, project_id, annotator_key(settings), random_uuid())
     with unit_of_work(database) as session:
-        _prepare(session, project_id, now=utc_now())
+        prepare_studio(session, project_id, now=utc_now())
     _wait_for_lease(desk, settings.lease_s, wait_s)
     stop = threading.Event()
     keeper = threading.Thread(target=_keep, args=(desk, settings.lease_s, stop), daemon=True)
@@ -88,11 +88,6 @@ def sit_down(
         keeper.join()
         with suppress(Unavailable), unit_of_work(database) as session:
             _write_lease(session, desk, until_ms=0)
-
-
-def _prepare(session: Session, project_id: int, *, now: datetime) -> None:
-    row = StudioProject(project_id=project_id, token=fresh_token(), state=StudioState.INTENT.value, created_at=now)
-    insert_ignoring(session, STUDIO_PROJECTS, [row.model_dump()])
 
 
 def _wait_for_lease(desk: Desk, lease_s: int, wait_s: float) -> None:
@@ -134,8 +129,3 @@ def _write_lease(session: Session, desk: Desk, *, until_ms: int) -> bool:
         .values(holder=desk.holder if until_ms else None, lease_until_ms=clock_ms() + until_ms if until_ms else 0)
     )
     return kept.rowcount == 1
-
-
-def fresh_token() -> str:
-    """What a new project in Label Studio is found again by."""
-    return secrets.token_hex(16)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import httpx
 
 BARE = "id,updated_at"
-LIGHT = "id,data,updated_at"
+LIGHT = "id,data,updated_at,overlap,is_labeled"
 WHOLE = (
     "id,data,updated_at,updated_by,overlap,is_labeled,"
     "annotations,result,completed_by,was_cancelled,created_at,lead_time"
@@ -111,6 +111,11 @@ class LabelStudio:
         """Puts back what somebody changed: every task gets this overlap, also one that had been given another."""
         self._wire.write("PATCH", f"/api/projects/{project}/", body={"maximum_annotations": overlap})
 
+    def change_instruction(self, project: int, instruction: str) -> None:
+        """What annotators are shown before they begin, as HTML; empty: nothing."""
+        body = {"expert_instruction": instruction, "show_instruction": bool(instruction)}
+        self._wire.write("PATCH", f"/api/projects/{project}/", body=body)
+
     def import_tasks(self, project: int, tasks: Sequence[NewTask]) -> list[int]:
         """Imports tasks; their ids, in the same order. Nothing is imported when one of them is refused."""
         body = [task.body() for task in tasks]
@@ -177,8 +182,13 @@ class LabelStudio:
             )
 
     def ask_for_annotators(self, task: int, overlap: int) -> None:
-        """Tells how many annotators a task is to have; alone, the overlap would not bring it back into the queue."""
-        self._wire.write("PATCH", f"/api/tasks/{task}/", body={"overlap": overlap, "is_labeled": False})
+        """Tells how many annotations a task is to have; 0: nobody is given it any more, and what it holds stays.
+
+        The overlap alone neither brings a task back into the queue nor takes it out, and without an overlap of 0 one skip
+        would bring it back.
+        """
+        body = {"overlap": overlap, "is_labeled": overlap == 0}
+        self._wire.write("PATCH", f"/api/tasks/{task}/", body=body)
 
     def list_users(self) -> dict[int, str]:
         """E-mails of the accounts by their ids."""

@@ -14,7 +14,9 @@ from sqlmodel import Session
 from foundation.database import unit_of_work
 from foundation.failpoints import failpoint
 from foundation.identifiers import random_uuid
+from labeling.counters import lock_annotations
 from labeling.models import TASKS, Purpose, StudioProject, TaskState
+from labeling.progress import NOTHING, settle_tasks, wanted_overlap
 from labeling.queries import current_labeling
 from labeling.selection import Pick
 from labeling.studio.contents import contents_of
@@ -163,7 +165,7 @@ def _intent_row(
         "ls_task": None,
         "overlap": overlap,
         "asked": studio.overlap,
-        "wanted": max(1, overlap - pick.n_answers),
+        "wanted": wanted_overlap(overlap, pick.n_answers, NOTHING),
         "revision": revision,
         "selected_by": pick.selected_by,
         "propensity": pick.propensity,
@@ -193,12 +195,15 @@ def _note_live(desk: Desk, studio: StudioProject, ids: Mapping[uuid.UUID, int]) 
     # Not `state = 'intent'`: of that PostgreSQL's statistics know none, so it would go through all intents for each task.
     is_intent = and_(*(TASKS.c.state != state.value for state in TaskState if state is not TaskState.INTENT))
     with unit_of_work(desk.database) as session:
+        # What was handed in while the tasks were on their way knew of none: it is counted now, and nobody hands in meanwhile.
+        lock_annotations(session, desk.project_id)
         session.connection().execute(
             update(TASKS)
             .where(TASKS.c.project_id == desk.project_id, TASKS.c.ext_id == bindparam("task"), is_intent)
             .values(state=TaskState.LIVE.value, ls_project=studio.ls_project, ls_task=bindparam("number")),
             [{"task": ext_id, "number": ls_task} for ext_id, ls_task in ids.items()],
         )
+        settle_tasks(session, desk.project_id, ids)
 
 
 def _drop_intents(desk: Desk, intents: Sequence[Intent]) -> None:

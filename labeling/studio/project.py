@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 
 from collector.queries import read_project, read_revision
 from foundation.database import unit_of_work
@@ -12,11 +14,15 @@ from foundation.failpoints import failpoint
 from labeling.drift import Finding, report_lasting
 from labeling.errors import NothingToLabel, StudioGone, StudioRefused
 from labeling.models import STUDIO_PROJECTS, TASKS, DriftKind, StudioProject, StudioState
-from labeling.progress import KNOWN_THERE
+from labeling.project import LabelingSection
 from labeling.queries import current_labeling
 from labeling.studio.desk import Desk
 from labeling.studio.gateway import PROJECT_GONE
+from labeling.studio.instruction import instruction_of
 from labeling.studio.rows import StudioProjectState
+from labeling.timelines import note_guidelines, read_guidelines
+
+TASKS_AT_ONCE = 500
 
 
 def open_project(desk: Desk) -> StudioProject:
@@ -65,9 +71,10 @@ def refuse_without_config(desk: Desk) -> None:
 
 
 def refresh_config(desk: Desk, studio: StudioProject) -> None:
-    """Brings the newest configuration to Label Studio, also where somebody changed it, or the overlap, there by hand.
+    """Brings the newest configuration and guidelines to Label Studio, also where somebody changed them, or the overlap,
+    there by hand.
 
-    What it refuses is reported, and work goes on under the old one.
+    What it refuses is reported, and work goes on under the old ones.
     """
     with unit_of_work(desk.database, read_only=True) as session:
         revision, section = current_labeling(session, desk.project_id)
@@ -76,35 +83,76 @@ def refresh_config(desk: Desk, studio: StudioProject) -> None:
         raise StudioGone(PROJECT_GONE)
     if state.overlap != studio.overlap:
         _restore_overlap(desk, studio, state)
-    if state.config.strip() != section.config.strip():
-        if studio.revision == revision:
-            _report(desk, Finding(DriftKind.CONFIG_CHANGED, facts={"revision": revision}))
-        desk.still_ours()
-        try:
-            desk.gateway.change_config(state.id, section.config)
-        except StudioGone:
-            raise StudioGone(PROJECT_GONE) from None
-        except StudioRefused as error:
-            _report(desk, Finding(DriftKind.CONFIG_REFUSED, facts={"revision": revision, "detail": error.detail}))
-            return
-    if studio.revision != revision:
+    is_taken = _bring_config(desk, studio, state, section, revision)
+    _bring_guidelines(desk, state, section)
+    if is_taken and studio.revision != revision:
         _set(desk, revision=revision)
 
 
+def _bring_config(
+    desk: Desk, studio: StudioProject, state: StudioProjectState, section: LabelingSection, revision: int
+) -> bool:
+    """Whether Label Studio has the configuration of this revision now."""
+    if state.config.strip() == section.config.strip():
+        return True
+    if studio.revision == revision:
+        _report(desk, Finding(DriftKind.CONFIG_CHANGED, facts={"revision": revision}))
+    desk.still_ours()
+    try:
+        desk.gateway.change_config(state.id, section.config)
+    except StudioGone:
+        raise StudioGone(PROJECT_GONE) from None
+    except StudioRefused as error:
+        _report(desk, Finding(DriftKind.CONFIG_REFUSED, facts={"revision": revision, "detail": error.detail}))
+        return False
+    return True
+
+
+def _bring_guidelines(desk: Desk, state: StudioProjectState, section: LabelingSection) -> None:
+    """Shows annotators the guidelines, and notes since when: each answer is given under one version of them."""
+    wanted = instruction_of(section.guidelines)
+    version = section.guidelines.version if section.guidelines else None
+    if state.instruction != wanted:
+        with unit_of_work(desk.database, read_only=True) as session:
+            was_shown = read_guidelines(session, desk.project_id).newest == version
+        if was_shown and state.instruction:
+            _report(desk, Finding(DriftKind.CONFIG_CHANGED, facts={"guidelines": version}))
+        desk.still_ours()
+        try:
+            desk.gateway.change_instruction(state.id, wanted)
+        except StudioGone:
+            raise StudioGone(PROJECT_GONE) from None
+        except StudioRefused as error:
+            _report(desk, Finding(DriftKind.CONFIG_REFUSED, facts={"guidelines": version, "detail": error.detail}))
+            return
+    with unit_of_work(desk.database) as session:
+        note_guidelines(session, desk.project_id, version, now=desk.clock())
+
+
 def _restore_overlap(desk: Desk, studio: StudioProject, state: StudioProjectState) -> None:
-    """Each task has the project's overlap then: what other ones were told has to be told again."""
+    """Both changes went over the overlaps of tasks, by rules of Label Studio's own: what they are now is read from it."""
     _report(desk, Finding(DriftKind.CONFIG_CHANGED, facts={"overlap": state.overlap}))
     desk.still_ours()
     desk.gateway.change_overlap(state.id, studio.overlap)
+    tasks = desk.gateway.list_tasks(state.id)
+    while part := list(islice(tasks, TASKS_AT_ONCE)):
+        told = [{"task": one.ext_id, "number": one.id, "has": one.overlap} for one in part if one.ext_id]
+        if told:
+            _note_overlaps(desk, told)
+
+
+def _note_overlaps(desk: Desk, told: Sequence[dict[str, Any]]) -> None:
+    desk.still_ours()
     with unit_of_work(desk.database) as session:
         session.connection().execute(
             update(TASKS)
             .where(
                 TASKS.c.project_id == desk.project_id,
-                TASKS.c.ls_project == state.id,
-                TASKS.c.state.in_(KNOWN_THERE),
+                TASKS.c.ext_id == bindparam("task"),
+                TASKS.c.ls_task == bindparam("number"),
             )
-            .values(asked=studio.overlap)
+            .values(asked=bindparam("has")),
+            list(told),
         )
 
 

@@ -26,7 +26,7 @@ from labeling.models import (
     StudioProject,
     StudioState,
 )
-from labeling.progress import KNOWN_THERE, people_per_item, settle_states
+from labeling.progress import KNOWN_THERE, settle_states
 from labeling.project import LabelingSection
 from labeling.queries import current_labeling
 from labeling.studio.contents import changed_by_hand
@@ -35,6 +35,7 @@ from labeling.studio.gateway import PROJECT_GONE
 from labeling.studio.pages import Page, changed_pages
 from labeling.studio.rows import StudioTask
 from labeling.studio.settling import KnownAnnotation, KnownVersion, Place, restate, settle_task, users_of
+from labeling.timelines import read_guidelines, read_states
 
 LOOK_BACK = timedelta(minutes=2)
 """Label Studio stamps a change before it commits it: a slow commit would else hide behind a later one already read."""
@@ -44,8 +45,6 @@ MASS_DELETION = (
     "more than 5 % of what we know vanished from Label Studio at once, and none of it was taken over: restore Label "
     "Studio's backup, or accept it with `winnow labeling verify P --rebuild`"
 )
-MOST_EXTRA = 10
-"""How many more people than its overlap a task may be given to, when answers there do not count."""
 
 
 @dataclass(slots=True)
@@ -74,9 +73,7 @@ class OurTask:
     ext_id: uuid.UUID
     item: uuid.UUID
     ls_task: int
-    overlap: int
     asked: int
-    wanted: int
 
 
 def pull(desk: Desk, *, from_the_start: bool = False, brake: bool = True) -> Pulled:
@@ -137,7 +134,7 @@ def our_tasks(
 ) -> dict[uuid.UUID, OurTask]:
     """Those of these tasks that are ours and should be there."""
     rows = session.connection().execute(
-        select(TASKS.c.ext_id, TASKS.c.item_id, TASKS.c.ls_task, TASKS.c.overlap, TASKS.c.asked, TASKS.c.wanted).where(
+        select(TASKS.c.ext_id, TASKS.c.item_id, TASKS.c.ls_task, TASKS.c.asked).where(
             TASKS.c.project_id == project_id,
             TASKS.c.ls_project == ls_project,
             TASKS.c.ext_id.in_(ext_ids),
@@ -184,7 +181,10 @@ def _settle_page(session: Session, desk: Desk, studio: StudioProject, page: Page
     _, section = current_labeling(session, desk.project_id)
     ls_project, now = studio.ls_project or 0, desk.clock()
     mine, n_changed = _ours_as_we_sent_them(session, desk.project_id, ls_project, page, section)
-    places = [Place(own.ext_id, own.item, ls_project, section.configuration, numbers) for _, own in mine]
+    guidelines, states = read_guidelines(session, desk.project_id), read_states(session, desk.project_id)
+    places = [
+        Place(own.ext_id, own.item, ls_project, section.configuration, numbers, guidelines, states) for _, own in mine
+    ]
     known = known_annotations(session, desk.project_id, [own.ext_id for _, own in mine])
     ledger = Ledger(session, desk.project_id, now)
     ledger.load(own.item for _, own in mine)
@@ -202,8 +202,8 @@ def _settle_page(session: Session, desk: Desk, studio: StudioProject, page: Page
     )
     report_drift(session, desk.project_id, [finding for one in settled for finding in one.findings], now=now)
     report_new_drift(session, desk.project_id, _unreadable(session, desk.project_id, ls_project, page), now=now)
+    _note_overlaps(session, desk.project_id, mine)
     settle_states(session, desk.project_id, [own.item for _, own in mine])
-    _ask_again(session, desk.project_id, mine)
     return Pulled(
         seen=sum(len(one.rows) for one in settled),
         counted=sum(1 for one in settled for row in one.rows if row.answers),
@@ -243,33 +243,16 @@ def _unreadable(session: Session, project_id: int, ls_project: int, page: Page) 
     return [Finding(DriftKind.TASK_UNREADABLE, name_of.get(number), number) for number in numbers]
 
 
-def _ask_again(session: Session, project_id: int, mine: Sequence[tuple[StudioTask, OurTask]]) -> None:
-    """Notes what Label Studio has to be told: anybody may have changed there who gets a task, and it miscounts itself.
-
-    Where it has all the annotations it asked for and not all of them count, somebody else is asked.
-    """
-    people = people_per_item(session, project_id, [own.item for _, own in mine])
-    changed = []
-    for task, own in mine:
-        wanted = max(own.wanted, _needed(task, own, own.overlap - people.get(own.item, 0)))
-        if (task.overlap, wanted) != (own.asked, own.wanted):
-            changed.append({"task": own.ext_id, "has": task.overlap, "needs": wanted})
+def _note_overlaps(session: Session, project_id: int, mine: Sequence[tuple[StudioTask, OurTask]]) -> None:
+    """Notes how many annotators Label Studio has for each task: anybody may have changed it, and it miscounts itself."""
+    changed = [{"task": own.ext_id, "has": task.overlap} for task, own in mine if task.overlap != own.asked]
     if changed:
         session.connection().execute(
             update(TASKS)
             .where(TASKS.c.project_id == project_id, TASKS.c.ext_id == bindparam("task"))
-            .values(asked=bindparam("has"), wanted=bindparam("needs")),
+            .values(asked=bindparam("has")),
             changed,
         )
-
-
-def _needed(task: StudioTask, own: OurTask, lacking: int) -> int:
-    """The overlap at which somebody else is given the task; 0 where nobody has to be."""
-    given = [one for one in task.annotations if not one.cancelled]
-    n_people = len({one.author for one in given})
-    if lacking <= 0 or len(given) < own.wanted or n_people >= own.overlap + MOST_EXTRA:
-        return 0
-    return len(given) + lacking
 
 
 def _numbers(session: Session, project_id: int) -> dict[int, int]:

@@ -41,7 +41,7 @@ class StudioTask:
     updated_by: int | None
     annotations: tuple[StudioAnnotation, ...] = ()
     overlap: int = 0
-    """How many annotators it is handed to; 0 where nobody is given it any more, or where it was not asked for."""
+    """How many annotations it is handed out for; 0 where nobody is given it any more."""
     content: Mapping[str, Any] = field(default_factory=dict)
     """What annotators see."""
 
@@ -54,6 +54,8 @@ class StudioProjectState:
     config: str
     overlap: int
     n_tasks: int
+    instruction: str = ""
+    """HTML that annotators are shown before they begin; empty where they are shown none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ def read_project(row: Any) -> StudioProjectState:
             config=str(row["label_config"]),
             overlap=_whole(row["maximum_annotations"]),
             n_tasks=_whole(row.get("task_number") or 0),
+            instruction=str(row.get("expert_instruction") or "") if row.get("show_instruction") else "",
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise StudioUnreadable("Label Studio answered a project in a form that is not known") from error

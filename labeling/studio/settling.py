@@ -11,12 +11,13 @@ from typing import Any
 
 from labeling.drift import Finding
 from labeling.ledger import Key, NewAnnotation, OpenAnswer
-from labeling.models import DriftKind, Source
-from labeling.queries import SKIPPED
+from labeling.models import AnnotatorState, DriftKind, Source
+from labeling.queries import NOT_ACTIVE, SKIPPED
 from labeling.questions.answers import ReadAnswers, read_answers
 from labeling.questions.configuration import LabelingConfiguration
-from labeling.questions.kinds import Value
+from labeling.questions.kinds import Held
 from labeling.studio.rows import StudioAnnotation, StudioTask
+from labeling.timelines import NO_VALUE, Timeline
 
 
 class Why(StrEnum):
@@ -31,6 +32,14 @@ class Why(StrEnum):
     NO_ANSWER = "no_answer"
     DELETED_BY_AUTHOR = "deleted_by_author"
     DELETED_BY_OTHER = "deleted_by_other"
+    ONBOARDING = NOT_ACTIVE[AnnotatorState.ONBOARDING.value]
+    PAUSED = NOT_ACTIVE[AnnotatorState.PAUSED.value]
+    LEFT = NOT_ACTIVE[AnnotatorState.LEFT.value]
+
+
+SOMEBODY_ELSES = frozenset({Why.NO_AUTHOR, Why.NOT_BY_AUTHOR, Why.CHANGED_BY_OTHER, Why.AUTHOR_CHANGED})
+KEEPS_THE_OLDER = SOMEBODY_ELSES | {Why.ONBOARDING, Why.PAUSED, Why.LEFT}
+"""What is no word of the author's that counts: the answer they gave before stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,9 @@ class Place:
     configuration: LabelingConfiguration
     number_of_user: Mapping[int, int]
     """Annotator numbers by Label Studio's user ids."""
+    guidelines: Timeline = NO_VALUE
+    states: Mapping[int, Timeline] = field(default_factory=dict)
+    """By annotator number; who is not in it was active all the time."""
 
 
 @dataclass(slots=True)
@@ -120,16 +132,14 @@ def restate(
     task: StudioTask, place: Place, known: Mapping[int, KnownAnnotation], counting: Mapping[Key, OpenAnswer]
 ) -> list[NewAnnotation]:
     """Older answers that count again, since the newer one that had replaced them was taken back by its author."""
-    newest: dict[Key, tuple[StudioAnnotation, Value]] = {}
+    newest: dict[Key, tuple[StudioAnnotation, Held]] = {}
     for annotation in sorted(task.annotations, key=lambda one: (one.updated_at, one.id)):
         author = _author(annotation, place)
         if author is None:
             continue
         why, read = _judge(annotation, place, author, known.get(annotation.id))
         if why is None:
-            newest.update(
-                ((place.item, author, answer.question), (annotation, answer.value)) for answer in read.answers
-            )
+            newest.update(((place.item, author, question), (annotation, value)) for question, value in read.held())
     return [
         NewAnnotation(
             item=place.item,
@@ -140,6 +150,7 @@ def restate(
             ext_id=place.ext_id,
             ls_project=place.ls_project,
             ls_id=annotation.id,
+            guidelines=place.guidelines.at(annotation.updated_at),
         )
         for key, (annotation, value) in newest.items()
         if key not in counting
@@ -185,16 +196,15 @@ def _settle_version(
     if last is not None and (last.ls_updated == annotation.updated_at or is_same(last, annotation, place)):
         return
     why, read = _judge(annotation, place, author, before)
-    is_authors = why not in {Why.NO_AUTHOR, Why.NOT_BY_AUTHOR, Why.CHANGED_BY_OTHER, Why.AUTHOR_CHANGED}
     owner = before.author if before else author
-    closes = _answers_of(before, counting, place.item, owner) if before and is_authors else ()
+    closes = _answers_of(before, counting, place.item, owner) if before and why not in KEEPS_THE_OLDER else ()
     settled.rows.append(
         NewAnnotation(
             item=place.item,
             annotator=author,
             source=Source.LABEL_STUDIO,
             created_at=annotation.created_at,
-            answers=tuple((answer.question, answer.value) for answer in read.answers) if why is None else (),
+            answers=read.held() if why is None else (),
             why_not=why,
             cancelled=annotation.cancelled,
             result=kept_result(annotation.result),
@@ -204,6 +214,7 @@ def _settle_version(
             # One that was away and is back has its old time: such a row is told apart by having none.
             ls_updated=None if before and before.is_removed else annotation.updated_at,
             updated_by=_number(annotation.updated_by, place),
+            guidelines=place.guidelines.at(annotation.updated_at),
             lead_time_s=annotation.lead_time_s,
             closes=closes,
         )
@@ -224,12 +235,15 @@ def _judge(
         return Why.NO_AUTHOR, nothing
     if annotation.updated_by != annotation.author:
         return Why.CHANGED_BY_OTHER if before and before.has_counted else Why.NOT_BY_AUTHOR, nothing
+    state = place.states.get(author, NO_VALUE).at(annotation.updated_at)
+    if state in NOT_ACTIVE:
+        return Why(NOT_ACTIVE[state]), nothing
     if annotation.cancelled:
         return Why.SKIPPED, nothing
     read = read_answers(annotation.result, place.configuration)
     if read.faults:
         return Why.INVALID, read
-    return (None if read.answers else Why.NO_ANSWER), read
+    return (None if read.held() else Why.NO_ANSWER), read
 
 
 def _finding(

@@ -15,8 +15,9 @@ from labeling.models import STUDIO_PROJECTS, TASKS, StudioProject, StudioState, 
 from labeling.queries import current_labeling
 from labeling.questions.configuration import LabelingConfiguration
 from labeling.studio.contents import changed_by_hand
-from labeling.studio.desk import Desk, fresh_token
+from labeling.studio.desk import Desk
 from labeling.studio.gateway import PROJECT_GONE
+from labeling.studio.instruction import instruction_of
 from labeling.studio.intents import resolve_intents
 from labeling.studio.pages import changed_pages
 from labeling.studio.pull import known_annotations, number_users, our_tasks, pull
@@ -24,6 +25,7 @@ from labeling.studio.push import push
 from labeling.studio.reconcile import Expected, expected_tasks, mark_gone, reconcile
 from labeling.studio.rows import StudioProjectState, StudioTask
 from labeling.studio.settling import KnownAnnotation, Place, is_same
+from labeling.wishes import fresh_token
 
 OVERLAP_DIFFERS = "somebody changed how many annotators a task gets there: run a sync"
 
@@ -124,6 +126,8 @@ def _compare_settings(desk: Desk, studio: StudioProject, state: StudioProjectSta
         yield Difference(
             "config_differs", "the labeling configuration there is another one: run a sync", ls_id=state.id
         )
+    if state.instruction != instruction_of(section.guidelines):
+        yield Difference("guidelines_differ", "annotators are shown other guidelines there: run a sync", ls_id=state.id)
     if state.overlap != studio.overlap:
         yield Difference("overlap_differs", OVERLAP_DIFFERS, ls_id=state.id)
 

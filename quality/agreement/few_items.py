@@ -109,8 +109,8 @@ class Precision:
             return _HIGHEST, _LOWEST
         half = observed * self.expected - t2 * share * self.covariance
         root = math.sqrt(max(0.0, half**2 - square * (observed**2 - t2 * variance)))
-        ends = (1 - (half - root) / square, 1 - (half + root) / square)
-        return min(ends[0], _HIGHEST), min(max(ends[1], _LOWEST), _HIGHEST)
+        highest, lowest = 1 - (half - root) / square, 1 - (half + root) / square
+        return min(max(highest, _LOWEST), _HIGHEST), min(max(lowest, _LOWEST), _HIGHEST)
 
 
 def _t_quantile(degrees: int) -> float:

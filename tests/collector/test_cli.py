@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
 from collector.models import Erasure
-from foundation.cli import SECTIONS, LazyGroup
+from foundation.cli import RECORDS, SECTIONS, LazyGroup
 from foundation.database import Database, unit_of_work
-from tests.signals import CONSENT, Held, make_project, make_signal, ndjson, project_body
-from wsgi import sections
+from tests.signals import CONSENT, SUBJECT, Held, make_project, make_signal, ndjson, project_body
+from wsgi import records, sections
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture
 def run(database: Database, tmp_path: Path) -> Run:
-    group = LazyGroup("collector", "collector.cli:commands", "Signals.", {SECTIONS: sections})
+    group = LazyGroup("collector", "collector.cli:commands", "Signals.", {SECTIONS: sections, RECORDS: records})
     url = database.engine.url.render_as_string(hide_password=False)
     environment = {"WINNOW_HOME": str(tmp_path), "WINNOW_DATABASE_URL": url}
     return lambda *arguments: CliRunner().invoke(group, [str(one) for one in arguments], env=environment)
@@ -40,6 +43,27 @@ def backlog(tmp_path: Path) -> Path:
     wrong = make_signal(consent=CONSENT, payload={"text": "gr8", "colour": "red"})
     file.write_bytes(ndjson(make_signal(consent=CONSENT), wrong))
     return file
+
+
+REFUSE = {
+    "sqlite": "CREATE TRIGGER refuses BEFORE INSERT ON items BEGIN SELECT RAISE(ABORT, 'refused'); END",
+    "postgresql": "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$;"
+    "CREATE TRIGGER refuses BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION refuse()",
+}
+ACCEPT = {"sqlite": "DROP TRIGGER refuses", "postgresql": "DROP FUNCTION refuse CASCADE"}
+
+
+@contextmanager
+def _items_refused(database: Database) -> Iterator[None]:
+    """A database that takes no item: what a bug of ours, or somebody's rule in the database, would look like."""
+    name = database.engine.dialect.name
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql(REFUSE[name])
+    try:
+        yield
+    finally:
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql(ACCEPT[name])
 
 
 class TestApply:
@@ -80,6 +104,22 @@ class TestIngest:
         assert "ends too early" in done.stderr
 
 
+class TestWhatFails:
+    def test_what_was_sent_does_not_stand_in_the_failure(
+        self, run: Run, held: Held, database: Database, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "one.ndjson"
+        file.write_bytes(ndjson(make_signal(consent=CONSENT, payload={"text": "words that nobody else may read"})))
+
+        with _items_refused(database):
+            done = run("ingest", held.name, file)
+
+        told = done.output + "".join(traceback.format_exception(done.exception))
+        assert isinstance(done.exception, DBAPIError)
+        assert "items (project_id" in told
+        assert "nobody else may read" not in told
+
+
 class TestDeadLetters:
     def test_they_are_listed_and_tried_again(self, run: Run, held: Held, backlog: Path) -> None:
         run("ingest", held.name, backlog)
@@ -89,6 +129,19 @@ class TestDeadLetters:
 
         assert (letter["reason"], letter["pointer"]) == ("unknown_field", "/payload/colour")
         assert json.loads(replayed.stdout) == {"replayed": 0, "still_rejected": 1}
+
+
+class TestSubject:
+    def test_it_shows_what_is_held_on_a_person(self, run: Run, held: Held, backlog: Path) -> None:
+        run("ingest", held.name, backlog)
+
+        shown = run("subject", held.name, SUBJECT)
+        record = json.loads(run("subject", held.name, SUBJECT, "--json").stdout)
+        nobody = json.loads(run("subject", held.name, "misspelled", "--json").stdout)
+
+        assert record["subject"] in shown.stdout
+        assert (len(record["signals"]), len(record["dead_letters"]), record["held"]) == (1, 1, True)
+        assert (nobody["signals"], nobody["held"]) == ([], False)
 
 
 class TestErase:

@@ -201,13 +201,13 @@ class TestTheTable:
             *(f"GET {project}/quality", "GET /v1/jobs/{job}", "GET /v1/activity"),
         }
 
-    def test_an_ingest_key_only_writes(self) -> None:
+    def test_an_ingest_key_only_writes_and_reads_what_a_proven_person_owns(self) -> None:
         may = {str(route) for route in ROUTES if "ingest" in route.roles}
         project = "/v1/projects/{project}"
 
         assert may == {
             *(f"POST {project}/signals", f"PUT {project}/subject/consent", f"DELETE {project}/subject"),
-            f"GET {project}/erasures/{{erasure}}",
+            *(f"GET {project}/{of_a_person}" for of_a_person in ("subject", "subject/consent", "erasures/{erasure}")),
         }
 
     def test_a_read_key_only_reads(self) -> None:

@@ -37,9 +37,10 @@ class World:
     def post(self, body: bytes, **headers: str) -> Answer:
         return self.server.send("POST", f"{self.project.url}/signals", body, self.headers(**headers))
 
-    def raw(self, head: str, body: bytes = b"", **options: Any) -> Answer:
+    def raw(self, head: str, body: bytes = b"", *, media_type: str = JSON, **options: Any) -> Answer:
         """A request to the signals' URL whose framing is written by hand."""
-        lines = "".join(f"{name}: {value}\r\n" for name, value in self.headers().items())
+        headers = self.headers(Content_Type=media_type)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         first = f"POST {self.project.url}/signals HTTP/1.1\r\nHost: winnow\r\n"
         return self.server.send_bytes((first + lines + head + "\r\n").encode("latin-1") + body, **options)
 
@@ -222,6 +223,78 @@ class TestForms:
         )
 
         assert answer.json["accepted"] == 1
+
+
+class TestLastLine:
+    """A bad last line without a line break: refused alone where the body is known to be whole, else the batch is sent again."""
+
+    BAD = (rb'{"id": "\ud83d"}', b'{"id": 1,}', b"{broken", b'{"id": "0199f0aa', b"[" * 2_000)
+
+    def lines(self, bad: bytes) -> bytes:
+        return ndjson(make_signal(consent=CONSENT), make_signal(consent=CONSENT)) + bad
+
+    def assert_refused_alone(self, answer: Answer) -> None:
+        assert answer.status == 200, answer.body
+        assert [result["status"] for result in answer.json["results"]] == ["accepted", "accepted", "rejected"]
+        last = answer.json["results"][2]
+        assert (last["retry"], last["errors"][0]["reason"]) == ("no", "not_json")
+
+    @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad[:12].decode())
+    def test_with_a_length_that_was_met_it_is_refused_alone(self, world: World, bad: bytes) -> None:
+        self.assert_refused_alone(world.post(self.lines(bad), Content_Type=NDJSON))
+
+    @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+    @pytest.mark.parametrize("is_chunked", [False, True], ids=["length", "chunks"])
+    def test_so_it_is_in_a_packing_that_ended_as_it_should(self, world: World, encoding: str, is_chunked: bool) -> None:
+        import gzip
+
+        import zstandard
+
+        lines = self.lines(self.BAD[0])
+        body = gzip.compress(lines) if encoding == "gzip" else zstandard.ZstdCompressor().compress(lines)
+        if is_chunked:
+            head = f"Content-Encoding: {encoding}\r\nTransfer-Encoding: chunked\r\n"
+            answer = world.raw(head, chunked(body[:50], body[50:]) + b"0\r\n\r\n", media_type=NDJSON)
+        else:
+            answer = world.post(body, Content_Type=NDJSON, Content_Encoding=encoding)
+
+        self.assert_refused_alone(answer)
+
+    @pytest.mark.parametrize("last_chunk", [b"0\r\n\r\n", b""], ids=["whole", "torn"])
+    def test_unpacked_in_chunks_it_may_be_cut_and_nothing_is_stored(self, world: World, last_chunk: bytes) -> None:
+        before = world.rows()
+        body = self.lines(b'{"id": "0199f0aa')
+
+        answer = world.raw(
+            "Transfer-Encoding: chunked\r\n",
+            chunked(body[:100], body[100:]) + last_chunk,
+            media_type=NDJSON,
+            ends_with="wait" if last_chunk else "half-close",
+        )
+
+        assert answer.status == 400 or (answer.status == 0 and not last_chunk)
+        assert not answer.status or answer.json["reason"] == "body_incomplete"
+        assert world.rows() == before
+
+    @pytest.mark.parametrize("content_type", [JSON, NDJSON])
+    def test_a_torn_body_in_chunks_is_told_from_a_mistake(self, world: World, content_type: str) -> None:
+        head = "Transfer-Encoding: chunked\r\n"
+        torn, wrong = batch()[:-30], b'{"id": 1,}'
+
+        answers = [world.raw(head, chunked(body) + b"0\r\n\r\n", media_type=content_type) for body in (torn, wrong)]
+
+        assert answers[0].status == 400
+        assert answers[0].json["reason"] == "body_incomplete"
+        is_told = answers[1].json["reason"] == "not_json" if content_type == JSON else answers[1].json["rejected"] == 1
+        assert is_told, answers[1].body
+
+    def test_a_body_torn_within_a_character_is_incomplete(self, world: World) -> None:
+        torn = ndjson(make_signal(payload={"text": "ä"})).rpartition("ä".encode())[0] + b"\xc3"
+
+        answer = world.raw("Transfer-Encoding: chunked\r\n", chunked(torn), media_type=NDJSON, ends_with="half-close")
+
+        assert answer.status in {0, 400}
+        assert not answer.status or answer.json["reason"] == "body_incomplete"
 
 
 class TestFraming:

@@ -15,7 +15,9 @@ from pydantic import SecretStr
 from foundation.database import Database, open_database
 from foundation.settings import Settings
 from labeling.errors import MassDeletion, StudioGone, StudioRefused, StudioUnreadable
+from labeling.project import Guidelines
 from labeling.studio.gateway import LabelStudio
+from labeling.studio.instruction import instruction_of
 from labeling.studio.rows import NewTask
 from tests.fakes import FakeLabelStudio
 from tests.labeling.workshop import CONFIG, Person, Studio, Workshop, make_workshop, mood, stars
@@ -82,6 +84,17 @@ class TestProjects:
         state = gateway.read_project(made)
         assert state is not None
         assert (state.overlap, state.n_tasks, state.config) == (3, 0, CONFIG)
+
+    def test_the_instruction_comes_back_as_it_was_sent_and_can_be_taken_away(
+        self, gateway: LabelStudio, project: int
+    ) -> None:
+        text = "Is it < 3 & > 1?\n\n<script>alert('x')</script>\né 🙂 \u200d &amp; \x01 \"quoted\""
+        for instruction in (instruction_of(Guidelines("1 <b>", text)), ""):
+            gateway.change_instruction(project, instruction)
+
+            state = gateway.read_project(project)
+            assert state is not None
+            assert state.instruction == instruction
 
     @pytest.mark.parametrize("title", ["x", "x" * 51])
     def test_titles_that_label_studio_does_not_take_are_fitted(self, gateway: LabelStudio, title: str) -> None:
@@ -260,6 +273,36 @@ class TestQueue:
 
         assert people["cem"].next_task(project) == ids[0]
 
+    def test_a_task_that_is_closed_is_given_to_nobody_keeps_what_it_holds_and_no_skip_brings_it_back(
+        self, gateway: LabelStudio, project: int, imported: Imported, people: People
+    ) -> None:
+        _, ids = imported
+        people["ann"].answer(ids[1])
+        gateway.ask_for_annotators(ids[0], 0)
+        gateway.ask_for_annotators(ids[1], 0)
+        people["bob"].skip(ids[0])
+
+        assert people["cem"].next_task(project) == ids[2]
+        overlap_of = {task.id: task.overlap for task in gateway.list_tasks(project)}
+        assert overlap_of == {ids[0]: 0, ids[1]: 0, ids[2]: 2, ids[3]: 2}
+        assert [len(task.annotations) for task in gateway.read_tasks(project, ids)] == [1, 1, 0, 0]
+        gateway.ask_for_annotators(ids[0], 1)
+        assert people["eve"].next_task(project) == ids[0]
+
+    @pytest.mark.parametrize(("changes", "left"), [((9, 2), [0, 1, 2]), ((1, 2), [2, 2, 2])])
+    def test_an_overlap_for_all_leaves_those_alone_that_have_one_or_none_unless_it_is_one(
+        self, gateway: LabelStudio, project: int, imported: Imported, changes: tuple[int, ...], left: list[int]
+    ) -> None:
+        _, ids = imported
+        gateway.ask_for_annotators(ids[0], 0)
+        gateway.ask_for_annotators(ids[1], 1)
+
+        for overlap in changes:
+            gateway.change_overlap(project, overlap)
+
+        overlap_of = {task.id: task.overlap for task in gateway.list_tasks(project)}
+        assert [overlap_of[number] for number in ids[:3]] == left
+
 
 @pytest.fixture
 def open_workshop(
@@ -294,6 +337,23 @@ class TestSync:
         workshop.sync()
 
         assert len(workshop.counted()) == 18
+        assert {task.state for task in workshop.tasks()} == {"closed"}
+        assert workshop.verify() == []
+
+    def test_answers_from_elsewhere_leave_annotators_only_what_is_lacking(
+        self, open_workshop: Callable[..., Workshop], people: People
+    ) -> None:
+        workshop = open_workshop(n_items=4, overlap=3)
+        workshop.sync()
+        workshop.hand_in(workshop.items[:2], "kim", "sam", "lee")
+        workshop.hand_in(workshop.items[2:3], "kim", "sam")
+        workshop.sync()
+
+        answered = [people[name].answer_all(workshop.ls_project) for name in ("ann", "bob", "cem", "eve")]
+        workshop.sync()
+
+        assert answered == [2, 1, 1, 0]
+        assert len(workshop.counted()) == 12
         assert {task.state for task in workshop.tasks()} == {"closed"}
         assert workshop.verify() == []
 

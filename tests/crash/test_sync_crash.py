@@ -99,6 +99,39 @@ class TestPush:
             listed = admin.get("/api/projects/", params={"page_size": 1000}).json()["results"]
         assert len([row for row in listed if row["title"] == f"Title of {installation.name}"]) == 1
 
+    def test_a_kill_after_a_task_was_closed_there_ends_with_it_closed_here(self, installation: Installation) -> None:
+        workshop = installation.workshop
+        workshop.sync()
+        workshop.hand_in(workshop.items[:4], "kim")
+        workshop.person("ann").answer(workshop.task_numbers()[0])
+
+        assert installation.sync("push.after_telling=kill").returncode == KILLED
+        again = installation.sync()
+
+        assert again.returncode == 0, again.stderr.decode()
+        standing = orjson.loads(again.stdout)["standing"]
+        n_closed = len({*workshop.items[:4], workshop.tasks()[0].item_id})
+        assert (standing["tasks"]["open"], standing["tasks"]["answered"]) == (12 - n_closed, n_closed)
+        assert standing["untold"] == 0
+        assert workshop.person("bob").answer_all(workshop.ls_project) == 12 - n_closed
+        assert len(workshop.listed()) == 12
+
+    def test_a_project_that_waits_to_be_asked_is_pushed_by_the_command(self, installation: Installation) -> None:
+        workshop = installation.workshop
+        workshop.revise(push="manual")
+        workshop.sync()
+        assert workshop.tasks() == []
+
+        told = orjson.loads(installation.sync().stdout)
+
+        shown = installation.run("-m", "flask", "labeling", "sync", installation.name)
+
+        assert b"12" in shown.stdout
+        assert b"had nothing to move" in shown.stderr
+        assert told["pushed"] == 12
+        assert told["standing"]["tasks"]["open"] == 12
+        assert told["standing"]["label_studio"] == f"{installation.server.url}/projects/{workshop.ls_project}/data"
+
 
 class TestPull:
     def test_a_kill_after_the_answer_was_fetched_loses_and_doubles_nothing(self, installation: Installation) -> None:

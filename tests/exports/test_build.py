@@ -129,6 +129,19 @@ class TestRows:
 
         assert {row["text"] for row in rig.rows("1.0.0").values()} == set(WORDS) - gone
 
+    def test_of_who_withdrew_no_field_stands_beside_a_content_that_others_sent_too(self, rig: Rig) -> None:
+        rig.fill()
+        rig.send(["ours"], subject="anna", minute=0, device_model="annas", os_name="ios")
+        rig.send(["ours"], subject="bert", minute=9, device_model="berts")
+        rig.label({"ours": ["good", "good"]})
+        withdrawal = {"granted": False, "given_at": utc_now().isoformat()}
+        rig.call("PUT", f"{rig.at}/subject/consent", json=withdrawal, headers={"Winnow-Subject": "anna"})
+
+        rig.build()
+
+        row = next(row for row in rig.rows("1.0.0").values() if row["text"] == "ours")
+        assert (row["device_model"], row["os_name"], row["n_signals"]) == ("berts", "android", 1)
+
     def test_who_comes_back_after_an_erasure_brings_nothing_back_that_is_still_to_go(self, rig: Rig) -> None:
         rig.fill(people=2)
         rig.erase("person-1")

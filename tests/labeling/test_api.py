@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 from foundation.database import Database, unit_of_work
 from foundation.jobs import Job
 from foundation.web import EXTENSION, Services, services_of
+from labeling.models import StudioProject
 from labeling.webhook import SECRET_HEADER, secret_of
 from tests.labeling.workshop import CONFIG, add_items
 from tests.signals import Held, make_project
@@ -183,6 +184,15 @@ class TestPostSync:
         jobs = {app_client.post(f"{labelled.url}/sync", headers=key(labelled)).json["job"] for _ in range(5)}  # type: ignore[index]
 
         assert len(jobs) == 1
+
+    @pytest.mark.usefixtures("with_label_studio")
+    def test_the_wish_is_kept_beside_the_job_which_may_be_one_of_the_schedules(
+        self, app_client: FlaskClient, database: Database, labelled: Held
+    ) -> None:
+        app_client.post(f"{labelled.url}/sync", headers=key(labelled))
+
+        with unit_of_work(database, read_only=True) as session:
+            assert session.get_one(StudioProject, labelled.id).push_asked_at is not None
 
 
 class TestAnnotators:

@@ -114,6 +114,45 @@ class TestOthers:
 
         assert [one["alias"] for one in json.loads(done.stdout)] == ["annotator-1"]
 
+    def test_an_address_leads_to_its_alias_which_can_be_given(
+        self, runner: CliRunner, name: str, workshop: Workshop, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "labels.ndjson"
+        lines = [json.loads(line(workshop, "good")) | {"annotator": who} for who in ("kim@example.org", "sam")]
+        file.write_text("\n".join(map(json.dumps, lines)))
+        runner.invoke(commands, ["import", name, str(file)])
+
+        given = runner.invoke(commands, ["annotators", name, "--of", "Kim@example.org", "--alias", "Kim", "--json"])
+        asked = runner.invoke(commands, ["annotators", name, "--of", "kim@example.org", "--json"])
+
+        assert (given.exit_code, asked.exit_code) == (0, 0)
+        assert [one["alias"] for one in json.loads(given.stdout)] == ["Kim"]
+        assert json.loads(asked.stdout) == json.loads(given.stdout)
+        everybody = json.loads(runner.invoke(commands, ["annotators", name, "--json"]).stdout)
+        assert [one["alias"] for one in everybody] == ["Kim", "annotator-2"]
+
+    @pytest.mark.parametrize(
+        ("wishes", "code"),
+        [
+            (["--of", "nobody@example.org"], 1),
+            (["--of", "nobody@example.org", "--alias", "Kim"], 1),
+            (["--alias", "Kim"], 2),
+        ],
+    )
+    def test_who_is_not_there_cannot_be_named(self, runner: CliRunner, name: str, wishes: list[str], code: int) -> None:
+        assert runner.invoke(commands, ["annotators", name, *wishes]).exit_code == code
+
+    @pytest.mark.parametrize("alias", ["", "<b>", "annotator-2", "x" * 65])
+    def test_an_alias_that_cannot_be_given_is_told_in_a_line(
+        self, runner: CliRunner, name: str, workshop: Workshop, alias: str
+    ) -> None:
+        workshop.hand_in(workshop.items[:1], "kim")
+
+        done = runner.invoke(commands, ["annotators", name, "--of", "1", "--alias", alias])
+
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert "/alias" in done.stderr
+
     def test_the_webhooks_header_is_shown(self, runner: CliRunner, name: str) -> None:
         done = runner.invoke(commands, ["webhook", name])
 

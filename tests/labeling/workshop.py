@@ -13,16 +13,19 @@ from pydantic import SecretStr
 from sqlmodel import Session, col, select
 
 from collector.models import Item, Project, Revision, Signal
-from foundation.database import Database, insert_ignoring, unit_of_work
+from foundation.database import Database, insert_ignoring, unit_of_work, utc_now
 from foundation.identifiers import random_uuid
 from foundation.settings import Settings
+from labeling.annotators import annotator_key
 from labeling.drift import count_drift
 from labeling.models import Annotation, Annotator, StudioProject, Task
 from labeling.queries import CountedAnswer, counted_answers
+from labeling.service import import_annotations
 from labeling.studio.desk import sit_down
 from labeling.studio.gateway import LabelStudio as Gateway
 from labeling.studio.sync import Way, sync_project
 from labeling.studio.verify import Difference, rebuild, verify_project
+from labeling.wishes import ask_for_push
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 CONFIG = """<View><Text name="t" value="$text"/><Choices name="mood" toName="t">
@@ -80,6 +83,14 @@ class Person:
     def _send_junk(self, method: str, path: str, content: bytes) -> None:
         self.client.request(method, path, content=content, headers={"Content-Type": "application/json"})
 
+    def answer_all(self, project: int, *result: dict[str, Any]) -> int:
+        """Answers what is handed out until nothing is; how many tasks that were."""
+        n_answered = 0
+        while (task := self.next_task(project)) is not None:
+            self.answer(task, *result)
+            n_answered += 1
+        return n_answered
+
     def next_task(self, project: int) -> int | None:
         response = self.client.get(f"/api/projects/{project}/next")
         return int(response.json()["id"]) if response.status_code == 200 else None
@@ -113,6 +124,24 @@ class Workshop:
     def sync(self, *, only: Way | None = None) -> dict[str, Any]:
         with sit_down(self.database, self.gateway, self.settings, self.project_id, wait_s=1) as desk:
             return sync_project(desk, only=only)
+
+    def ask_for_push(self) -> None:
+        """What `POST /sync` and the command note before the sync itself."""
+        with unit_of_work(self.database) as session:
+            ask_for_push(session, self.project_id, now=utc_now())
+
+    def hand_in(self, items: Iterable[uuid.UUID], *names: str, value: str = "good", **more: Any) -> None:
+        """Labels made elsewhere: one of each person for each item."""
+        lines = [
+            {"item": str(item), "question": "mood", "annotator": name, "value": value, **more}
+            for item in items
+            for name in names
+        ]
+        with unit_of_work(self.database) as session:
+            results = import_annotations(
+                session, self.project_id, lines, key=annotator_key(self.settings), now=utc_now()
+            )
+        assert not [result for result in results if result.faults]
 
     def verify(self) -> list[Difference]:
         with sit_down(self.database, self.gateway, self.settings, self.project_id, wait_s=1) as desk:

@@ -260,6 +260,10 @@ class TestExpectations:
                 {"quantile_ranges": {"quantiles": [0.5], "value_ranges": [[2, 2]]}},
             ),
             ("expect_column_values_to_be_of_type", {"type_": "Int64"}),
+            ("expect_column_values_to_be_of_type", {"type_": "int64"}),
+            ("expect_column_values_to_be_in_type_list", {"type_list": ["int"]}),
+            ("expect_column_values_to_be_of_type", {"column": "b", "type_": "str"}),
+            ("expect_column_values_to_be_in_type_list", {"column": "b", "type_list": ["str"]}),
         ],
     )
     def test_figures_of_integers_beside_a_missing_value_are_those_of_the_others(self, run, kind, kwargs):

@@ -164,3 +164,28 @@ class TestInABrowser:
 def _width_of(page: Page, url: str) -> int:
     page.goto(url)
     return int(page.evaluate("document.documentElement.scrollWidth"))
+
+
+class TestAliases:
+    def test_who_manages_sees_the_alias_a_lead_gave_and_who_reads_a_number(
+        self, app_client: FlaskClient, rated: Rated, database: Database
+    ) -> None:
+        rated.measure(database)
+        held = rated.held
+        url = f"/v1/projects/{held.name}"
+        manage = {"Authorization": f"Bearer {held.keys['manage']}"}
+        put = app_client.put(f"{url}/annotators/person1@example.com", json={"alias": "Kim"}, headers=manage)
+        assert put.status_code == 200
+
+        shown, told = {}, {}
+        for role in ("manage", "read"):
+            log_in(app_client, held.keys[role])
+            shown[role] = app_client.get(f"/p/{held.name}/quality").text
+            headers = {"Authorization": f"Bearer {held.keys[role]}"}
+            told[role] = app_client.get(f"{url}/quality", headers=headers).text
+
+        for seen in (shown, told):
+            assert "Kim" in seen["manage"]
+            assert "Kim" not in seen["read"]
+            assert put.json["annotator"] == 2  # type: ignore[index]
+            assert ("annotator-2" in seen["manage"], "annotator-2" in seen["read"]) == (False, True)

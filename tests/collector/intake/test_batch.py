@@ -39,6 +39,17 @@ class TestPostSignals:
         assert again["results"][0]["status"] == "replayed"
         assert rows_of(database)["signals"] == 1
 
+    def test_an_id_in_capitals_is_the_same_signal(self, phone: Phone, database: Database) -> None:
+        signal = make_signal()
+        capitals = {**signal, "id": signal["id"].upper()}
+
+        first, again, other = phone.send(capitals, signal, {**capitals, "payload": {"text": "other"}})["results"]
+
+        assert [first["status"], again["status"], other["status"]] == ["accepted", "replayed", "rejected"]
+        assert first["id"] == signal["id"]
+        assert phone.send_one(capitals)["status"] == "replayed"
+        assert rows_of(database)["signals"] == 1
+
     def test_one_signal_alone_an_envelope_and_lines_are_the_same(self, phone: Phone) -> None:
         phone.send(make_signal())
 

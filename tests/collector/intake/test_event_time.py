@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.intake.event_time import (
+    FIRST_MOMENT,
     JUMP,
+    LAST_MOMENT,
     MAX_OFFSET,
     ClockOffset,
     TimeQuality,
@@ -33,17 +35,41 @@ class TestReadTime:
             ("2026-11-22t08:00:01+00:00", 1),
             ("2026-11-22 08:00:01.5-00:00", 1.5),
             ("2026-11-22T08:00:00.123456789Z", 0.123456),
+            # without seconds
+            *(("2026-11-22T08:00Z", 0), ("2026-11-22T09:00+01:00", 0), ("2026-11-22t08:00z", 0)),
+            # a leap second is the second after it
+            *(("2026-11-22T07:59:60Z", 0), ("2026-11-22T08:59:60+01:00", 0), ("2026-11-22T07:59:60.5Z", 0.5)),
+            # zones
+            *(("2026-11-22T13:30:00+0530", 0), ("2026-11-22T13:00:00+05", 0), ("2026-11-22T03:00:00\N{MINUS SIGN}05:00", 0)),
+            *(("2026-11-22T08:00:00 UTC", 0), ("2026-11-22T08:00:00GMT", 0), ("2026-11-22 09:00:00 GMT+0100", 0)),
+            *(("2026-11-22 08:00:00 +0000", 0), ("2026-11-22T09:00:00+01:00[Europe/Berlin]", 0), ("2026-11-22T08:00Z[UTC]", 0)),
+            # fractions
+            *(("2026-11-22T08:00:00,25Z", 0.25), ("2026-11-22T08:00:00.123456789+0000", 0.123456)),
+            ("2026-11-22T08:00:00,1+00:00", 0.1),
+            # no marks
+            *(("20261122T080001Z", 1), ("20261122T0800Z", 0), ("20261122T133000.5+0530", 0.5)),
         ],
-    )
-    def test_rfc_3339_is_read(self, text: str, seconds: float) -> None:
+    )  # fmt: skip
+    def test_as_systems_write_it_it_is_read(self, text: str, seconds: float) -> None:
         assert read_time(text) == NOW + timedelta(seconds=seconds)
 
     @pytest.mark.parametrize(
         "text",
         [
-            *("", "2026-11-22", "2026-11-22T08:00:00", "08:00:00Z", "2026-11-22T08:00Z", "20261122T080000Z00000"),
-            *("2026-11-22T24:00:00Z", "2026-11-22T08:00:60Z", "2026-02-30T00:00:00Z", "0000-01-01T00:00:00Z"),
-            *("9999-12-31T23:59:59Z", "2026-W47-7T08:26:18Z", "2026-327T08:26:18.00Z", "２０２６-11-22T08:00:00Z"),
+            *("", "2026-11-22", "2026-11-22T08:00:00", "08:00:00Z", "2026-11-22T08:00", "20261122T080000Z00000"),
+            *("2026-11-22T24:00:00Z", "2026-11-22T08:00:61Z", "2026-02-30T00:00:00Z", "0000-01-01T00:00:00Z"),
+            *(
+                "2026-11-22T08Z",
+                "2026-1122T08:00Z",
+                "2026-11-22  08:00Z",
+            ),
+            *(
+                "2026-11-22T08:00:00[Europe/Berlin]",
+                "+002026-11-22T08:00:00Z",
+                "2026-11-22T08:00:00+5",
+                "26-11-22T08:00Z",
+            ),
+            *("9999-13-31T23:59:59Z", "2026-W47-7T08:26:18Z", "2026-327T08:26:18.00Z", "２０２６-11-22T08:00:00Z"),
             *("2026-11-22T08:00:00+25:00", "2026-11-22T08:00:00Zx", "2026-11-22T08:00:00Z" + " " * 30),
             *(None, 1e9, 1763798400, True, b"2026-11-22T08:00:00Z", ["2026-11-22T08:00:00Z"]),
         ],
@@ -51,7 +77,34 @@ class TestReadTime:
     def test_everything_else_is_none(self, text: object) -> None:
         assert read_time(text) is None
 
-    @given(st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(8999, 12, 30), timezones=st.timezones()))  # noqa: DTZ001
+    @pytest.mark.parametrize(
+        ("text", "moment"),
+        [
+            ("9998-12-31T23:59:59Z", datetime(9998, 12, 31, 23, 59, 59, tzinfo=UTC)),
+            ("9999-12-31T23:59:59Z", datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
+            ("9999-12-31T23:59:59-12:00", datetime.max.replace(tzinfo=UTC)),
+            ("9999-12-31T23:59:60Z", datetime.max.replace(tzinfo=UTC)),
+            ("9999-12-31T23:59-12:00", datetime.max.replace(tzinfo=UTC)),
+            ("0001-01-01T00:00:00+01:00", datetime.min.replace(tzinfo=UTC)),
+        ],
+    )
+    def test_the_ends_of_the_calendar_are_read(self, text: str, moment: datetime) -> None:
+        assert read_time(text) == moment
+
+    @given(st.datetimes(timezones=st.timezones()), st.sampled_from(["minutes", "seconds", "milliseconds"]))
+    def test_its_shorter_forms_are_the_same_moment(self, moment: datetime, spec: str) -> None:
+        written = moment.isoformat(timespec=spec)
+        if (moment.utcoffset() or timedelta()) % MINUTE:
+            return  # local mean times with seconds are no RFC 3339
+        read = read_time(written)
+        marks = str.maketrans("", "", "-:")
+        plain = written[:10].translate(marks) + written[10:19].replace(":", "") + written[19:].replace(":", "")
+
+        assert read is not None
+        assert read in {LAST_MOMENT, FIRST_MOMENT} or read == datetime.fromisoformat(written).astimezone(UTC)
+        assert spec == "minutes" or read_time(plain) == read
+
+    @given(st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.timezones()))  # noqa: DTZ001
     def test_what_it_reads_is_the_same_moment_in_utc(self, moment: datetime) -> None:
         read = read_time(moment.isoformat())
 
@@ -108,7 +161,7 @@ class TestEventTime:
     def test_without_either_it_is_raw(self) -> None:
         assert event_time_of(NOW, NOW, age_ms=None, offset=None).quality is TimeQuality.RAW
 
-    @pytest.mark.parametrize("year", [1970, 2015, 2028, 2099])
+    @pytest.mark.parametrize("year", [1, 1970, 2015, 2028, 2099, 9998, 9999])
     def test_a_year_nobody_believes_is_implausible_and_never_too_old(self, year: int) -> None:
         found = event_time_of(NOW.replace(year=year), NOW, age_ms=None, offset=None)
 

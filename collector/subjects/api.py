@@ -1,0 +1,250 @@
+"""People over HTTP: what they agreed to, all that is held on them, and that it is gone."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+from flask import Response, request
+from flask.typing import ResponseReturnValue
+
+from collector import schemas
+from collector.intake.identity import Names, names_of
+from collector.intake.signals import MAX_NAME, read_consent
+from collector.models import ErasureState
+from collector.queries import current_file
+from collector.subjects.consent import (
+    Lock,
+    describe,
+    ensure_subjects,
+    own_or_claim,
+    prove_token,
+    record_consent,
+    standings_of,
+)
+from collector.subjects.erasure import (
+    describe_erasure,
+    describe_erasures,
+    held_token,
+    list_erasures,
+    read_erasure,
+    request_erasure,
+)
+from collector.subjects.record import find_person, ground_for, record_of
+from collector.tasks import ERASURE
+from foundation.cursors import page_after_moment, read_moment
+from foundation.database import after_commit
+from foundation.errors import Fault, Forbidden, InvalidBody, NotFound
+from foundation.guards import MANAGERS, WRITERS
+from foundation.keys import Role
+from foundation.openapi import CURSOR, JSON
+from foundation.queue import announce
+from foundation.web import Call, Routes, json_answer, load_json, media_type_among
+
+SUBJECT, TOKEN = "Winnow-Subject", "Winnow-Subject-Token"
+TOKEN_CHARS = (32, 128)
+PERSON = {
+    SUBJECT: "the app's name for the person; never in a path, where logs would keep it",
+    TOKEN: "with an app's key: 32 random bytes made by the app, as base64 or hex; the first consent call binds them",
+}
+PAGE = 100
+UNCACHED = "no-store"
+PROJECT = "/v1/projects/<project>"
+KEEPERS = frozenset({Role.BACKEND, Role.MANAGE, Role.ADMIN})
+
+routes = Routes("subjects", title="People")
+
+
+@routes.route(
+    "PUT",
+    f"{PROJECT}/subject/consent",
+    allows=WRITERS,
+    summary="Record a person's consent or withdrawal",
+    takes=schemas.ConsentGiven,
+    answers={200: schemas.ConsentStanding},
+    headers=PERSON,
+    problems=(400, 413, 415, 422, 429, 503),
+)
+def put_consent(call: Call) -> ResponseReturnValue:
+    """The person is named by the header Winnow-Subject; with an app's key, Winnow-Subject-Token proves who asks."""
+    media_type_among(JSON)
+    faults: list[Fault] = []
+    given = read_consent(load_json(call.read_body()), "", faults, received_at=call.now)
+    if given is None:
+        raise InvalidBody("the consent is malformed", faults=faults)
+    subject_id, token = _subject(call), _token(call)
+    with call.unit_of_work() as session:
+        _, file = current_file(session, call.project_no)
+        ensure_subjects(session, call.project_no, [subject_id], privacy=file.privacy)
+        if token is not None:
+            own_or_claim(session, call.project_no, subject_id, token)
+        standing = record_consent(
+            session,
+            call.project_no,
+            subject_id,
+            given,
+            privacy=file.privacy,
+            now=call.now,
+            may_lift=True,
+            standing=standings_of(session, call.project_no, [subject_id], lock=Lock.FOR_CHANGE).get(subject_id),
+        )
+    # One given before an erasure is not recorded, and the app must not believe that it holds.
+    return json_answer(describe(standing.newest or replace(given, granted=False)))
+
+
+@routes.route(
+    "GET",
+    f"{PROJECT}/subject/consent",
+    allows=WRITERS,
+    summary="What a person agreed to, and what it covers",
+    answers={200: schemas.ConsentRecord},
+    headers=PERSON,
+    problems=(422, 429, 503),
+)
+def get_consent(call: Call) -> ResponseReturnValue:
+    """With an app's key, Winnow-Subject-Token proves who asks."""
+    subject_id = _proven_subject(call)
+    with call.unit_of_work(read_only=True) as session:
+        ground = ground_for(session, call.project_no, subject_id)
+    return json_answer({"subject": str(subject_id), **ground.as_json()}, Cache_Control=UNCACHED)
+
+
+@routes.route(
+    "GET",
+    f"{PROJECT}/subject",
+    allows=WRITERS,
+    summary="All that is held on a person",
+    answers={200: schemas.SubjectRecord},
+    headers=PERSON,
+    problems=(422, 429, 503),
+)
+def get_subject(call: Call) -> ResponseReturnValue:
+    """What is held, on what ground, and who got it. A stream: however much it is, it comes as one JSON document."""
+    subject_id = _proven_subject(call)
+    person = find_person(call.services.database, call.project_no, subject_id)
+    stream = record_of(person, call.services.records, project=call.project, now=call.now)
+    response = Response(stream, content_type=JSON)
+    response.headers["Cache-Control"] = UNCACHED
+    return response
+
+
+@routes.route(
+    "DELETE",
+    f"{PROJECT}/subject",
+    allows=WRITERS,
+    summary="Erase a person",
+    answers={202: schemas.ErasureAccepted},
+    headers=PERSON,
+    problems=(422, 429, 503),
+)
+def delete_subject(call: Call) -> ResponseReturnValue:
+    """From now on nothing of this person is taken; what is held goes, floor by floor: GET /erasures/{e} says how far it is."""
+    subject_id, token = _subject(call), _token(call)
+    with call.unit_of_work() as session:
+        if token is not None:
+            prove_token(held_token(session, call.project_no, subject_id), token)
+        erasure = request_erasure(session, call.project_no, subject_id, actor=call.actor, now=call.now)
+        after_commit(session, announce, ERASURE)
+        body = {"erasure": str(erasure.id), "subject": str(subject_id), "held": bool(erasure.held)}
+    return json_answer(body, 202)
+
+
+@routes.route(
+    "GET",
+    f"{PROJECT}/erasures",
+    allows=MANAGERS,
+    summary="All erasures, the newest first",
+    answers={200: schemas.ErasurePage},
+    headers={SUBJECT: "only those of this person"},
+    problems=(422,),
+    query={"status": f"only those of this status: {', '.join(ErasureState)}", **CURSOR},
+)
+def get_erasures(call: Call) -> ResponseReturnValue:
+    """`status` is received, running, completed or failed; the header Winnow-Subject asks for one person's."""
+    before, state = read_moment(request.args.get("cursor")), _state(request.args.get("status"))
+    subject_id = _subject(call) if SUBJECT in request.headers else None
+    with call.unit_of_work(read_only=True) as session:
+        found = list_erasures(
+            session, call.project_no, limit=PAGE + 1, before=before, state=state, subject_id=subject_id
+        )
+        rows = describe_erasures(session, found[:PAGE])
+    last = found[PAGE - 1] if len(found) > PAGE else None
+    cursor = page_after_moment(last.requested_at, last.id) if last else None
+    return json_answer({"erasures": rows, "cursor": cursor})
+
+
+@routes.route(
+    "GET",
+    f"{PROJECT}/erasures/<erasure>",
+    allows=WRITERS,
+    summary="How far an erasure is, and its receipt",
+    answers={200: schemas.ErasureRead},
+    headers=PERSON,
+    problems=(422, 429),
+)
+def get_erasure(call: Call) -> ResponseReturnValue:
+    """With an app's key, Winnow-Subject and Winnow-Subject-Token say whose erasure it is: the token the person left with.
+
+    Whoever names the person gets the erasure only if it is theirs: a receipt for another name is a 404.
+    """
+    with call.unit_of_work(read_only=True) as session:
+        erasure = read_erasure(session, call.project_no, uuid_in_path(call.path.erasure))
+        token = _token(call)
+        if (token is not None or SUBJECT in request.headers) and erasure.subject_id != _subject(call):
+            raise NotFound("there is no such erasure here")
+        if token is not None:
+            prove_token(erasure.token_hash, token)
+        body = describe_erasure(session, erasure)
+    return json_answer(body)
+
+
+def uuid_in_path(text: str) -> uuid.UUID:
+    """An id from a path; what is none names nothing that exists."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise NotFound("there is no such thing here") from None
+
+
+def _subject(call: Call) -> uuid.UUID:
+    """The person a call is about; never in a path, where logs would keep the name."""
+    subject = request.headers.get(SUBJECT, "")
+    if not 0 < len(subject) <= MAX_NAME:
+        fault = Fault(SUBJECT, "missing_field", f"is a header of 1 to {MAX_NAME} characters")
+        raise InvalidBody(f"name the person in the header {SUBJECT}", faults=[fault])
+    if call.is_ingest:
+        call.services.limiter.count_subject(str(call.caller.key_id), str(_names(call).subject_id(subject)))
+    return _names(call).subject_id(subject)
+
+
+def _proven_subject(call: Call) -> uuid.UUID:
+    """The person a call reads about. An app's key without their token learns nothing, not even whether they are known."""
+    subject_id, token = _subject(call), _token(call)
+    if token is not None:
+        with call.unit_of_work(read_only=True) as session:
+            prove_token(held_token(session, call.project_no, subject_id), token)
+    return subject_id
+
+
+def _state(text: str | None) -> ErasureState | None:
+    if text is None:
+        return None
+    try:
+        return ErasureState(text)
+    except ValueError:
+        fault = Fault("?status", "wrong_value", f"must be one of {', '.join(ErasureState)}")
+        raise InvalidBody("there is no such status", faults=[fault]) from None
+
+
+def _token(call: Call) -> str | None:
+    """The proof that an app speaks for this person; keys that never sit in an app need none."""
+    if call.caller.role in KEEPERS:
+        return None
+    token = request.headers.get(TOKEN, "")
+    if not TOKEN_CHARS[0] <= len(token) <= TOKEN_CHARS[1]:
+        raise Forbidden(f"send {TOKEN}: 32 random bytes made by the app, as base64 or hex", reason="token_missing")
+    return token
+
+
+def _names(call: Call) -> Names:
+    return names_of(call.settings.pseudonym_key.get_secret_value(), call.project)

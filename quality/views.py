@@ -1,0 +1,39 @@
+"""Which form of a table a rule is asked of: values as they are, as they were written, or as types have names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from quality.expectations import Expectation
+
+
+def views_of(
+    suite: Sequence[Expectation], positions: Iterable[int], texts: Collection[str]
+) -> dict[tuple[str, ...], list[int]]:
+    """Which rules see which columns as texts: those about how a value is written, or that compare it with texts."""
+    views: dict[tuple[str, ...], list[int]] = {}
+    for position in positions:
+        one = suite[position]
+        written = tuple(sorted(set(one.columns()) & set(texts))) if one.reads_texts else ()
+        views.setdefault(written, []).append(position)
+    return views
+
+
+def with_plain_types(table: pd.DataFrame) -> pd.DataFrame:
+    """A table for rules about types alone: Great Expectations does not know pandas' types with missing values by name."""
+    plain = {
+        name: column.fillna(0).astype("int64") if str(column.dtype) == "Int64" else column.astype("object")
+        for name, column in table.items()
+        if str(column.dtype) in {"Int64", "str"}
+    }
+    return table.assign(**{str(name): column for name, column in plain.items()})
+
+
+def plain_types(named: Any) -> Any:
+    if isinstance(named, list):
+        return [plain_types(one) for one in named]
+    return "int64" if named in ("Int64", "Int64Dtype") else named
