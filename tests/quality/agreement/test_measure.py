@@ -398,7 +398,7 @@ class TestInterval:
     @pytest.mark.parametrize("level", list(Level))
     def test_it_is_the_interval_of_alphas_of_items_drawn_anew(self, level):
         rng = np.random.default_rng(11)
-        truth = rng.integers(1, 5, size=80)
+        truth = rng.integers(1, 5, size=200)
         answers = [[int(value) if rng.random() < 0.7 else int(rng.integers(1, 5)) for _ in range(3)] for value in truth]
         anew = [
             alpha_by_definition([answers[item] for item in rng.integers(0, len(answers), size=len(answers))], level)
