@@ -9,6 +9,7 @@ from typing import Any
 from flask import Response, request
 from flask.typing import ResponseReturnValue
 
+from collector.intake.reading import refuse_cut
 from foundation.activity import record_activity
 from foundation.changes import changes_between
 from foundation.cursors import bad_cursor, page_after, read_cursor
@@ -49,8 +50,11 @@ LONGEST_SEQ = 18
 )
 def post_annotations(call: Call) -> ResponseReturnValue:
     """A JSON list, or one a line. Idempotent: of one (item, annotator, question) the last counts."""
-    read = read_ndjson if media_type_among(JSON, NDJSON) == NDJSON else read_list
-    lines = read(call.read_body())
+    is_lines = media_type_among(JSON, NDJSON) == NDJSON
+    body = call.read_body()
+    if not call.is_body_whole:
+        refuse_cut(body, ends_at=b"\n" if is_lines else b"")
+    lines = (read_ndjson if is_lines else read_list)(body)
     if len(lines) > call.settings.max_annotations:
         limit = call.settings.max_annotations
         raise TooLarge(f"more than {limit} annotations in a request: send them in parts", limit=limit)
