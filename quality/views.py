@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from quality.expectation import Expectation
+
 if TYPE_CHECKING:
     import pandas as pd
-
-    from quality.expectations import Expectation
 
 
 def views_of(

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 from foundation.errors import UsageError
+from quality.expectation import Expectation
 from quality.expectation_types import EXPECTATION_TYPES
-from quality.expectations import Expectation, check_suite, misfits, parse_suite, read_suite, run_suite
+from quality.expectations import check_suite, misfits, parse_suite, read_suite, run_suite
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_NULL = Expectation("expect_column_values_to_not_be_null", {"column": "text"})
@@ -230,7 +231,7 @@ class TestRunSuite:
     @pytest.mark.slow
     def test_nothing_is_written_to_the_home_folder_nor_to_the_terminal(self, tmp_path):
         program = (
-            "import pandas as pd; from quality.expectations import Expectation, run_suite;"
+            "import pandas as pd; from quality.expectation import Expectation; from quality.expectations import run_suite;"
             "suite = [Expectation('expect_column_values_to_not_be_null', {'column': 'a'})];"
             "run_suite(pd.DataFrame({'a': [1, None]}), suite, row_id=None)"
         )
