@@ -153,7 +153,7 @@ class TestRevisions:
         body = project_file()
         for alpha in (0.9, 0.7, 0.8):
             rig.put(body | {"export": body["export"] | {"gates": {"mood": {"alpha": alpha}, "min_rows": 0}}})
-        rig.fill()
+        rig.fill([f"text number {n}" for n in range(150)])
 
         rig.build()
 

@@ -48,9 +48,10 @@ class TestReadAnswers:
             "value": {"start": 0, "end": 3, "text": "lol", "labels": ["slang"]},
         }
 
-        assert read_answers([span, span, region()], CONFIGURATION) == ReadAnswers(
-            (Answer("sentiment", "positive"),), (), ("spans",)
-        )
+        read = read_answers([span, span, region()], CONFIGURATION)
+
+        assert (read.answers, read.faults) == ((Answer("sentiment", "positive"),), ())
+        assert [raw.control for raw in read.raw] == ["spans"]
 
     def test_a_relation_between_regions_is_no_answer(self):
         relation = {"type": "relation", "from_id": "a", "to_id": "b", "direction": "right"}
