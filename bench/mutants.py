@@ -93,11 +93,16 @@ class _Exchange(ast.NodeTransformer):
 def mutants_of(path: str, source: str) -> list[Mutant]:
     """Every mutant of a module, in the order of the source.
 
-    >>> [mutant.name for mutant in mutants_of("a.py", "def f(x):\\n    return x < 1")]
-    ['a.py f: return x < 1 => return None', 'a.py f: x < 1 => x <= 1', 'a.py f: 1 => 2', 'a.py f: 1 => 0']
+    >>> for mutant in mutants_of("a.py", "def f(x):\\n    return x < 1"):
+    ...     print(mutant.name)
+    a.py f: return x < 1 => return None
+    a.py f: x < 1 => x <= 1
+    a.py f: 1 [return x < 1] => 2
+    a.py f: 1 [return x < 1] => 0
     """
+    lines = source.splitlines()
     return [
-        Mutant(path, _lines(spot.node), spot.within, _words(spot.node), _words(new), index, new)
+        Mutant(path, _lines(spot.node), spot.within, _before(spot.node, lines), _words(new), index, new)
         for index, spot in enumerate(_walk(Spot(ast.parse(source))))
         for new in _changes(spot)
     ]
@@ -199,6 +204,14 @@ def _is_of_types(node: ast.BinOp) -> bool:
 def _lines(node: ast.AST) -> tuple[int, int]:
     first: int = getattr(node, "lineno", 0)
     return first, getattr(node, "end_lineno", None) or first
+
+
+def _before(node: ast.AST, lines: list[str]) -> str:
+    """A constant by itself would say too little to know it again, so its line stands beside it."""
+    if not isinstance(node, ast.Constant):
+        return _words(node)
+    line = lines[node.lineno - 1].strip()
+    return f"{_words(node)} [{line if len(line) <= WIDTH else f'{line[:WIDTH]}…'}]"
 
 
 def _words(node: ast.AST) -> str:

@@ -186,6 +186,25 @@ class TestSweep:
 
         assert sorted(found_by_sweep(database)) == sorted([queued, left])
 
+    def test_what_was_put_back_just_now_is_left_to_its_own_wake_up(self, database: Database) -> None:
+        job_id = put(database)
+        take(database, job_id)
+        with unit_of_work(database) as session:
+            fail(session, job_id, holder=ME, now=utc_now(), error="no answer", again=True)
+
+        assert read(database, job_id).state == JobState.QUEUED
+        assert found_by_sweep(database) == []
+
+    def test_what_has_ended_is_never_woken_again(self, database: Database) -> None:
+        job_id = put(database)
+        take(database, job_id)
+        with unit_of_work(database) as session:
+            finish(session, job_id, holder=ME, now=utc_now())
+        lose_lease(database)
+
+        assert found_by_sweep(database) == []
+        assert take(database, job_id) is None
+
     def test_a_job_that_is_not_there(self, database: Database) -> None:
         with pytest.raises(NotFound), unit_of_work(database) as session:
             read_job(session, uuid.uuid4())
