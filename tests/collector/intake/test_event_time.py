@@ -7,21 +7,31 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlmodel import select
 
 from collector.intake.event_time import (
     FIRST_MOMENT,
+    IMPLAUSIBLE_FUTURE,
+    IMPLAUSIBLE_PAST,
     JUMP,
     LAST_MOMENT,
     MAX_OFFSET,
+    OFFSET_LIFE,
+    TOO_OLD,
     ClockOffset,
     TimeQuality,
     event_time_of,
     next_offset,
     read_time,
 )
+from collector.models import Signal
+from foundation.database import Database, unit_of_work, utc_now
+from tests.signals import Phone, make_signal
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+TICK = timedelta(microseconds=1)
+HOUR = timedelta(hours=1)
 
 
 class TestReadTime:
@@ -141,6 +151,12 @@ class TestOffset:
 
         assert later == ClockOffset(timedelta(seconds=8), NOW + timedelta(hours=25, seconds=8))
 
+    def test_at_the_very_limits_it_is_kept(self) -> None:
+        known = ClockOffset(timedelta(seconds=2), NOW)
+
+        assert next_offset(known, NOW, NOW + known.offset + JUMP) == known
+        assert next_offset(known, NOW + OFFSET_LIFE - known.offset, NOW + OFFSET_LIFE) == known
+
 
 class TestEventTime:
     def test_the_monotonic_clock_wins(self) -> None:
@@ -173,6 +189,23 @@ class TestEventTime:
             found = event_time_of(NOW - timedelta(days=days), NOW, age_ms=None, offset=None)
             assert found.is_too_old(NOW) is is_too_old
 
+    @pytest.mark.parametrize(
+        ("away", "beyond"), [(-IMPLAUSIBLE_PAST, -TICK), (IMPLAUSIBLE_FUTURE, TICK)], ids=["past", "future"]
+    )
+    def test_the_limits_of_belief_are_believed_and_a_microsecond_more_is_not(
+        self, away: timedelta, beyond: timedelta
+    ) -> None:
+        qualities = [
+            event_time_of(NOW + away + more, NOW, age_ms=None, offset=None).quality for more in (timedelta(), beyond)
+        ]
+
+        assert qualities == [TimeQuality.RAW, TimeQuality.IMPLAUSIBLE]
+
+    def test_thirty_days_to_the_microsecond_are_not_too_old(self) -> None:
+        for more, is_too_old in ((timedelta(), False), (TICK, True)):
+            found = event_time_of(NOW - TOO_OLD - more, NOW, age_ms=None, offset=None)
+            assert found.is_too_old(NOW) is is_too_old
+
     @given(
         captured=st.datetimes(timezones=st.just(UTC)),
         age_ms=st.none() | st.floats(min_value=0, max_value=1e18),
@@ -182,3 +215,36 @@ class TestEventTime:
         found = event_time_of(captured, NOW, age_ms=age_ms, offset=offset)
 
         assert found.at.tzinfo is not None
+
+
+class TestTheDevicesClock:
+    """`Winnow-Sent-At`, over HTTP."""
+
+    def test_an_attempt_that_says_when_it_was_sent_is_put_right_without_a_device(
+        self, phone: Phone, database: Database
+    ) -> None:
+        self.send(phone, slow_by=HOUR, device=None)
+
+        assert self.stored_off_by(database) == [(TimeQuality.CORRECTED, HOUR)]
+
+    def test_a_devices_clock_is_known_from_its_earlier_attempts(self, phone: Phone, database: Database) -> None:
+        self.send(phone, slow_by=HOUR, device="pixel-1")
+        phone.send(make_signal(device="pixel-1"))
+        phone.send(make_signal(device="pixel-2"))
+
+        found = self.stored_off_by(database)
+
+        assert found == [
+            (TimeQuality.CORRECTED, HOUR),
+            (TimeQuality.CORRECTED, HOUR),
+            (TimeQuality.RAW, timedelta()),
+        ]
+
+    def send(self, phone: Phone, *, slow_by: timedelta, device: str | None) -> None:
+        phone.send(make_signal(device=device), Winnow_Sent_At=(utc_now() - slow_by).isoformat())
+
+    def stored_off_by(self, database: Database) -> list[tuple[TimeQuality, timedelta]]:
+        """How far each signal was moved, to the minute, in the order they came."""
+        with unit_of_work(database, read_only=True) as session:
+            rows = session.exec(select(Signal).order_by(Signal.received_at)).all()  # type: ignore[arg-type]
+        return [(row.time_quality, round((row.event_time - row.captured_at) / MINUTE) * MINUTE) for row in rows]
