@@ -55,11 +55,12 @@ ROOMS: dict[str, tuple[list[str], list[str]]] = {
 }
 """What is mutated, and which tests have to notice."""
 
+# Without those that measure memory: noting which test runs which line takes some too.
 QUICK = [
     "-q",
     "-s",
     "-k",
-    "not postgresql",
+    "not postgresql and not memory",
     "-m",
     "not slow",
     "-p",

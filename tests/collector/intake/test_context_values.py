@@ -135,7 +135,9 @@ class TestNetworks:
             *(("wiredEthernet", "ethernet"), ("ReachableViaWiFi", "wifi"), ("ReachableViaWWAN", "cellular"), ("NotReachable", "none")),
             # by hand
             *(("Wi-Fi", "wifi"), ("WLAN", "wifi"), ("offline", "offline"), ("no connection", "none"), ("airplane mode", "none")),
-            *(("", None), ("null", None), (" wifi ", "wifi")),
+            *(("", None), ("null", None), (" wifi ", "wifi"), ("n/a", None), ("ConnectivityResult.null", None)),
+            # of several the one that others are made of, in whatever order they stand
+            *((["mobile", "wifi"], "wifi"), (["wifi", "mobile"], "wifi"), (["ethernet", "vpn", "mobile"], "cellular")),
         ],
     )  # fmt: skip
     def test_the_usual_libraries_are_understood(self, sent: Any, kind: str | None) -> None:
