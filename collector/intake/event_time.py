@@ -16,6 +16,8 @@ TOO_OLD = timedelta(days=30)
 FIRST_MOMENT, LAST_MOMENT = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 LEAP_SECOND = 60
 LONGEST_TIME = 80
+NO_ZONE = re.compile("[-+][0-9]{2}:?[6-9][0-9]$")
+"""Python's parser takes an offset of 60 minutes and more for one."""
 UNUSUAL_TIME = re.compile(
     r"""
     (?P<year>[0-9]{4}) (?P<dash>-?) (?P<month>[0-9]{2}) (?P=dash) (?P<day>[0-9]{2})
@@ -75,6 +77,7 @@ def read_time(text: object) -> datetime | None:
         20 <= len(text) <= 40
         and (text[4] == "-" and text[7] == "-" and text[10] in "Tt ")
         and (text[13] == ":" and text[16] == ":" and text[11:13] != "24")
+        and not NO_ZONE.search(text, 19)
     )
     if is_usual:
         try:

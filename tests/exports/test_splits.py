@@ -220,7 +220,28 @@ class TestShares:
         assert split_of(candidates).codes.tolist() != split_of(candidates, seed="other").codes.tolist()
 
 
+def splitmix64(state: int) -> int:
+    """The next number after a state, in plain Python: Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195."""
+    mixed = (state + 0x9E3779B97F4A7C15) % 2**64
+    mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB % 2**64
+    return mixed ^ mixed >> 31
+
+
 class TestShortKeys:
+    def test_the_second_implementation_gives_the_number_that_others_publish(self):
+        assert splitmix64(1234567) == 6457827717110365317
+
+    @given(st.text(max_size=40))
+    def test_a_key_is_the_same_in_every_release(self, text):
+        """Another key would move groups from one side to another in the next version."""
+        content = text.encode()
+        key = len(content)
+        for at in range(0, len(content), 8):
+            key = splitmix64(key + int.from_bytes(content[at : at + 8], "little"))
+
+        assert short_keys(pa.array([text])).tolist() == [key]
+
     @given(st.lists(st.text(max_size=40), min_size=1, max_size=20))
     def test_equal_texts_and_only_they_have_equal_keys(self, texts):
         keys = short_keys(pa.array(texts, pa.string())).tolist()
@@ -246,6 +267,13 @@ class TestGroupNames:
         assert len(set(first)) == 3
         assert not set(first) & set(second)
         assert all(len(name) == 16 and set(name) <= set("0123456789abcdef") for name in first)
+
+    def test_a_name_is_the_groups_number_mixed_with_the_salt(self):
+        salt = int.from_bytes(hashlib.sha256(b"s\x001.0.0\0split group").digest()[:8], "big")
+
+        names = group_names(np.array([0, 7], dtype=np.uint32), seed="s", version="1.0.0").to_pylist()
+
+        assert names == [f"{splitmix64(salt + number):016x}" for number in (0, 7)]
 
     def test_names_are_those_of_the_group_number_and_tell_no_subject(self):
         """Two projects of other people with the same grouping get the same names."""

@@ -68,6 +68,8 @@ class TestWhole:
         stated = {name: value for name, value in manifest.items() if name != "digest"}
 
         assert manifest["digest"] == hashlib.sha256(json_bytes(stated)).hexdigest()
+        assert json_bytes({"b": 1, "a": [2]}) == b'{\n  "a": [\n    2\n  ],\n  "b": 1\n}\n'
+        assert manifest["format"] == 3
         assert {file["path"] for file in manifest["files"]} == {
             str(path.relative_to(folder)) for path in files_of(folder)
         } - {MANIFEST, CHECKSUMS}

@@ -9,8 +9,8 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import update
-from sqlmodel import Session
+from sqlalchemy import insert, update
+from sqlmodel import Session, select
 
 from foundation import queue
 from foundation.database import Database, clock_ms, unit_of_work, utc_now
@@ -153,6 +153,23 @@ class TestHolding:
         assert (read(database, job_id).done, read(database, job_id).total) == (3, 7)
 
 
+class TestLease:
+    @pytest.mark.parametrize("act", ["claim", "renew"])
+    def test_it_lasts_as_many_seconds_as_were_asked_for(self, database: Database, act: str) -> None:
+        """So long a lease that a factor that is off by one in a thousand shows."""
+        job_id, lease_s = put(database), 10_000_000
+
+        with unit_of_work(database) as session:
+            claim(session, job_id, holder=ME, lease_s=lease_s if act == "claim" else 30)
+        if act == "renew":
+            with unit_of_work(database) as session:
+                renew(session, job_id, holder=ME, lease_s=lease_s)
+
+        with unit_of_work(database, read_only=True) as session:
+            left_ms = session.exec(select(Job.lease_until_ms - clock_ms())).one()  # type: ignore[call-overload]
+        assert lease_s - 300 < left_ms / 1000 <= lease_s
+
+
 class TestFail:
     def test_what_may_help_is_tried_again_up_to_three_times(self, database: Database) -> None:
         job_id = put(database)
@@ -185,6 +202,35 @@ class TestSweep:
         take(database, held)
 
         assert sorted(found_by_sweep(database)) == sorted([queued, left])
+
+    def test_what_was_put_back_just_now_is_left_to_its_own_wake_up(self, database: Database) -> None:
+        job_id = put(database)
+        take(database, job_id)
+        with unit_of_work(database) as session:
+            fail(session, job_id, holder=ME, now=utc_now(), error="no answer", again=True)
+
+        assert read(database, job_id).state == JobState.QUEUED
+        assert found_by_sweep(database) == []
+
+    def test_after_a_long_silence_they_are_woken_some_at_a_time_the_oldest_first(self, database: Database) -> None:
+        at = utc_now()
+        rows = [
+            Job(kind="labeling.sync", created_at=at + timedelta(seconds=n)).model_dump() for n in reversed(range(501))
+        ]
+        with unit_of_work(database) as session:
+            session.connection().execute(insert(Job), rows)
+
+        assert found_by_sweep(database) == [row["id"] for row in reversed(rows)][:500]
+
+    def test_what_has_ended_is_never_woken_again(self, database: Database) -> None:
+        job_id = put(database)
+        take(database, job_id)
+        with unit_of_work(database) as session:
+            finish(session, job_id, holder=ME, now=utc_now())
+        lose_lease(database)
+
+        assert found_by_sweep(database) == []
+        assert take(database, job_id) is None
 
     def test_a_job_that_is_not_there(self, database: Database) -> None:
         with pytest.raises(NotFound), unit_of_work(database) as session:

@@ -135,7 +135,9 @@ class TestNetworks:
             *(("wiredEthernet", "ethernet"), ("ReachableViaWiFi", "wifi"), ("ReachableViaWWAN", "cellular"), ("NotReachable", "none")),
             # by hand
             *(("Wi-Fi", "wifi"), ("WLAN", "wifi"), ("offline", "offline"), ("no connection", "none"), ("airplane mode", "none")),
-            *(("", None), ("null", None), (" wifi ", "wifi")),
+            *(("", None), ("null", None), (" wifi ", "wifi"), ("n/a", None), ("ConnectivityResult.null", None)),
+            # of several the one that others are made of, in whatever order they stand
+            *((["mobile", "wifi"], "wifi"), (["wifi", "mobile"], "wifi"), (["ethernet", "vpn", "mobile"], "cellular")),
         ],
     )  # fmt: skip
     def test_the_usual_libraries_are_understood(self, sent: Any, kind: str | None) -> None:
@@ -216,6 +218,24 @@ class TestTexts:
         assert read_attribute(sent) is Unread.OUT_OF_RANGE
 
 
+class TestLengths:
+    @pytest.mark.parametrize(
+        ("read", "sent"),
+        [
+            (read_locale, "de-DE"),
+            (read_timezone, "Europe/Berlin"),
+            (read_text, "Pixel 8"),
+            (read_version, "14.1"),
+            (read_battery, "0.5"),
+            (read_charging, "charging"),
+            (read_network, "wifi"),
+        ],
+    )
+    def test_a_hundred_and_twenty_characters_are_read_and_no_more(self, read: Any, sent: str) -> None:
+        assert type(read(sent.ljust(120))) is not Unread
+        assert type(read(sent.ljust(121))) is Unread
+
+
 class TestPlaces:
     @pytest.mark.parametrize(
         "sent",
@@ -224,6 +244,10 @@ class TestPlaces:
     )  # fmt: skip
     def test_the_usual_writings_are_one_place(self, sent: dict[str, Any]) -> None:
         assert read_location(sent, 10) == ({"lat": 52.5512, "lon": 13.444}, {})
+
+    def test_it_is_the_middle_of_a_cell_to_four_decimals(self) -> None:
+        assert read_location({"lat": -33.86, "lon": 151.21}, 10) == ({"lat": -33.8663, "lon": 151.2439}, {})
+        assert read_location({"lat": -33.86, "lon": 151.21}, 1) == ({"lat": -33.8573, "lon": 151.2063}, {})
 
     @pytest.mark.parametrize("sent", ["", {}, {"lat": None, "lon": None}])
     def test_nowhere_is_none(self, sent: Any) -> None:

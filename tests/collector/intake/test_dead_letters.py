@@ -82,6 +82,12 @@ class TestScrubbing:
         assert kept["beside"] == 1
         assert kept["deep"]
 
+    @pytest.mark.parametrize("by", ["object", "list"])
+    def test_eight_steps_down_are_kept_and_nothing_below(self, by: str) -> None:
+        depths = [orjson.dumps(scrub_value(nested("x", depth, by))).count(b"x") for depth in (8, 9, 500)]
+
+        assert depths == [1, 0, 0]
+
     def test_what_a_nul_hid_is_scrubbed_and_what_held_one_still_does(self) -> None:
         kept = scrub_value({"te\0xt": 1, "text": "bob@exam\0ple.com", "mem\0ber": ["a\0"]})
 

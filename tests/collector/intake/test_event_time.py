@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlmodel import select
 
 from collector.intake.event_time import (
     FIRST_MOMENT,
@@ -19,9 +20,14 @@ from collector.intake.event_time import (
     next_offset,
     read_time,
 )
+from collector.models import Signal
+from foundation.database import Database, unit_of_work, utc_now
+from tests.signals import Phone, make_signal
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+TICK = timedelta(microseconds=1)
+HOUR = timedelta(hours=1)
 
 
 class TestReadTime:
@@ -43,6 +49,7 @@ class TestReadTime:
             *(("2026-11-22T13:30:00+0530", 0), ("2026-11-22T13:00:00+05", 0), ("2026-11-22T03:00:00\N{MINUS SIGN}05:00", 0)),
             *(("2026-11-22T08:00:00 UTC", 0), ("2026-11-22T08:00:00GMT", 0), ("2026-11-22 09:00:00 GMT+0100", 0)),
             *(("2026-11-22 08:00:00 +0000", 0), ("2026-11-22T09:00:00+01:00[Europe/Berlin]", 0), ("2026-11-22T08:00Z[UTC]", 0)),
+            *(("20261122T085900+0059", 0), ("20261122T070100-0059", 0)),
             # fractions
             *(("2026-11-22T08:00:00,25Z", 0.25), ("2026-11-22T08:00:00.123456789+0000", 0.123456)),
             ("2026-11-22T08:00:00,1+00:00", 0.1),
@@ -60,6 +67,10 @@ class TestReadTime:
             *("2026-11-22T24:00:00Z", "2026-11-22T08:00:61Z", "2026-02-30T00:00:00Z", "0000-01-01T00:00:00Z"),
             *(
                 "2026-11-22T08Z",
+                "2026-11-22T08+01:00:00",
+                "20261122T090000+0060",
+                "2026-11-22T09:00:00+00:60",
+                "2026-11-22T09:00:00+0099",
                 "2026-1122T08:00Z",
                 "2026-11-22  08:00Z",
             ),
@@ -114,6 +125,13 @@ class TestReadTime:
         assert read is not None
         assert read.tzinfo is UTC
 
+    def test_the_longest_form_has_eighty_characters(self) -> None:
+        longest = f"2026-11-22T08:00:00.{'1' * 12}+00:00[{'x' * 40}]"
+
+        assert len(longest) == 80
+        assert read_time(longest) is not None
+        assert read_time(longest.replace("x]", "xx]")) is None
+
     @given(st.text())
     def test_no_text_raises(self, text: str) -> None:
         read_time(text)
@@ -140,6 +158,18 @@ class TestOffset:
         later = next_offset(known, NOW + timedelta(hours=25), NOW + timedelta(hours=25, seconds=8))
 
         assert later == ClockOffset(timedelta(seconds=8), NOW + timedelta(hours=25, seconds=8))
+
+    def test_at_the_very_limits_it_is_kept(self) -> None:
+        known, a_day_later = ClockOffset(timedelta(seconds=2), NOW), NOW + timedelta(hours=24)
+
+        assert next_offset(known, NOW, NOW + known.offset + timedelta(seconds=60)) == known
+        assert next_offset(known, a_day_later - known.offset, a_day_later) == known
+
+    def test_just_beyond_the_limits_it_is_not(self) -> None:
+        known, too_late = ClockOffset(timedelta(seconds=2), NOW), NOW + timedelta(hours=24) + TICK
+
+        assert next_offset(known, NOW, NOW + known.offset + timedelta(seconds=60) + TICK) != known
+        assert next_offset(known, too_late - known.offset, too_late) != known
 
 
 class TestEventTime:
@@ -173,6 +203,23 @@ class TestEventTime:
             found = event_time_of(NOW - timedelta(days=days), NOW, age_ms=None, offset=None)
             assert found.is_too_old(NOW) is is_too_old
 
+    @pytest.mark.parametrize(
+        ("away", "beyond"), [(timedelta(days=-3652), -TICK), (timedelta(hours=25), TICK)], ids=["past", "future"]
+    )
+    def test_the_limits_of_belief_are_believed_and_a_microsecond_more_is_not(
+        self, away: timedelta, beyond: timedelta
+    ) -> None:
+        qualities = [
+            event_time_of(NOW + away + more, NOW, age_ms=None, offset=None).quality for more in (timedelta(), beyond)
+        ]
+
+        assert qualities == [TimeQuality.RAW, TimeQuality.IMPLAUSIBLE]
+
+    def test_thirty_days_to_the_microsecond_are_not_too_old(self) -> None:
+        for more, is_too_old in ((timedelta(), False), (TICK, True)):
+            found = event_time_of(NOW - timedelta(days=30) - more, NOW, age_ms=None, offset=None)
+            assert found.is_too_old(NOW) is is_too_old
+
     @given(
         captured=st.datetimes(timezones=st.just(UTC)),
         age_ms=st.none() | st.floats(min_value=0, max_value=1e18),
@@ -182,3 +229,36 @@ class TestEventTime:
         found = event_time_of(captured, NOW, age_ms=age_ms, offset=offset)
 
         assert found.at.tzinfo is not None
+
+
+class TestTheDevicesClock:
+    """`Winnow-Sent-At`, over HTTP."""
+
+    def test_an_attempt_that_says_when_it_was_sent_is_put_right_without_a_device(
+        self, phone: Phone, database: Database
+    ) -> None:
+        self.send(phone, slow_by=HOUR, device=None)
+
+        assert self.stored_off_by(database) == [(TimeQuality.CORRECTED, HOUR)]
+
+    def test_a_devices_clock_is_known_from_its_earlier_attempts(self, phone: Phone, database: Database) -> None:
+        self.send(phone, slow_by=HOUR, device="pixel-1")
+        phone.send(make_signal(device="pixel-1"))
+        phone.send(make_signal(device="pixel-2"))
+
+        found = self.stored_off_by(database)
+
+        assert found == [
+            (TimeQuality.CORRECTED, HOUR),
+            (TimeQuality.CORRECTED, HOUR),
+            (TimeQuality.RAW, timedelta()),
+        ]
+
+    def send(self, phone: Phone, *, slow_by: timedelta, device: str | None) -> None:
+        phone.send(make_signal(device=device), Winnow_Sent_At=(utc_now() - slow_by).isoformat())
+
+    def stored_off_by(self, database: Database) -> list[tuple[TimeQuality, timedelta]]:
+        """How far each signal was moved, to the minute, in the order they came."""
+        with unit_of_work(database, read_only=True) as session:
+            rows = session.exec(select(Signal).order_by(Signal.received_at)).all()  # type: ignore[arg-type]
+        return [(row.time_quality, round((row.event_time - row.captured_at) / MINUTE) * MINUTE) for row in rows]

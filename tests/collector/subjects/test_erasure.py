@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import select
 
 from collector.intake.identity import Names, names_of
-from collector.models import ErasureState
+from collector.models import Consent, DeadLetter, Erasure, ErasureState, Signal
 from collector.subjects.erasure import FLOORS, erase_signals, floor_is_done, open_erasures
 from foundation.activity import chain_holds
 from foundation.database import Database, unit_of_work, utc_now
@@ -161,6 +163,34 @@ class TestTheCollectorsPart:
         rows = rows_of(database)
         assert (rows["signals"], rows["items"], rows["dead_letters"], rows["suppressions"]) == (1, 1, 0, 2)
         assert do_collectors_part(database, names) == 0
+
+    def test_what_came_in_the_same_moment_as_the_order_goes_too(
+        self, phone: Phone, database: Database, names: Names
+    ) -> None:
+        phone.send(make_signal(subject="anna"), make_signal(subject="anna", payload={"text": "x", "extra": 1}))
+        leave(phone)
+        with unit_of_work(database) as session:
+            at = session.exec(select(Erasure.requested_at)).one()
+            for table in (Signal, Consent, DeadLetter):
+                session.connection().execute(update(table).values(received_at=at))
+
+        do_collectors_part(database, names)
+
+        left = rows_of(database)
+        assert [left[name] for name in ("signals", "items", "consents", "dead_letters")] == [0, 0, 0, 0]
+
+    def test_what_came_after_the_order_stays(self, phone: Phone, database: Database, names: Names) -> None:
+        phone.send(make_signal(subject="anna"), make_signal(subject="anna", payload={"text": "x", "extra": 1}))
+        leave(phone)
+        with unit_of_work(database) as session:
+            at = session.exec(select(Erasure.requested_at)).one()
+            for table in (Signal, Consent, DeadLetter):
+                session.connection().execute(update(table).values(received_at=at + timedelta(microseconds=1)))
+
+        do_collectors_part(database, names)
+
+        left = rows_of(database)
+        assert [left[name] for name in ("signals", "items", "consents", "dead_letters")] == [1, 1, 1, 1]
 
     def test_a_resend_by_anybody_is_known(self, phone: Phone, database: Database, names: Names) -> None:
         signal = make_signal(subject="anna")
