@@ -266,9 +266,19 @@ def put_in(mutant: Mutant) -> None:
         raise LookupError(mutant.name)
     for function in found:
         function.__code__ = new
+    forget_answers()
+
+
+def forget_answers() -> None:
+    """Empties what functions have kept of their answers: those of the run without a fault would hide it."""
     for one in gc.get_objects():
-        if type(one).__name__ == "_lru_cache_wrapper" and (one.__module__ or "").split(".")[0] in OURS:
+        kind = type(one)
+        is_cache = kind.__name__ == "_lru_cache_wrapper" and (one.__module__ or "").split(".")[0] in OURS
+        is_learnt = isinstance(one, dict) and hasattr(kind, "__missing__") and kind.__module__.split(".")[0] in OURS
+        if is_cache:
             one.cache_clear()
+        elif is_learnt:
+            one.clear()
 
 
 def functions_of(code: types.CodeType) -> Iterator[types.CodeType]:
