@@ -61,10 +61,16 @@ def test_what_a_text_holds_does_not_depend_on_how_long_it_is() -> None:
     assert scrub_text(line * 1000).text == scrub_text(line).text * 1000
 
 
-def test_an_account_in_a_word_of_more_than_one_window_is_found_once() -> None:
-    text = "x" * 5000 + " bob@example.com " + "y" * 5000 + " bob@example.com"
+def test_what_stands_behind_a_long_word_is_found_once() -> None:
+    text = "x" * 20_000 + " bob@example.com " + "y" * 20_000 + " bob@example.com"
 
     assert scrub_text(text).text == text.replace("bob@example.com", "<EMAIL_ADDRESS>")
+
+
+def test_a_list_goes_on_over_the_border_of_a_window() -> None:
+    text = "call 4155552671" + ", 4155552672" * 3000
+
+    assert scrub_text(text).text == "call <PHONE_NUMBER>" + ", <PHONE_NUMBER>" * 3000
 
 
 @pytest.mark.parametrize(
