@@ -363,6 +363,28 @@ class TestConsent:
     def granted(self, days: float, **changes: Any) -> dict[str, Any]:
         return {**CONSENT, "given_at": days_ago(days), **changes}
 
+    @pytest.mark.parametrize(
+        ("wrong", "pointer"),
+        [
+            ({"age_confirmed": "yes"}, "/consent/age_confirmed"),
+            ({"granted": "yes"}, "/consent/granted"),
+            ({"granted": None}, "/consent/granted"),
+            ({"given_at": "yesterday"}, "/consent/given_at"),
+            ({"purposes": "training"}, "/consent/purposes"),
+            ({"notice": 1}, "/consent/notice"),
+        ],
+    )
+    def test_a_malformed_one_is_no_consent_and_nothing_of_the_batch_is_stored(
+        self, phone: Phone, database: Database, wrong: dict[str, Any], pointer: str
+    ) -> None:
+        body = {"signals": [make_signal()], "consent": {**CONSENT, **wrong}}
+
+        answer = phone.call("POST", "/signals", json=body)
+
+        assert answer.status_code == 422
+        assert [fault["pointer"] for fault in answer.json["errors"]] == [pointer]
+        assert rows_of(database)["signals"] == rows_of(database)["consents"] == 0
+
     def test_missing_means_no(self, phone: Phone) -> None:
         result = phone.send_one(make_signal(), consent=None)
 
