@@ -41,6 +41,15 @@ class TestTokens:
         assert told(phone) == ""
 
 
+class TestClocksAhead:
+    @pytest.mark.parametrize(("minutes", "status"), [(25 * 60 - 1, 200), (25 * 60 + 1, 422)])
+    def test_a_consent_may_be_stamped_up_to_twenty_five_hours_ahead(
+        self, phone: Phone, minutes: int, status: int
+    ) -> None:
+        """A clock in the zone farthest away, and an hour for who set it wrong by that."""
+        assert put(phone, given_at=(utc_now() + timedelta(minutes=minutes)).isoformat()) == status
+
+
 class TestWhatAPhoneIsTold:
     def test_why_a_record_does_not_cover_a_signal(self, phone: Phone) -> None:
         never = told(phone)
