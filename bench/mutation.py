@@ -71,7 +71,7 @@ QUICK = [
     "no:cov",
 ]
 # One test that hangs is one that fails; a mutant has a limit of its own for what no signal interrupts.
-QUICK += ["--timeout=20", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+QUICK += ["--timeout=60", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 SPARE_S = 20.0
 """Time a mutant has, beside three times what its tests took without it, while their lines were noted."""
 
