@@ -65,6 +65,10 @@ class Mutant:
         """What this mutant is called; without a line number, which any edit above it would change."""
         return f"{self.path} {self.within or '(module)'}: {self.before} => {self.after}"
 
+    @property
+    def module(self) -> str:
+        return self.path.removesuffix(".py").replace("/", ".")
+
     def tree_of(self, source: str) -> ast.Module:
         """The module with this fault."""
         tree = ast.parse(source)

@@ -71,7 +71,7 @@ QUICK = [
     "no:cov",
 ]
 # One test that hangs is one that fails; a mutant has a limit of its own for what no signal interrupts.
-QUICK += ["--timeout=20", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+QUICK += ["--timeout=60", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 SPARE_S = 20.0
 """Time a mutant has, beside three times what its tests took without it, while their lines were noted."""
 
@@ -96,11 +96,11 @@ class Reached:
     took_s: dict[str, float] = field(default_factory=dict)
 
     def of(self, mutant: Mutant) -> list[str]:
-        """The tests that reach a mutant; for a module's own level, all that reach the module."""
+        """The tests that reach a mutant; all of them where it decides what is made while modules are imported."""
+        if self.is_imported(mutant):
+            return list(self.took_s)
         lines = self.tests.get(mutant.path, {})
         first, last = mutant.lines
-        if self.is_imported(mutant):
-            return sorted(set().union(*lines.values())) if lines else []
         return sorted(set().union(*(lines.get(line, set()) for line in range(first, last + 1))))
 
     def is_imported(self, mutant: Mutant) -> bool:
@@ -124,7 +124,10 @@ class Rounds:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
+        """Imports what is mutated now: what runs in an import within a test would look as if the test ran it."""
         settle_hypothesis()
+        for mutant in self.mutants:
+            importlib.import_module(mutant.module)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.failed = self.failed or report.failed
@@ -208,7 +211,7 @@ class Faulty(importlib.machinery.SourceFileLoader, importlib.abc.MetaPathFinder)
 
     def __init__(self, mutant: Mutant) -> None:
         self.mutant = mutant
-        super().__init__(mutant.path.removesuffix(".py").replace("/", "."), str(ROOT / mutant.path))
+        super().__init__(mutant.module, str(ROOT / mutant.path))
 
     def find_spec(self, fullname: str, *_: object) -> importlib.machinery.ModuleSpec | None:
         if fullname != self.name:
@@ -263,9 +266,19 @@ def put_in(mutant: Mutant) -> None:
         raise LookupError(mutant.name)
     for function in found:
         function.__code__ = new
+    forget_answers()
+
+
+def forget_answers() -> None:
+    """Empties what functions have kept of their answers: those of the run without a fault would hide it."""
     for one in gc.get_objects():
-        if type(one).__name__ == "_lru_cache_wrapper" and (one.__module__ or "").split(".")[0] in OURS:
+        kind = type(one)
+        is_cache = kind.__name__ == "_lru_cache_wrapper" and (one.__module__ or "").split(".")[0] in OURS
+        is_learnt = isinstance(one, dict) and hasattr(kind, "__missing__") and kind.__module__.split(".")[0] in OURS
+        if is_cache:
             one.cache_clear()
+        elif is_learnt:
+            one.clear()
 
 
 def functions_of(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -394,7 +407,7 @@ def report(room: str, outcomes: Counter[str]) -> str:
 def main(arguments: Sequence[str]) -> int:
     asked = argparse.ArgumentParser(prog="python -m bench.mutation", description=__doc__.partition("\n")[0])
     asked.add_argument("rooms", nargs="*", metavar="ROOM", help=f"one of: {', '.join(ROOMS)}; all when none is named")
-    asked.add_argument("--sample", type=int, default=10, help="mutants of a module (10)")
+    asked.add_argument("--sample", type=int, default=6, help="mutants of a module (6)")
     asked.add_argument("--seed", type=int, default=1, help="of the sample (1)")
     asked.add_argument(
         "--again", type=Path, help="only the mutants that the output of an earlier run, in this file, names"

@@ -85,6 +85,9 @@ class TestCommand:
         assert "EMAIL_ADDRESS" in result.stdout
         assert "joe" not in result.stdout
 
+    def test_the_table_says_of_how_many_records_it_speaks(self, run):
+        assert "2 of 3 records hold personal data" in " ".join(run(LINES, "--field", "text").stdout.split())
+
     @pytest.mark.parametrize(
         ("content", "told"),
         [

@@ -224,6 +224,35 @@ class TestContext:
         }
 
 
+class TestPrediction:
+    """What the app's own model said."""
+
+    @pytest.mark.parametrize(
+        ("changes", "pointer"),
+        [
+            ({"confidence": 0, "latency_ms": 0}, None),
+            ({"confidence": 1.0, "latency_ms": 3.6e6}, None),
+            ({"confidence": 1.01}, "/prediction/confidence"),
+            ({"confidence": -0.01}, "/prediction/confidence"),
+            ({"confidence": True}, "/prediction/confidence"),
+            ({"latency_ms": 3_600_001}, "/prediction/latency_ms"),
+            ({"values": {"mood": ["good"]}}, "/prediction/values/mood"),
+            ({"model": 5}, "/prediction"),
+            ({"values": []}, "/prediction"),
+        ],
+    )
+    def test_it_is_taken_or_said_what_is_wrong(
+        self, phone: Phone, database: Database, changes: dict[str, Any], pointer: str | None
+    ) -> None:
+        said = {"model": "mood-1 of bob@example.com", "values": {"mood": "good", "sure": 0.9}, **changes}
+
+        result = phone.send_one(make_signal(prediction=said))
+
+        assert [fault["pointer"] for fault in result.get("errors", [])] == ([pointer] if pointer else [])
+        kept = [signal.prediction for signal in stored(database)]
+        assert kept == ([] if pointer else [{**said, "model": "mood-1 of <EMAIL_ADDRESS>"}])
+
+
 class TestDuplicates:
     def test_content_the_same_person_sent_before_is_a_duplicate(self, phone: Phone, database: Database) -> None:
         phone.send(make_signal(payload={"text": "lol"}))
@@ -333,6 +362,28 @@ class TestRevisions:
 class TestConsent:
     def granted(self, days: float, **changes: Any) -> dict[str, Any]:
         return {**CONSENT, "given_at": days_ago(days), **changes}
+
+    @pytest.mark.parametrize(
+        ("wrong", "pointer"),
+        [
+            ({"age_confirmed": "yes"}, "/consent/age_confirmed"),
+            ({"granted": "yes"}, "/consent/granted"),
+            ({"granted": None}, "/consent/granted"),
+            ({"given_at": "yesterday"}, "/consent/given_at"),
+            ({"purposes": "training"}, "/consent/purposes"),
+            ({"notice": 1}, "/consent/notice"),
+        ],
+    )
+    def test_a_malformed_one_is_no_consent_and_nothing_of_the_batch_is_stored(
+        self, phone: Phone, database: Database, wrong: dict[str, Any], pointer: str
+    ) -> None:
+        body = {"signals": [make_signal()], "consent": {**CONSENT, **wrong}}
+
+        answer = phone.call("POST", "/signals", json=body)
+
+        assert answer.status_code == 422
+        assert [fault["pointer"] for fault in answer.json["errors"]] == [pointer]
+        assert rows_of(database)["signals"] == rows_of(database)["consents"] == 0
 
     def test_missing_means_no(self, phone: Phone) -> None:
         result = phone.send_one(make_signal(), consent=None)

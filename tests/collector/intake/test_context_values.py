@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.intake.context import READERS
 from collector.intake.context_values import (
     Unread,
     read_attribute,
@@ -216,6 +217,15 @@ class TestTexts:
     @pytest.mark.parametrize("sent", [10**310, 1e6, -(10**7)])
     def test_an_attribute_is_nobodys_number(self, sent: Any) -> None:
         assert read_attribute(sent) is Unread.OUT_OF_RANGE
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(("name", "limit"), [("rtt_ms", 600_000), ("downlink_kbps", 100_000_000)])
+    def test_both_ends_are_read_and_nothing_beyond(self, name: str, limit: int) -> None:
+        read = READERS[name]
+
+        assert [read(0), read(limit)] == [0, limit]
+        assert [read(-0.5), read(limit + 0.5)] == [Unread.OUT_OF_RANGE, Unread.OUT_OF_RANGE]
 
 
 class TestLengths:

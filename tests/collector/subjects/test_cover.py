@@ -16,7 +16,7 @@ from collector.intake.event_time import TimeQuality
 from collector.models import Item, Signal, Subject
 from collector.project_file import Privacy
 from collector.queries import live_signal_passes, usable_items
-from collector.subjects.cover import GRACE, Cover, Given, Recorded, cover_of, line_of, moment_of
+from collector.subjects.cover import GRACE, Cover, Given, Recorded, cover_of, fault_of_terms, line_of, moment_of
 from foundation.database import Database, unit_of_work
 from tests.signals import Held
 
@@ -158,3 +158,26 @@ def _put(session: Session, project_id: int, made: list[tuple[Cover, tuple[dateti
             )
         )
     session.flush()
+
+
+class TestAtTheErasure:
+    def test_what_was_captured_in_its_very_moment_stays_out_and_the_next_microsecond_is_covered(self) -> None:
+        """Though the consent given since, with its grace, would reach further back."""
+        again = Recorded(Given(True, ("training",), "1", NOON + timedelta(minutes=1)), NOON + timedelta(minutes=1))
+
+        cover = cover_of(line_of([again], erased_at=NOON), REQUIRED, erased_at=NOON)
+
+        assert [cover.holds_for(NOON + timedelta(microseconds=n)) for n in (-1, 0, 1)] == [False, False, True]
+
+
+class TestTerms:
+    def test_what_is_wrong_is_said_and_a_withdrawal_meets_no_terms(self) -> None:
+        meets = Given(True, ("training", "other"), "2", NOON)
+        others = [replace(meets, granted=False), replace(meets, purposes=("other",)), replace(meets, notice="3")]
+
+        assert fault_of_terms(meets, REQUIRED) is None
+        assert [fault_of_terms(one, REQUIRED) for one in others] == [
+            "consent was withdrawn",
+            "the consent does not cover training",
+            "the notice must be one of 1, 2",
+        ]
