@@ -28,8 +28,10 @@ from foundation.jobs import Job
 from foundation.keys import Role, create_key
 from foundation.settings import Settings, load_settings, make_secrets
 from foundation.web import services_of
-from wsgi import create_app
+from wsgi import create_app, worker
 
+worker().loader.import_default_modules()
+"""A job's function is found by its name, whichever test comes first."""
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = (
     '<View><Text name="t" value="$text"/><Choices name="mood" toName="t">'
