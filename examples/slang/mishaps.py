@@ -85,8 +85,8 @@ def _without_zone(signal: Signal) -> Signal:
     return {**signal, "captured_at": signal["captured_at"][:23]}
 
 
-def _with_an_overfull_battery(signal: Signal) -> Signal:
-    return {**signal, "context": {**signal["context"], "battery": 87}}
+def _with_a_nul(signal: Signal) -> Signal:
+    return {**signal, "payload": {**signal["payload"], "text": "so\0"}}
 
 
 MISTAKES = (
@@ -95,7 +95,7 @@ MISTAKES = (
     Mistake("wrong_type", _without_zone, is_mended=True),
     Mistake("wrong_type", _with_a_number_for_text, is_mended=False),
     Mistake("too_long", _too_long, is_mended=False),
-    Mistake("out_of_range", _with_an_overfull_battery, is_mended=False),
+    Mistake("nul_character", _with_a_nul, is_mended=False),
 )
 
 
