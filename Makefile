@@ -52,7 +52,7 @@ test: setup studio  ## all tests, with a real PostgreSQL, Valkey and Label Studi
 	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 	$(BIN)/python -m pytest -m slow
 
-quick: setup  ## the tests that need no server, in a minute
+quick: setup  ## the tests that need no server, in two or three minutes
 	$(BIN)/python -m pytest -m "not slow" --hypothesis-profile=quick $(PARALLEL)
 
 run: studio  ## the embedded system until Ctrl-C
