@@ -15,6 +15,8 @@ INSTALL := $(BIN)/python -m foundation.installing Winnow $(BIN)/python
 COMMAND := $(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 # Each worker imports everything once: more of them than cores, or than four, gain nothing.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
+# Tests of a file share their servers; each process starts its own, so two of them on any machine.
+ON_SERVERS := --numprocesses 2 --dist loadfile
 CODE := $(PACKAGES) tests bench examples $(wildcard wsgi.py migrations)
 
 # Compiled once and not at every start, whatever this shell says.
@@ -50,9 +52,9 @@ demo: studio  ## the whole way on real input: from phones to a training set, a f
 
 test: setup studio  ## all tests, with a real PostgreSQL, Valkey and Label Studio
 	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow $(ON_SERVERS)
 
-quick: setup  ## the tests that need no server, in two or three minutes
+quick: setup  ## the tests that need no server, within a minute
 	$(BIN)/python -m pytest -m "not slow" --hypothesis-profile=quick $(PARALLEL)
 
 run: studio  ## the embedded system until Ctrl-C

@@ -76,7 +76,7 @@ def measure(rows: int = ROWS) -> dict[str, Any]:
         database = Path(folder) / "rows.sqlite3"
         make_rows(database, rows)
         _run("copy", database)
-        copy, ours = (min((_run(job, database) for _ in range(2)), key=_wall) for job in ("copy", "export"))
+        copy, ours = (min((_run(job, database) for _ in range(4)), key=_wall) for job in ("copy", "export"))
         same = _run("same", database)
     return {
         "name": "export",

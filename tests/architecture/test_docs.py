@@ -97,6 +97,7 @@ class TestProblems:
 
         assert not sorted(missing)
 
+    @pytest.mark.slow
     def test_every_reason_is_named(self) -> None:
         text = (DOCS / "problems.md").read_text("utf-8")
 

@@ -61,6 +61,7 @@ def measured(statements: str, home: str) -> dict[str, object]:
 
 
 class TestWebProcess:
+    @pytest.mark.slow
     def test_it_is_light(self, tmp_path_factory: pytest.TempPathFactory) -> None:
         found = measured("from wsgi import create_app\ncreate_app()", str(tmp_path_factory.mktemp("home")))
 
@@ -69,6 +70,7 @@ class TestWebProcess:
 
 
 class TestCommands:
+    @pytest.mark.slow
     def test_help_loads_nothing_heavy(self, tmp_path_factory: pytest.TempPathFactory) -> None:
         """Of `flask` itself, of each domain's commands, and of one command."""
         statements = f"""
@@ -86,6 +88,7 @@ for words in {HELPS!r}:
 
         assert found["heavy"] == []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("words", ["--help", "keys --help", "keys list --json"])
     def test_winnow_starts_from_anywhere_with_few_modules(self, words: str, tmp_path: Path) -> None:
         """Modules are counted, since seconds say more of the machine; a list reads keys and asks whether the tables are current."""

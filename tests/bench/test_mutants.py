@@ -64,6 +64,7 @@ class TestMutants:
         assert (first.within, first.lines) == ("A.f", (3, 3))
         assert first.tree_of(source).body[0].body[0].body[0].lineno == 3  # type: ignore[attr-defined]
 
+    @pytest.mark.slow
     def test_every_mutant_of_this_house_can_be_compiled(self) -> None:
         path = Path(__file__).parents[2] / "exports" / "splits.py"
         source = path.read_text("utf-8")

@@ -75,6 +75,7 @@ class TestParsing:
     def test_a_full_file_has_no_mistake(self) -> None:
         assert parse_project(copy.deepcopy(FULL), SECTIONS).file.name == "slang"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("place", PLACES, ids=lambda place: "/".join(map(str, place)))
     @given(value=JSON)
     def test_whatever_stands_at_a_place_is_taken_or_pointed_at(self, place: tuple[Any, ...], value: Any) -> None:
@@ -266,6 +267,7 @@ class TestParsing:
 
         assert (refused.facts["reason"], refused.facts["line"], refused.facts["column"]) == ("not_utf8", 2, 4)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("text", ["[" * 5000, "{a: " * 5000, "- " * 5000])
     def test_a_file_that_nests_without_end_is_refused(self, text: str) -> None:
         assert refusal_of(lambda: load_document(text.encode())) is not None

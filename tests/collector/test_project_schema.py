@@ -107,6 +107,7 @@ class TestSchema:
     def test_a_whole_file_is_taken_by_both(self) -> None:
         assert refused_by_schema(WHOLE) == refused_by_all(WHOLE) == set()
 
+    @pytest.mark.slow
     @given(documents())
     @settings(max_examples=300)
     def test_the_schema_and_the_definitions_refuse_the_same_places(self, body: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ class TestWords:
 
 
 class TestFleet:
+    @pytest.mark.slow
     def test_the_same_words_make_the_same_fleet(self, fleet: Fleet) -> None:
         assert simulate_fleet(read_words(), BEGAN_AT) == fleet
 

@@ -13,6 +13,7 @@ from labeling.ledger import Ledger, NewAnnotation
 from labeling.models import Purpose, Source, Task, TaskState
 from tests.exports.rigs import CONFIG, Rig, project_file
 
+pytestmark = pytest.mark.slow
 WITH_REASONS = CONFIG.replace("</View>", '<TextArea name="why" toName="t"/></View>')
 ONE_SIDE = {"split": {"train": 1, "validation": 0, "test": 0}}
 

@@ -16,6 +16,8 @@ from foundation.database import unit_of_work
 from foundation.keys import Role
 from tests.exports.rigs import WORDS, Rig
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def built(small_rig: Rig) -> Rig:

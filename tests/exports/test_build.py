@@ -20,6 +20,8 @@ from foundation.settings import Settings
 from labeling.models import Purpose, Task, TaskState
 from tests.exports.rigs import WORDS, Rig, close_rig, copy_database, copy_rows, open_rig, project_file, rig_of
 
+pytestmark = pytest.mark.slow
+
 
 def _folder(rig: Rig, version: str) -> Path:
     """Where a version's files lie."""
@@ -471,7 +473,6 @@ class TestGates:
         assert (result["state"], gate["passed"]) == ("refused", False)
         assert re.search(r"not enough data.*: about [1-9]\d* more items", gate["detail"])
 
-    @pytest.mark.slow
     def test_expectations_that_break_refuse(self, small_rig: Rig) -> None:
         rule = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "price", "max_value": 3}}
         small_rig.put(_with_export(gates={"expectations": "pass"}) | {"expectations": [rule]})

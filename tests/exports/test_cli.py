@@ -25,8 +25,11 @@ from foundation.jobs import Job
 from foundation.keys import Role, create_key
 from tests.exports.rigs import WORDS, Rig, project_file
 
+pytestmark = pytest.mark.slow
 PLACES = ("here", "server")
 WITHIN_S = 30
+POLLING_S = 0.02
+"""How often a server of these tests looks whether it shall end; its own half second is waited for by every test."""
 
 
 class _Quiet(WSGIRequestHandler):
@@ -43,7 +46,7 @@ def filled(small_rig: Rig) -> Rig:
 @pytest.fixture
 def server_url(filled: Rig) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, filled.client.application, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(POLLING_S,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

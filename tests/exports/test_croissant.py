@@ -24,6 +24,7 @@ from exports.manifest import CHECKSUMS, MANIFEST, checksum_lines, digest_of, jso
 from exports.plan import TargetSpec, column_faults
 from tests.exports.making import make_candidates, make_plan, make_rows, split_of, write
 
+pytestmark = pytest.mark.slow
 NAMES = [
     "Is this good?",
     "a/b",

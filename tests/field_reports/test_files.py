@@ -20,6 +20,7 @@ def run(group: click.Group, *arguments: str | Path) -> Result:
     return CliRunner().invoke(group, [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", cases_of("expectations"))
 def test_expectations_of_a_file(case: dict[str, Any], tmp_path: Path) -> None:
     file, suite = tmp_path / case["input"]["file"], tmp_path / "suite.json"

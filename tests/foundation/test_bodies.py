@@ -175,6 +175,7 @@ class TestUnpacking:
             read(pack(encoding, b"") * 500_000, encoding)
         assert process_time() - started < 1
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
     def test_a_bomb_is_refused_fast_and_with_little_memory(self, encoding):
         bomb = gzip_bomb() if encoding == "gzip" else zstd_bomb()

@@ -143,6 +143,7 @@ class TestInserting:
 
 
 class TestThese:
+    @pytest.mark.slow
     @pytest.mark.parametrize("n", [0, 1, 40_000])
     def test_as_many_ids_as_one_likes_are_one_parameter(self, database: Database, n: int) -> None:
         ids = [UUID(int=number << 64) for number in range(n)]

@@ -47,6 +47,7 @@ class TestValkey:
         assert stat.S_IMODE((valkey.folder / "valkey.conf").stat().st_mode) == 0o600
         assert valkey.password not in part.log.read_text()
 
+    @pytest.mark.slow
     def test_a_log_of_messages_that_cannot_be_read_is_laid_aside(self, valkey, part):
         with running(part, timeout_s=20), redis.Redis.from_url(valkey.url) as client:
             client.rpush("queue", "message")

@@ -27,6 +27,7 @@ class TestLease:
         with sit_down(*place, wait_s=0):
             pass
 
+    @pytest.mark.slow
     def test_one_that_died_is_waited_out(self, workshop: Workshop) -> None:
         place = (workshop.database, workshop.gateway, workshop.settings, workshop.project_id)
         with sit_down(*place):

@@ -44,6 +44,7 @@ def pages(client: FlaskClient, held: Held, name: str, query: str = "") -> Iterat
 
 
 class TestAnnotations:
+    @pytest.mark.slow
     def test_every_version_is_listed_and_says_what_counts_now(
         self, app_client: FlaskClient, labelled: Held, items: list[uuid.UUID]
     ) -> None:

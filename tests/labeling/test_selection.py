@@ -37,6 +37,7 @@ class TestPickItems:
         assert {pick.item for pick in picks} == set(workshop.items)
         assert {pick.propensity for pick in picks} == {1.0}
 
+    @pytest.mark.slow
     def test_every_item_comes_as_often_as_its_probability_says(self, open_workshop: Callable[..., Workshop]) -> None:
         workshop = open_workshop(n_items=10)
         draws = 200

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 from foundation.database import Database
 from tests.quality.conftest import Rated
+
+pytestmark = pytest.mark.slow
 
 
 class TestGetQuality:

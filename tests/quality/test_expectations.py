@@ -254,6 +254,7 @@ class TestParseSuite:
 
 
 class TestTypes:
+    @pytest.mark.slow
     def test_the_list_is_the_library_s_own(self):
         program = (
             "import great_expectations.expectations.core;"

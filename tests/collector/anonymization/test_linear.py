@@ -28,6 +28,7 @@ PIECES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", PIECES)
 def test_time_grows_as_the_text_does(piece):
     ratios = []

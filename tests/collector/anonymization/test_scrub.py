@@ -314,6 +314,7 @@ TEXTS = st.lists(st.sampled_from(SNIPPETS) | st.text(max_size=3), max_size=7).ma
 
 
 class TestLaws:
+    @pytest.mark.slow
     @settings(max_examples=600, deadline=None)
     @given(TEXTS)
     @example("+61 77 511(001::8 79 1")
@@ -325,6 +326,7 @@ class TestLaws:
 
         assert again.entities == ()
 
+    @pytest.mark.slow
     @settings(max_examples=300, deadline=None)
     @given(st.lists(TEXTS, max_size=5))
     @example(["joe@example.comjoe@example.com::ffff:10.0.0.1", "a@xn--d1acufc.xn--p1ai"])
@@ -353,6 +355,7 @@ class TestLaws:
         with ThreadPoolExecutor(4) as threads:
             assert all(found == expected for found in threads.map(scrub_texts, [texts] * 12))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "piece", ["555-555-5555x", "1.1.1.1.", "x.com_", "a@", "1 ", "(1", "aa:", "4111 ", "a.b.", "D"]
     )

@@ -173,6 +173,7 @@ class TestJobs:
         kinds = phone.as_role("read").call("GET", "/jobs?kind=quality.report&status=queued").json["jobs"]
         assert [job["job"] for job in kinds] == asked[:1]
 
+    @pytest.mark.slow
     def test_pages_hold_every_job_once(self, phone: Phone) -> None:
         asked = {
             phone.as_role("manage")

@@ -20,6 +20,7 @@ def compared_one_by_one(records, threshold) -> list[SimilarPair]:
 
 
 class TestSimilarPairs:
+    @pytest.mark.slow
     @settings(max_examples=300, deadline=None)
     @given(st.lists(st.frozensets(st.sampled_from("abcdefghij")), max_size=20), THRESHOLDS)
     def test_it_finds_what_comparing_all_pairs_finds(self, records, threshold):

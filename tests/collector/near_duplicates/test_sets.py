@@ -68,6 +68,7 @@ class TestNearDuplicates:
 
         assert [len(members) for members in found.sets()] == [50_000]
 
+    @pytest.mark.slow
     @needs_shared
     @pytest.mark.parametrize("threshold", [0.85, 0.6])
     def test_real_messages_are_compared_exactly(self, threshold):

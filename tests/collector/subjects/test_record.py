@@ -141,6 +141,7 @@ class TestTheRecord:
         assert not found["held"]
         assert not any(value for value in found.values() if isinstance(value, list))
 
+    @pytest.mark.slow
     def test_however_much_there_is_memory_stays_flat(self, rig: Rig) -> None:
         rig.send(["mine"])
         _add_many(rig, 1_000)
@@ -247,6 +248,7 @@ class TestReceipts:
 
 
 class TestErasures:
+    @pytest.mark.slow
     def test_they_are_listed_the_newest_first_page_by_page(self, phone: Phone) -> None:
         backend, manage = phone.as_role("backend"), phone.as_role("manage")
         asked = [

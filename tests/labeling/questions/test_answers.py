@@ -95,6 +95,7 @@ class TestReadAnswers:
         assert faults_of([region()] * (MAX_REGIONS + 1)) == [("", "too_large")]
         assert faults_of([region(meta="x" * MAX_RESULT_BYTES)]) == [("", "too_large")]
 
+    @pytest.mark.slow
     def test_depth_and_lone_surrogates_are_no_crash(self):
         deep: object = []
         for _ in range(100_000):

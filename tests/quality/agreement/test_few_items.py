@@ -58,6 +58,7 @@ class TestItemsNeeded:
 
 
 class TestGate:
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", WORST)
     @pytest.mark.parametrize("items", [5, 10, 30, 100])
     def test_a_gate_is_wrong_in_at_most_one_study_of_forty(self, name, items):

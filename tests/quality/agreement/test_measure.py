@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import cohen_kappa_score
 
 from labeling.questions.kinds import Level, ValueDoesNotFit
 from quality.agreement.measure import Agreement, measure_agreement
@@ -164,9 +163,12 @@ class TestAgainstASlowSecondImplementation:
 
         assert (figures.percent_agreement, figures.gwet_ac1) == pytest.approx(ac1_by_definition(answers))
 
+    @pytest.mark.slow
     @settings(deadline=None, max_examples=60)
     @given(answers=st.lists(st.tuples(VALUES, VALUES, VALUES), min_size=3, max_size=30))
     def test_cohens_kappa_is_scikit_learns(self, answers):
+        from sklearn.metrics import cohen_kappa_score  # some seconds, which no other test needs
+
         columns = list(zip(*answers, strict=True))
         pairs = {(pair.a, pair.b): pair for pair in measured(triples_of([list(row) for row in answers])).cohen_kappa}
 
@@ -395,6 +397,7 @@ class TestInterval:
         assert measured(triples).alpha_ci == measured(triples).alpha_ci
         assert measured(triples, rng=np.random.default_rng(1)).alpha_ci != measured(triples).alpha_ci
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("level", list(Level))
     def test_it_is_the_interval_of_alphas_of_items_drawn_anew(self, level):
         rng = np.random.default_rng(11)
