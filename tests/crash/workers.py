@@ -56,13 +56,27 @@ def erase() -> int:
     return 0
 
 
+def floors() -> int:
+    """What the workers of all floors do about erasures, from the ground up."""
+    from importlib import import_module
+
+    from collector.subjects.erasure import FLOORS
+    from foundation.queue import runtime
+
+    _import_tasks()
+    for floor in FLOORS:
+        name = "erase" if floor in {"collector", "quality"} else "follow_erasures"
+        getattr(import_module(f"{floor}.tasks"), name)(runtime())
+    return 0
+
+
 def _import_tasks() -> None:
     from wsgi import worker
 
     worker().loader.import_default_modules()
 
 
-PROGRAMS: dict[str, Callable[..., int]] = {"intake": intake, "work": work, "erase": erase}
+PROGRAMS: dict[str, Callable[..., int]] = {"intake": intake, "work": work, "erase": erase, "floors": floors}
 
 
 def main(arguments: Sequence[str]) -> int:

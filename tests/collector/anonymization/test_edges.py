@@ -46,6 +46,16 @@ CASES = {
     "我13800138000我": "我<PHONE_NUMBER>我",
     "13800138000个": "13800138000个",
     "他的13800138000。": "他的<PHONE_NUMBER>。",
+    # a number without trunk zero is somebody's where a word says whose, in any language
+    "mijn nummer 612345678": "mijn nummer <PHONE_NUMBER>",
+    "mitt nummer 701234567": "mitt nummer <PHONE_NUMBER>",
+    "ons nummer 612345678": "ons nummer 612345678",
+    # an address of devices ends after six pairs, whatever stands behind it
+    "mac aa bb cc dd ee ff 12": "mac <MAC_ADDRESS> 12",
+    "mac AA BB CC DD EE FF 1a": "mac <MAC_ADDRESS> 1a",
+    # the longest name of a product that is looked at
+    "A1" + "b" * 45 + "/8.8.8.8": "A1" + "b" * 45 + "/8.8.8.8",
+    "see A1" + "b" * 45 + "/8.8.8.8": "see A1" + "b" * 45 + "/8.8.8.8",
 }
 
 

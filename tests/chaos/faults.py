@@ -1,0 +1,287 @@
+"""What the nemesis can do, each fault by the number it has in the list of faults; each leaves the world to be healed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from foundation.parts import LOOPBACK
+from tests.chaos.oracle import PEOPLE, PROJECT
+from tests.chaos.phones import wait
+from tests.chaos.proxy import Mode, Proxy
+from tests.chaos.raters import rate, studio_project
+from tests.chaos.world import PROCESSES, World
+
+SOME_S = 2.0
+SLOW_CLIENTS = 100
+HINTS = 100
+
+Act = Callable[[World, random.Random], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`needs`: `label_studio`, `sqlite` or `postgresql`, without which the fault does not apply."""
+
+    name: str
+    what: str
+    act: Act
+    needs: frozenset[str] = frozenset()
+
+    def applies(self, world: World) -> bool:
+        has = {"sqlite" if world.postgres is None else "postgresql"}
+        return self.needs <= has | ({"label_studio"} if world.studio is not None else set())
+
+
+FAULTS: dict[str, Fault] = {}
+
+
+def fault(name: str, what: str, *needs: str) -> Callable[[Act], Act]:
+    def add(act: Act) -> Act:
+        FAULTS[name] = Fault(name, what, act, frozenset(needs))
+        return act
+
+    return add
+
+
+@fault("F1", "answers of the API are lost on their way")
+def lose_answers(world: World, _: random.Random) -> None:
+    _for_a_while(world.api, Mode.LOSE_ANSWER)
+
+
+@fault("F2", "the API is killed while batches are being written")
+def kill_api(world: World, chance: random.Random) -> None:
+    time.sleep(chance.random() / 2)
+    world.hurt("api", signal.SIGKILL)
+
+
+@fault("F4", "the worker is killed with its children at whatever it does")
+def kill_worker(world: World, chance: random.Random) -> None:
+    time.sleep(chance.random())
+    world.hurt("worker", signal.SIGKILL)
+
+
+@fault("F4b", "one child of the worker is killed")
+def kill_child(world: World, chance: random.Random) -> None:
+    if pids := world.pids("worker")[1:]:
+        with suppress(ProcessLookupError):
+            os.kill(chance.choice(pids), signal.SIGKILL)
+
+
+@fault("F5", "the worker is killed in the middle of a push, a few times", "label_studio")
+def kill_pushing(world: World, chance: random.Random) -> None:
+    for _ in range(2):
+        with suppress(RuntimeError, httpx.HTTPError):
+            world.project("POST", "/sync")
+        time.sleep(0.2 + chance.random())
+        world.hurt("worker", signal.SIGKILL)
+        wait(lambda: bool(world.pids("worker")), within_s=30)
+
+
+@fault("F6", "Label Studio is killed, and comes back", "label_studio")
+def kill_studio(world: World, _: random.Random) -> None:
+    assert world.label_studio is not None
+    if world.label_studio.pid:
+        with suppress(ProcessLookupError):
+            os.killpg(world.label_studio.pid, signal.SIGKILL)
+        world.label_studio.wait(10)
+    world.label_studio.start()
+    world.label_studio.wait_until_it_answers(timeout_s=120)
+
+
+@fault("F7", "PostgreSQL is killed as a whole, and comes back", "postgresql")
+def kill_postgres(world: World, _: random.Random) -> None:
+    assert world.postgres is not None
+    if world.postgres.pid:
+        with suppress(ProcessLookupError):
+            os.killpg(world.postgres.pid, signal.SIGKILL)
+        world.postgres.wait(10)
+    time.sleep(SOME_S / 2)
+    world.postgres.start()
+    world.postgres.wait_until_it_answers(timeout_s=60)
+
+
+@fault("F8", "Valkey is killed, and comes back")
+def kill_broker(world: World, _: random.Random) -> None:
+    _kill_valkey(world)
+    world.valkey.start()
+    world.valkey.wait_until_it_answers(timeout_s=30)
+
+
+@fault("F8b", "Valkey forgets everything it holds")
+def flush_broker(world: World, _: random.Random) -> None:
+    with socket.create_connection((LOOPBACK, world.valkey_server.port), timeout=5) as connection:
+        connection.sendall(f"AUTH {world.valkey_server.password}\r\nFLUSHALL\r\n".encode())
+        connection.recv(64)
+
+
+@fault("F8c", "Valkey's log of messages is cut in the middle of a message")
+def cut_broker_log(world: World, chance: random.Random) -> None:
+    _kill_valkey(world)
+    for log in (world.folder / "valkey" / "appendonlydir").glob("*.incr.aof"):
+        os.truncate(log, max(0, log.stat().st_size - chance.randint(1, 40)))
+    world.valkey.start()
+    world.valkey.wait_until_it_answers(timeout_s=30)
+
+
+@fault("F9", "the broker takes connections and says nothing")
+def silence_broker(world: World, _: random.Random) -> None:
+    _for_a_while(world.broker, Mode.SILENT, seconds=2 * SOME_S)
+
+
+@fault("F13", "a second `winnow up` is started on the same HOME, and refuses")
+def start_twice(world: World, _: random.Random) -> None:
+    again = world.command("up", "--port", str(world.port + 1), "--no-label-studio")
+    if again.returncode == 0 or "another" not in again.stderr:
+        raise AssertionError(f"a second one did not refuse: {again.returncode} {again.stderr[-300:]}")
+
+
+@fault("F14", "a hundred clients begin a body and do not go on")
+def crawl(world: World, _: random.Random) -> None:
+    head = (
+        f"POST /v1/projects/{PROJECT}/signals HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.keys['ingest']}\r\n"
+    )
+    head += "Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n{"
+    opened = []
+    with suppress(OSError):
+        for _number in range(SLOW_CLIENTS):
+            connection = socket.create_connection((LOOPBACK, world.port), timeout=5)
+            connection.sendall(head.encode())
+            opened.append(connection)
+    time.sleep(SOME_S)
+    for connection in opened:
+        connection.close()
+
+
+@fault("F15", "connections are cut in the middle of a body")
+def cut_bodies(world: World, _: random.Random) -> None:
+    _for_a_while(world.api, Mode.CUT)
+
+
+@fault("F15b", "the network to the API is slow")
+def slow_network(world: World, _: random.Random) -> None:
+    _for_a_while(world.api, Mode.SLOW)
+
+
+@fault("F16", "Label Studio takes calls and says nothing, or loses its answers", "label_studio")
+def silence_studio(world: World, chance: random.Random) -> None:
+    assert world.studio is not None
+    _for_a_while(world.studio, chance.choice([Mode.SILENT, Mode.LOSE_ANSWER, Mode.CUT, Mode.SLOW]), seconds=2 * SOME_S)
+
+
+@fault("F17", "Label Studio is not to be reached", "label_studio")
+def refuse_studio(world: World, _: random.Random) -> None:
+    assert world.studio is not None
+    _for_a_while(world.studio, Mode.REFUSE, seconds=2 * SOME_S)
+
+
+@fault("F18", "a burst of hints from Label Studio, none of them with the secret", "label_studio")
+def burst_of_hints(world: World, _: random.Random) -> None:
+    with httpx.Client(base_url=world.url, timeout=10) as client:
+        for _number in range(HINTS):
+            answer = client.post(f"/v1/webhooks/label-studio/{PROJECT}", json={"action": "ANNOTATION_CREATED"})
+            if answer.status_code != 401:
+                raise AssertionError(f"a hint without the secret was answered {answer.status_code}")
+
+
+@fault("F20", "people answer, and one changes an answer that was pulled", "label_studio")
+def answer_and_edit(world: World, _: random.Random) -> None:
+    rate(world, 3)
+    server, project = world.label_studio_server, studio_project(world)
+    if server is None or project is None:
+        return
+    with httpx.Client(base_url=server.url, headers={"Authorization": f"Token {server.token}"}, timeout=30) as studio:
+        tasks = studio.get("/api/tasks/", params={"project": project, "page_size": 100}).json()["tasks"]
+        answered = [task["id"] for task in tasks if task["total_annotations"]]
+        for annotation in studio.get(f"/api/tasks/{answered[0]}/annotations/").json() if answered else []:
+            changed = {"choices": ["bad"]}
+            result = [{"from_name": "mood", "to_name": "t", "type": "choices", "value": changed}]
+            studio.patch(f"/api/annotations/{annotation['id']}/", json={"result": result})
+
+
+@fault("F22", "somebody holds SQLite's lock for seconds", "sqlite")
+def lock_sqlite(world: World, _: random.Random) -> None:
+    import pysqlite3.dbapi2 as fixed  # the library whose log of changes loses nothing, as Winnow's own
+
+    path = world.home / "winnow.sqlite3"
+    with (
+        closing(fixed.connect(path, isolation_level=None, timeout=5)) as connection,
+        suppress(fixed.OperationalError),  # it was not to be had: others hold it long, which is no fault of ours
+    ):
+        connection.execute("BEGIN IMMEDIATE")
+        time.sleep(SOME_S)
+        connection.execute("ROLLBACK")
+
+
+@fault("F26", "the worker is killed in the middle of a build")
+def kill_building(world: World, chance: random.Random) -> None:
+    _ask(world, "/versions", {"draft": True})
+    time.sleep(chance.random() * 2)
+    world.hurt("worker", signal.SIGKILL)
+
+
+@fault("F27", "the worker is killed in the middle of an erasure")
+def kill_erasing(world: World, chance: random.Random) -> None:
+    person = world.oracle.person_of(chance.randrange(PEOPLE))
+    if person not in world.erased and len(world.erased) < PEOPLE // 4:
+        with suppress(httpx.HTTPError):
+            world.erase(person)
+        time.sleep(chance.random())
+        world.hurt("worker", signal.SIGKILL)
+
+
+@fault("F28", "all is ended in order under load, and started again")
+def end_in_order(world: World, _: random.Random) -> None:
+    assert world.up is not None
+    world.up.terminate()
+    world.up.wait(60)
+    if left := [part for part in PROCESSES if world.pids(part)]:
+        raise AssertionError(f"still running after the end: {left}")
+    world.start_up()
+
+
+@fault("F28b", "`winnow up` itself is killed, and started again")
+def kill_up(world: World, _: random.Random) -> None:
+    assert world.up is not None
+    world.up.kill()
+    world.up.wait(10)
+    world.start_up()
+
+
+@fault("F31", "the worker, then the scheduler, stand still for seconds")
+def stop_parts(world: World, _: random.Random) -> None:
+    for part in ("worker", "scheduler"):
+        world.hurt(part, signal.SIGSTOP)
+        time.sleep(SOME_S)
+        world.hurt(part, signal.SIGCONT)
+
+
+def _for_a_while(proxy: Proxy, mode: Mode, *, seconds: float = SOME_S) -> None:
+    proxy.set(mode)
+    time.sleep(seconds)
+    proxy.set(Mode.PASS)
+
+
+def _kill_valkey(world: World) -> None:
+    if world.valkey.pid:
+        with suppress(ProcessLookupError):
+            os.killpg(world.valkey.pid, signal.SIGKILL)
+        world.valkey.wait(10)
+
+
+def _ask(world: World, path: str, body: dict[str, bool]) -> None:
+    """A wish that may meet a system that is half down: then the next campaign has another chance."""
+    with suppress(RuntimeError, httpx.HTTPError):
+        world.project("POST", path, json=body)
+
+
+NUMBERS: Final = tuple(FAULTS)

@@ -1,0 +1,72 @@
+"""The short form of `make chaos`: every fault once, on both databases, and a judge that sees what it has to see."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from contextlib import closing
+from pathlib import Path
+
+import pysqlite3.dbapi2 as fixed_sqlite
+import pytest
+
+from foundation.parts import wait_until
+from tests.chaos.campaign import run_campaign
+from tests.chaos.faults import FAULTS, NUMBERS
+from tests.chaos.judge import judge
+from tests.chaos.oracle import CANARY_EVERY, Oracle
+from tests.chaos.phones import Fleet
+from tests.chaos.world import World, running_world
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+SEED = 1
+SOME_SIGNALS = 100
+
+
+class TestEveryFaultOnce:
+    @pytest.mark.parametrize(("database", "with_studio"), [("sqlite", False), ("postgresql", True)])
+    def test_nothing_is_lost_and_all_goes_on(self, tmp_path: Path, database: str, with_studio: bool) -> None:
+        outcome = run_campaign(
+            tmp_path, seed=SEED, database=database, faults=NUMBERS, with_studio=with_studio, say=print
+        )
+        print(json.dumps(outcome))
+
+        assert outcome["wrong"] == []
+        assert outcome["lost"] == 0
+        assert outcome["acknowledged"] > SOME_SIGNALS
+
+    def test_between_them_the_two_forms_meet_every_fault(self) -> None:
+        needed = [one.needs for one in FAULTS.values()]
+
+        assert all(needs <= {"sqlite"} or needs <= {"postgresql", "label_studio"} for needs in needed)
+
+
+class TestTheJudge:
+    def test_it_sees_a_lost_signal_one_too_many_and_a_canary(self, tmp_path: Path) -> None:
+        oracle = Oracle.starting_now(7)
+        with running_world(tmp_path / "world", oracle, database="sqlite", with_studio=False) as world:
+            fleet = Fleet(oracle, world.phones_url, world.keys["ingest"])
+            fleet.start()
+            assert wait_until(lambda: len(fleet.acknowledged) > SOME_SIGNALS, timeout_s=60)
+            fleet.stop()
+            lost = 3
+            _delete(world, oracle.id_of(lost))
+            canary = world.home / "logs" / "api.log"
+            canary.write_bytes(canary.read_bytes() + oracle.canary_of(CANARY_EVERY).encode())
+
+            verdict = judge(world, fleet)
+
+        assert verdict.lost == [lost]
+        told = "\n".join(verdict.wrong)
+        assert "1 acknowledged signals are lost" in told
+        assert "a canary lies readable in api.log" in told
+        assert len(verdict.wrong) == 2
+
+
+def _delete(world: World, signal: str) -> None:
+    """What no fault may do, behind the system's back."""
+    with closing(fixed_sqlite.connect(world.home / "winnow.sqlite3", timeout=10)) as connection:
+        named = [uuid.UUID(signal).hex, str(uuid.UUID(signal)), uuid.UUID(signal).bytes]
+        gone = sum(connection.execute("DELETE FROM signals WHERE id = ?", (one,)).rowcount for one in named)
+        connection.commit()
+    assert gone == 1
