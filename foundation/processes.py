@@ -17,6 +17,7 @@ from pathlib import Path
 from foundation.cli import say
 from foundation.embedded import ROOT, LabelStudioServer, Valkey
 from foundation.errors import Conflict, UsageError
+from foundation.label_studio_start import is_installed
 from foundation.parts import (
     BELONGS_TO,
     LOOPBACK,
@@ -30,6 +31,7 @@ from foundation.parts import (
 )
 from foundation.settings import keep_secret
 
+FIRST_START = "starting; this first time Label Studio takes some minutes to install"
 BLOCKING_THREADS = 256
 """A slow client holds one until the deadline for bodies: with 64, 200 of them stopped everybody; with 256, p99 was 40 ms."""
 WORKERS = 2
@@ -78,7 +80,7 @@ def up(wanted: Up, environment: Mapping[str, str], *, prepare: Callable[[], None
             raise UsageError(f"port {wanted.port} on {wanted.host} is taken: choose another one with --port")
         prepare()
         with _addresses_kept(wanted.home):
-            say("starting; the first time Label Studio takes some minutes to install")
+            say("starting" if not wanted.label_studio or wanted.label_studio_url or is_installed() else FIRST_START)
             supervisor = Supervisor(parts_of(wanted, environment), journal=wanted.home / "logs" / "up.log")
             supervisor.run(ready=lambda: answers_http(_api(wanted, "/readyz")), announce=lambda: _tell_where(wanted))
     return 0
