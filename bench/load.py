@@ -1,0 +1,281 @@
+"""Half an hour at 60 % of what intake reaches, then five times as much as it reaches, on a running system.
+
+    make bench ONLY=load                        30 minutes, PostgreSQL with fsync, with erasures and builds beside
+    BENCH_LOAD_MINUTES=2 make bench ONLY=load   shorter, for a look
+
+Open loop: a batch is due at its time whether or not earlier ones were answered, and its latency counts from then, so a
+server that stands still is not kindly asked less meanwhile. The client runs on the same machine and takes its share of it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import queue
+import tempfile
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.ingest import BATCH, PROJECT, bodies
+from tests.chaos.oracle import CONFIG, Oracle
+from tests.chaos.world import World, running_world
+
+MINUTES = float(os.environ.get("BENCH_LOAD_MINUTES", "30"))
+SHARE = 0.6
+OVERLOAD = 5
+OVERLOAD_S = 60.0
+REACHED_WITHIN_S = 15.0
+CONNECTIONS = 64
+LABELLED = 2_000
+ERASE_EVERY_S = 20.0
+BUILD_EVERY_S = 120.0
+SAMPLE_EVERY_S = 5.0
+NORMAL_WITHIN_S = 30.0
+TIMEOUT_S = 60.0
+GOOD, REFUSED = {200}, {429, 503}
+BUDGET = {
+    "p99_ms": 150,
+    "slope_mb_per_10_min": 1,
+    "goodput_share": 0.8,
+    "refused_p99_ms": 20,
+    "normal_after_s": 5,
+}
+
+
+@dataclass
+class Sent:
+    """Answers by status, and the milliseconds of each; `late` counts from when a batch was due, `took` from its sending."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    late_ms: list[float] = field(default_factory=list)
+    refused_ms: list[float] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, status: int, due: float, began: float) -> None:
+        now = time.perf_counter()
+        with self.lock:
+            self.statuses[status] += 1
+            if status in REFUSED:
+                self.refused_ms.append((now - began) * 1e3)
+            else:
+                self.late_ms.append((now - due) * 1e3)
+
+
+def measure() -> dict[str, object]:
+    """Latencies and memory at a steady load, and what becomes of a load that is far too high."""
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        running_world(
+            Path(folder) / "world", Oracle.starting_now(1), database="postgresql", with_studio=False
+        ) as world,
+    ):
+        _make_project(world)
+        reached = _reached(world)
+        steady, slope, beside = _steady(world, SHARE * reached)
+        overload, seconds = _send(world, OVERLOAD * reached, OVERLOAD_S)
+        normal_s = _normal_after(world, quantile(steady.late_ms, 0.5))
+    goodput = overload.statuses[200] / seconds
+    return {
+        "reached_signals_s": round(reached * BATCH),
+        "minutes": MINUTES,
+        "steady": {
+            "signals_s": round(SHARE * reached * BATCH),
+            **{f"p{name}_ms": round(quantile(steady.late_ms, at), 1) for name, at in (("50", 0.5), ("99", 0.99), ("99.9", 0.999))},
+            "answers": dict(steady.statuses),
+            "slope_mb_per_10_min": round(slope, 2),
+            "beside": dict(beside),
+        },
+        "overload": {
+            "asked_signals_s": round(OVERLOAD * reached * BATCH),
+            "goodput_share": round(goodput / reached, 2),
+            "refused_p99_ms": round(quantile(overload.refused_ms, 0.99), 1),
+            "answers": dict(overload.statuses),
+            "normal_after_s": round(normal_s, 1),
+        },
+        "budget": BUDGET,
+    }  # fmt: skip
+
+
+def quantile(values: list[float], at: float) -> float:
+    """The value below which a share of all lies; 0 where there is none."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * at))] if values else 0.0
+
+
+def _make_project(world: World) -> None:
+    """The project of the ingest benchmark with one question, and labels of its first signals, so that builds have rows."""
+    body = {**PROJECT, "labeling": {"config": CONFIG, "push": "manual"}, "export": {"targets": ["mood"]}}
+    _of_project(world, "PUT", "", json=body)
+    made = world.command("keys", "create", "--role", "ingest", "--project", "bench")
+    world.keys["bench"] = made.stdout.strip()
+    connection, told = _connection(world), []
+    for body_of_batch, _ in zip(fresh_bodies(), range(LABELLED // BATCH), strict=False):
+        _post(world, connection, body_of_batch)
+        told += [
+            {"signal": signal["id"], "question": "mood", "annotator": "a-lead", "value": "good"}
+            for signal in json.loads(body_of_batch)["signals"]
+        ]
+    _of_project(world, "POST", "/annotations", json=told)
+
+
+def _of_project(world: World, method: str, path: str, **parts: Any) -> Any:
+    answer = world.call(method, f"/v1/projects/bench{path}", role="admin", **parts)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def _reached(world: World) -> float:
+    """Batches a second that are answered with 200 when four connections send as fast as they can."""
+    ends, done = time.perf_counter() + REACHED_WITHIN_S, Counter[int]()
+    made = fresh_bodies()
+    lock = threading.Lock()
+
+    def send() -> None:
+        connection = _connection(world)
+        while time.perf_counter() < ends:
+            with lock:
+                body = next(made)
+            done[_post(world, connection, body)] += 1
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return done[200] / REACHED_WITHIN_S
+
+
+def _steady(world: World, rate: float) -> tuple[Sent, float, Counter[str]]:
+    """The load for its minutes; the slope of the API's memory in MB per 10 minutes; what was done beside."""
+    stop, samples, beside = threading.Event(), list[tuple[float, float]](), Counter[str]()
+    helpers = [
+        threading.Thread(target=_sample, args=(world, stop, samples), daemon=True),
+        threading.Thread(target=_erase, args=(world, stop, beside), daemon=True),
+        threading.Thread(target=_build, args=(world, stop, beside), daemon=True),
+    ]
+    for helper in helpers:
+        helper.start()
+    sent, _ = _send(world, rate, MINUTES * 60)
+    stop.set()
+    settled = samples[len(samples) // 5 :]
+    return sent, _slope(settled) * 600, beside
+
+
+def _send(world: World, rate: float, seconds: float) -> tuple[Sent, float]:
+    """Batches at their times, by whichever connection is free first; answers how long it took until the last answer."""
+    due: queue.Queue[tuple[float, bytes] | None] = queue.Queue()
+    sent = Sent()
+
+    def work() -> None:
+        connection = _connection(world)
+        while (one := due.get()) is not None:
+            began = time.perf_counter()
+            sent.add(_post(world, connection, one[1]), one[0], began)
+
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(CONNECTIONS)]
+    for worker in workers:
+        worker.start()
+    began, made = time.perf_counter(), fresh_bodies()
+    for number in range(int(rate * seconds)):
+        at = began + number / rate
+        body = next(made)
+        time.sleep(max(0.0, at - time.perf_counter()))
+        due.put((at, body))
+    for _ in workers:
+        due.put(None)
+    for worker in workers:
+        worker.join(TIMEOUT_S * 2)
+    return sent, time.perf_counter() - began
+
+
+def _normal_after(world: World, usual_ms: float) -> float:
+    """Seconds until ten batches one after another take no longer than thrice the usual time."""
+    began, made, connection = time.perf_counter(), fresh_bodies(), _connection(world)
+    quick = 0
+    while quick < 10 and time.perf_counter() - began < NORMAL_WITHIN_S:
+        at = time.perf_counter()
+        status = _post(world, connection, next(made))
+        quick = quick + 1 if status == 200 and (time.perf_counter() - at) * 1e3 < 3 * max(usual_ms, 1) else 0
+    return time.perf_counter() - began
+
+
+def fresh_bodies() -> Iterator[bytes]:
+    """Batches without end, each of them with ids that nobody has used."""
+    made = bodies(0)
+    split = [_between_ids(body) for body in made]
+    while True:
+        for parts in split:
+            ids = (str(uuid.uuid4()).encode() for _ in range(len(parts) - 1))
+            yield parts[0] + b"".join(one + part for one, part in zip(ids, parts[1:], strict=True))
+
+
+def _between_ids(body: bytes) -> list[bytes]:
+    ids = [signal["id"].encode() for signal in json.loads(body)["signals"]]
+    parts = []
+    for one in ids:
+        before, _, body = body.partition(one)
+        parts.append(before)
+    return [*parts, body]
+
+
+def _connection(world: World) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", world.port, timeout=TIMEOUT_S)
+
+
+def _post(world: World, connection: http.client.HTTPConnection, body: bytes) -> int:
+    """The status; 0 where the connection broke, which it does where the server says `Connection: close`."""
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {world.keys['bench']}"}
+    try:
+        connection.request("POST", "/v1/projects/bench/signals", body, headers)
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, http.client.HTTPException):
+        connection.close()
+        return 0
+    return answer.status
+
+
+def _sample(world: World, stop: threading.Event, samples: list[tuple[float, float]]) -> None:
+    while not stop.wait(SAMPLE_EVERY_S):
+        with suppress(psutil.Error):
+            resident = sum(psutil.Process(pid).memory_info().rss for pid in world.pids("api"))
+            samples.append((time.monotonic(), resident / 1e6))
+
+
+def _erase(world: World, stop: threading.Event, beside: Counter[str]) -> None:
+    number = 0
+    while not stop.wait(ERASE_EVERY_S):
+        _of_project(world, "DELETE", "/subject", headers={"Winnow-Subject": f"nobody-{number}"})
+        number += 1
+        beside["erasures"] += 1
+
+
+def _build(world: World, stop: threading.Event, beside: Counter[str]) -> None:
+    while not stop.wait(min(BUILD_EVERY_S, MINUTES * 20)):
+        job, row = _of_project(world, "POST", "/versions", json={"draft": True})["job"], {"status": ""}
+        while row["status"] not in {"done", "failed"} and not stop.wait(1):
+            row = world.call("GET", f"/v1/jobs/{job}", role="admin").json()
+        beside[f"builds {row['status']}"] += 1
+
+
+def _slope(samples: list[tuple[float, float]]) -> float:
+    """MB a second by least squares."""
+    if len(samples) < 3:
+        return 0.0
+    mean_t = sum(t for t, _ in samples) / len(samples)
+    mean_m = sum(m for _, m in samples) / len(samples)
+    spread = sum((t - mean_t) ** 2 for t, _ in samples)
+    return sum((t - mean_t) * (m - mean_m) for t, m in samples) / spread
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure()))
