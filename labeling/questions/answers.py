@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from foundation.errors import Fault
+from foundation.json_places import is_deeper_than
 from labeling.questions.configuration import LabelingConfiguration
 from labeling.questions.kinds import Held, Question, QuestionKind, Value, read_value
 
@@ -97,7 +98,7 @@ def read_answers(result: object, configuration: LabelingConfiguration) -> ReadAn
 def _fault_of_size(result: object) -> Fault | None:
     if isinstance(result, list) and len(result) > MAX_REGIONS:
         return Fault("", "too_large", f"a result has at most {MAX_REGIONS} regions")
-    if _is_deeper(result, MAX_DEPTH):
+    if is_deeper_than(result, MAX_DEPTH):
         return Fault("", "too_deep", f"a result nests at most {MAX_DEPTH} levels")
     try:
         size_bytes = len(msgspec.json.encode(result))
@@ -106,22 +107,6 @@ def _fault_of_size(result: object) -> Fault | None:
     if size_bytes > MAX_RESULT_BYTES:
         return Fault("", "too_large", f"a result has at most {MAX_RESULT_BYTES} bytes of JSON")
     return None
-
-
-def _is_deeper(value: object, levels: int) -> bool:
-    """Whether lists and objects stand within one another more than `levels` times; level by level, without recursion."""
-    level = [value]
-    for _ in range(levels):
-        level = [
-            part
-            for one in level
-            if isinstance(one, list | dict)
-            for part in (one.values() if isinstance(one, dict) else one)
-            if isinstance(part, list | dict)
-        ]
-        if not level:
-            return False
-    return True
 
 
 def _control_of(region: object, pointer: str) -> str | Fault | None:
