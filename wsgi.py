@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TASK_MODULES = ("collector.tasks", "labeling.tasks", "quality.tasks", "exports.tasks")
 MODELS = (
     "foundation.keys",
+    "foundation.sessions",
     "foundation.activity",
     "foundation.jobs",
     "collector.models",
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     from collector.project_reference import project_schema
+    from foundation.login import PageCookies
     from foundation.observability import configure_logging
     from foundation.openapi import describe_api, register_routes
     from foundation.problems import register_problems
@@ -82,6 +84,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.update(
         SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict", SESSION_COOKIE_SECURE=settings.is_production
     )
+    app.session_interface = PageCookies()
     app.extensions[EXTENSION] = _services(settings)
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies)  # type: ignore[method-assign]

@@ -18,7 +18,7 @@ from collector.intake.replay import replay_letters
 from collector.intake.results import Status, answer_of
 from collector.intake.signals import Opening
 from collector.project import parse_project
-from collector.project_document import load_document
+from collector.project_document import MOST_BYTES, load_document
 from collector.queries import count_project, read_project, read_revision
 from collector.service import put_project
 from foundation.cursors import page_after_moment, read_moment
@@ -54,7 +54,7 @@ def put_project_file(call: Call) -> ResponseReturnValue:
     """A change makes a new revision; signals keep the revision they were accepted under."""
     media_type_among(JSON, *YAML_TYPES)
     if_match = _if_match(call)
-    checked = parse_project(load_document(call.read_body()), call.services.sections)
+    checked = parse_project(load_document(call.read_body(most_bytes=MOST_BYTES)), call.services.sections)
     with call.unit_of_work() as session:
         put = put_project(
             session,

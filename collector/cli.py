@@ -41,13 +41,13 @@ def apply(context: click.Context, file: Path, as_json: bool) -> None:
     Example: winnow collector apply slang.yaml
     """
     from collector.project import parse_project
-    from collector.project_document import load_document
+    from collector.project_document import load_file
     from collector.service import put_project
     from foundation.database import unit_of_work, utc_now
 
     sections = context.meta[SECTIONS]()
     with told_plainly():
-        checked = parse_project(load_document(file.read_bytes()), sections)
+        checked = parse_project(load_file(file), sections)
         with opened_installation() as (_, database), unit_of_work(database) as session:
             put = put_project(session, checked.file.name, checked, sections=sections, actor=ACTOR, now=utc_now())
     answer = {

@@ -4,37 +4,52 @@ from __future__ import annotations
 
 import re
 from math import isfinite
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
 import yaml
 
 from foundation.document import pointer_to
-from foundation.errors import Fault, InvalidBody, Unparseable
+from foundation.errors import Fault, InvalidBody, TooLarge, Unparseable
+from foundation.json_places import is_deeper_than
 
 ALIAS: Final = "aliases are not read: write it out"
 TWICE: Final = "a key stands twice"
 NO_VALUE: Final = "a value that stands for nothing: put it in quotes"
 OWN_PROBLEMS: Final = frozenset({ALIAS, TWICE, NO_VALUE})
-TOO_DEEP: Final = "the project file is nested too deeply"
+MOST_BYTES: Final = 256_000
+"""YAML is read at some 100 kB a second."""
+MOST_LEVELS: Final = 32
+"""Mappings and lists within one another: what a project file says has no more than ten."""
+TOO_DEEP: Final = f"the project file is nested too deeply: {MOST_LEVELS} levels are read"
 JSON_BEGINS: Final = re.compile(r'\s*[{\[]\s*["{\[]')
 """YAML's mappings may begin so, too, but what is wrong with such a text is rather told as of JSON."""
+
+
+def load_file(file: Path) -> dict[str, Any]:
+    """A project file on this machine, of which no more is read than may be. Raises as `load_document`."""
+    with file.open("rb") as opened:
+        return load_document(opened.read(MOST_BYTES + 1))
 
 
 def load_document(raw: bytes) -> dict[str, Any]:
     """A project file as a mapping of what JSON can say.
 
     Raises:
+        TooLarge: it has more than 256 kB; nothing of it is looked at then.
         Unparseable: it is neither; `line` and `column`, both from 1, say where.
         InvalidBody: it is not a mapping, or says something JSON has no word for.
     """
+    if len(raw) > MOST_BYTES:
+        detail = f"a project file has at most {MOST_BYTES} bytes: keep texts and lists of words out of it"
+        raise TooLarge(detail, limit_bytes=MOST_BYTES)
     body = _read_document(_decoded(raw))
     if not isinstance(body, dict):
         raise InvalidBody("the project file must be a mapping with `project` and `fields`", reason="not_an_object")
-    try:
-        odd = _odd_place(body, "")
-    except RecursionError:
-        raise Unparseable(TOO_DEEP, reason="too_deep") from None
+    if is_deeper_than(body, MOST_LEVELS):
+        raise Unparseable(TOO_DEEP, reason="too_deep")
+    odd = _odd_place(body, "")
     if odd is not None:
         detail = "must be a text, a number, true, false, a list, or a mapping with texts as keys: put it in quotes"
         raise InvalidBody("the project file has mistakes", faults=[Fault(odd, "wrong_type", detail)])

@@ -12,7 +12,7 @@ HEAD = """# The project file
 
 One file, YAML or JSON, says what a project collects, what it asks, and how its versions are made. `winnow collector apply FILE`
 or `PUT /v1/projects/{project}` takes it. A mistake is answered with a pointer to its key and with what is allowed there.
-A key that is absent and one that is null are the same. This page is made from the definitions that read the file.
+It has at most 256 kB and 32 levels; YAML's aliases are not read. A key that is absent and one that is null are the same. This page is made from the definitions that read the file.
 
 An editor that knows YAML checks and completes it with this line at the top of the file, where Winnow runs on this machine
 (the same schema lies in [project-schema.json](project-schema.json)):

@@ -11,17 +11,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
-from exports.croissant import CONFORMS_TO
+from exports.croissant import CONFORMS_TO, CONTEXT
 from exports.leakage import shards_in
 from exports.manifest import MANIFEST
+from exports.verify import read_up_to
 
 CROISSANT: Final = "croissant.json"
 LIBRARY: Final = "mlcroissant"
+MOST_BYTES: Final = 16 << 20
+MOST_FAULTS: Final = 20
+MOST_FAULT_CHARS: Final = 2_000
 WITHOUT_LIBRARY: Final = "croissant.json was checked without the library mlcroissant, which is not installed here: ids, files and columns only"
 
 
@@ -40,10 +45,17 @@ def check_croissant(folder: Path) -> CroissantCheck:
     """
     by_library = find_spec(LIBRARY) is not None
     try:
-        document = orjson.loads((folder / CROISSANT).read_bytes())
-        faults = list(_own_faults(folder, document))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        written = read_up_to(folder / CROISSANT, MOST_BYTES)
+        if written is None:
+            return CroissantCheck((f"has more than {MOST_BYTES} bytes",), by_library)
+        document = orjson.loads(written)
+        faults = list(islice(_own_faults(folder, document), MOST_FAULTS))
+        is_ours = document["@context"] == CONTEXT
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, NotImplementedError):
         return CroissantCheck(("cannot be read as a description of a dataset",), by_library)
+    if not is_ours:
+        # The library would fetch what another context names.
+        return CroissantCheck((*faults, "has another @context than Winnow writes"), by_library)
     if by_library:
         faults += _library_faults(folder / CROISSANT)
     return CroissantCheck(tuple(faults), by_library)
@@ -69,9 +81,9 @@ def _own_faults(folder: Path, document: Mapping[str, Any]) -> Iterator[str]:
 def _id_faults(ids: Iterable[str]) -> Iterator[str]:
     for identifier, times in Counter(ids).items():
         if times > 1:
-            yield f"gives the id {identifier!r} twice"
+            yield f"gives the id {identifier[:80]!r} twice"
         if not identifier or any(character.isspace() for character in identifier):
-            yield f"has an id with white space: {identifier!r}"
+            yield f"has an id with white space: {identifier[:80]!r}"
 
 
 def _columns(folder: Path, side: str) -> list[str]:
@@ -88,7 +100,9 @@ def _library_faults(path: Path) -> list[str]:
         try:
             dataset = mlcroissant.Dataset(str(path))
         except mlcroissant.ValidationError as error:
-            return [" ".join(str(error).split())]
+            return [" ".join(str(error).split())[:MOST_FAULT_CHARS]]
+        except Exception as error:  # noqa: BLE001 - whatever a library raises over what a stranger wrote
+            return [f"cannot be read by {LIBRARY}: {type(error).__name__}"]
     return sorted(dataset.metadata.ctx.issues.errors)
 
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from exports.files import FileEntry, hash_file, is_inside
-from exports.leakage import Leakage, count_leakage, shards_in
+from exports.leakage import Leakage
+from exports.leakage_apart import count_leakage_apart
 from exports.manifest import CHECKSUMS, FORMAT, MANIFEST, checksum_lines, digest_of
 from foundation.errors import UsageError
+
+MOST_MANIFEST_BYTES: Final = 64 << 20
+MOST_PARTS: Final = 4_000_000
+MOST_FILES: Final = 100_000
+"""A version has some files a side: whoever lists more wants to keep us busy."""
 
 
 class ProblemReason(StrEnum):
@@ -62,7 +70,8 @@ def verify_folder(folder: Path, *, expected_digest: str | None = None) -> Verifi
     """Reads every file of a version and compares all with the manifest, and the manifest with its checksums.
 
     In files that are as they were published, leakage is counted again, and must be none. A folder without a manifest
-    that can be read is no version: its files are not looked at.
+    that can be read is no version: its files are not looked at. Time and memory are bounded by the bytes that a manifest of
+    at most 64 MB states: nothing else is read.
 
     Whoever can write the folder can write a manifest that fits: `expected_digest`, the digest that the server names
     for the version, shows that too.
@@ -71,14 +80,14 @@ def verify_folder(folder: Path, *, expected_digest: str | None = None) -> Verifi
         UsageError: the folder is missing or cannot be listed.
     """
     problems: list[FolderProblem] = []
-    _entries(folder)
+    _entries(folder, 0)
     listed, manifest = _read_manifest(folder, problems)
     if not manifest:
         return Verification(tuple(problems), 0, None, None, None)
-    found = dict(_read_files(folder, problems))
+    found = dict(_read_files(folder, listed, problems))
     problems += _compare(listed, found)
     problems += _check_digest(manifest, expected_digest)
-    problems += _check_checksums(folder, listed, found)
+    problems += _check_checksums(listed, found)
     problems += () if problems else _check_leakage(folder, manifest)
     told = (value if isinstance(value, str) else None for value in map(manifest.get, ("project", "version", "digest")))
     return Verification(tuple(sorted(problems, key=lambda problem: (problem.path, problem.reason))), len(found), *told)
@@ -106,12 +115,29 @@ def problems_on_server(outcome: Verification, described: Mapping[str, Any]) -> I
         yield FolderProblem(MANIFEST, ProblemReason.DIGEST, "the server names another digest for this version")
 
 
-def _read_files(folder: Path, problems: list[FolderProblem]) -> Iterator[tuple[str, FileEntry]]:
-    """Every regular file under the folder with its digest; what is no file, or cannot be read, becomes a problem."""
-    waiting = [(folder, "")]
+def _read_files(
+    folder: Path, listed: Mapping[str, FileEntry], problems: list[FolderProblem]
+) -> Iterator[tuple[str, FileEntry]]:
+    """Every regular file under the folder with its digest; what is no file, or cannot be read, becomes a problem.
+
+    A file that has another size than listed, or is not listed, is not read: its digest is left empty.
+    """
+    waiting, n_seen = [(folder, "")], 0
     while waiting:
         below, prefix = waiting.pop()
-        entries = _entries(below)
+        try:
+            entries = _entries(below, MOST_FILES)
+        except UsageError:
+            problems.append(
+                FolderProblem(prefix.rstrip("/"), ProblemReason.UNREADABLE, "is a folder that cannot be listed")
+            )
+            continue
+        n_seen += len(entries)
+        if n_seen > MOST_FILES:
+            problems.append(
+                FolderProblem(".", ProblemReason.ADDED, f"holds more than {MOST_FILES} files: no version does")
+            )
+            return
         if prefix and not entries:
             problems.append(FolderProblem(prefix.rstrip("/"), ProblemReason.NOT_A_FILE, "is an empty folder"))
         for entry in entries:
@@ -122,55 +148,103 @@ def _read_files(folder: Path, problems: list[FolderProblem]) -> Iterator[tuple[s
                 problems.append(FolderProblem(path, ProblemReason.NOT_A_FILE, "is a link or no plain file"))
             else:
                 try:
-                    yield path, FileEntry(path, *hash_file(Path(entry.path)))
+                    yield path, _file_entry(Path(entry.path), path, listed)
                 except OSError:
                     problems.append(FolderProblem(path, ProblemReason.UNREADABLE, "cannot be read"))
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _file_entry(at: Path, path: str, listed: Mapping[str, FileEntry]) -> FileEntry:
+    size_bytes = at.stat(follow_symlinks=False).st_size
+    if path in (MANIFEST, CHECKSUMS):
+        is_awaited = size_bytes <= MOST_MANIFEST_BYTES
+    else:
+        is_awaited = path in listed and listed[path].bytes == size_bytes
+    return FileEntry(path, *hash_file(at)) if is_awaited else FileEntry(path, size_bytes, "")
+
+
+def _entries(folder: Path, most: int) -> list[os.DirEntry[str]]:
+    """What lies in a folder, or one more than `most` of it."""
     try:
         with os.scandir(folder) as listing:
-            return list(listing)
+            return list(islice(listing, most + 1))
     except OSError as error:
         raise UsageError("the folder cannot be listed: name the folder of a version") from error
 
 
 def _read_manifest(folder: Path, problems: list[FolderProblem]) -> tuple[dict[str, FileEntry], Mapping[str, Any]]:
-    def unusable(detail: str) -> tuple[dict[str, FileEntry], Mapping[str, Any]]:
-        problems.append(FolderProblem(MANIFEST, ProblemReason.MANIFEST, detail))
-        return {}, {}
-
-    path = folder / MANIFEST
-    if path.is_symlink() or not path.is_file():
-        return unusable("is missing: this is not the folder of a version")
     try:
-        manifest = orjson.loads(path.read_bytes())
-        files = [FileEntry(file["path"], file["bytes"], file["sha256"]) for file in manifest["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return unusable("cannot be read as a manifest")
+        manifest, files = _manifest_in(folder)
+    except UnusableManifest as error:
+        problems.append(FolderProblem(MANIFEST, ProblemReason.MANIFEST, str(error)))
+        return {}, {}
     listed: dict[str, FileEntry] = {}
+    unsafe = False
     for file in files:
         if not is_inside(file.path) or file.path in (MANIFEST, CHECKSUMS) or file.path in listed:
-            problems.append(
-                FolderProblem(MANIFEST, ProblemReason.UNSAFE_PATH, "lists a path twice or outside the folder")
-            )
+            unsafe = True
             continue
         listed[file.path] = file
+    if unsafe:
+        problems.append(FolderProblem(MANIFEST, ProblemReason.UNSAFE_PATH, "lists a path twice or outside the folder"))
     return listed, manifest
+
+
+class UnusableManifest(Exception):
+    """Why a manifest cannot be used."""
+
+
+def _manifest_in(folder: Path) -> tuple[Mapping[str, Any], list[FileEntry]]:
+    """The manifest of a folder and the files it lists.
+
+    Raises:
+        UnusableManifest: it is missing, too large, or no manifest.
+    """
+    path = folder / MANIFEST
+    if path.is_symlink() or not path.is_file():
+        raise UnusableManifest("is missing: this is not the folder of a version")
+    try:
+        written = read_up_to(path, MOST_MANIFEST_BYTES)
+    except OSError as error:
+        raise UnusableManifest("cannot be read as a manifest") from error
+    if written is None:
+        raise UnusableManifest(f"has more than {MOST_MANIFEST_BYTES} bytes: no manifest has")
+    # Two bytes of JSON can become a hundred times as many in memory.
+    if sum(written.count(mark) for mark in (b",", b"[", b"{")) > MOST_PARTS:
+        raise UnusableManifest(f"has more than {MOST_PARTS} parts: no manifest has")
+    try:
+        manifest = orjson.loads(written)
+        files = [_listed(file) for file in manifest["files"]]
+        digest_of(manifest)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnusableManifest("cannot be read as a manifest") from error
+    if len(files) > MOST_FILES:
+        raise UnusableManifest(f"lists more than {MOST_FILES} files: no version has")
+    return manifest, files
+
+
+def _listed(file: Any) -> FileEntry:
+    entry = FileEntry(file["path"], file["bytes"], file["sha256"])
+    if type(entry.bytes) is not int or not isinstance(entry.sha256, str):
+        raise TypeError("not an entry of a manifest")
+    return entry
+
+
+def read_up_to(path: Path, most_bytes: int) -> bytes | None:
+    """A file's bytes; None where it has more. Raises OSError, also for a link."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        written = file.read(most_bytes + 1)
+    return written if len(written) <= most_bytes else None
 
 
 def _check_leakage(folder: Path, manifest: Mapping[str, Any]) -> Iterator[FolderProblem]:
     """Counts leakage in the files again; there must be none, and a manifest that counted it in them must say the same."""
-    import pyarrow as pa
-
     stated = manifest.get("leakage")
     looked_for = isinstance(stated, Mapping) and stated.get("near_duplicate_sets") is not None
-    try:
-        found = count_leakage(shards_in(folder), near_duplicates=looked_for)
-    except (OSError, KeyError, pa.ArrowException):
+    found = count_leakage_apart(folder, near_duplicates=looked_for)
+    if found is None:
         yield FolderProblem("data", ProblemReason.UNREADABLE, "the data files cannot be read as those of a version")
-        return
-    if asdict(found) != stated and manifest.get("format") == FORMAT:
+    elif asdict(found) != stated and manifest.get("format") == FORMAT:
         yield FolderProblem(MANIFEST, ProblemReason.LEAKAGE, f"the files do not leak as it states: {_leakage(found)}")
     elif found.is_found:
         yield FolderProblem("data", ProblemReason.LEAKAGE, f"what belongs together was split: {_leakage(found)}")
@@ -199,13 +273,12 @@ def _check_digest(manifest: Mapping[str, Any], expected_digest: str | None) -> I
         yield FolderProblem(MANIFEST, ProblemReason.DIGEST, "this is not the version of the digest that was expected")
 
 
-def _check_checksums(
-    folder: Path, listed: Mapping[str, FileEntry], found: Mapping[str, FileEntry]
-) -> Iterator[FolderProblem]:
+def _check_checksums(listed: Mapping[str, FileEntry], found: Mapping[str, FileEntry]) -> Iterator[FolderProblem]:
     """Whether the checksums are those of the manifest; a file that has changed is told of once."""
     if CHECKSUMS not in found:
         yield FolderProblem(CHECKSUMS, ProblemReason.MISSING, "is not in the folder")
     elif MANIFEST in found:
         covered = [*listed.values(), found[MANIFEST]]
-        if (folder / CHECKSUMS).read_bytes() != checksum_lines(covered):
+        expected = checksum_lines(covered)
+        if found[CHECKSUMS] != FileEntry(CHECKSUMS, len(expected), hashlib.sha256(expected).hexdigest()):
             yield FolderProblem(CHECKSUMS, ProblemReason.CHECKSUMS, "does not name every file with its checksum")

@@ -1,4 +1,4 @@
-"""Where a JSON text breaks, for people who wrote it."""
+"""Where a JSON text breaks, for people who wrote it, and how deep a document goes."""
 
 from __future__ import annotations
 
@@ -18,3 +18,22 @@ def place_of_mistake(body: bytes) -> str:
     except orjson.JSONDecodeError as error:
         return f": the mistake is at line {error.lineno}, column {error.colno}" if error.pos else ""
     return ""
+
+
+def is_deeper_than(document: object, levels: int) -> bool:
+    """Whether lists and objects stand within one another more than `levels` times; level by level, without recursion.
+
+    >>> is_deeper_than([{"a": []}], 3), is_deeper_than([{"a": []}], 2)
+    (False, True)
+    """
+    level = [document] if isinstance(document, list | dict) else []
+    for _ in range(levels):
+        level = [
+            part
+            for one in level
+            for part in (one.values() if isinstance(one, dict) else one)
+            if isinstance(part, list | dict)
+        ]
+        if not level:
+            return False
+    return bool(level)

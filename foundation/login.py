@@ -1,20 +1,23 @@
-"""The pages' door: a key typed once becomes a signed cookie; forms carry a token that only our own pages know."""
+"""The pages' door: a key typed once opens a session that can be ended; forms carry a token that only our own pages know."""
 
 from __future__ import annotations
 
 import secrets
-import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from hmac import compare_digest
 
-from flask import Blueprint, current_app, redirect, render_template, request, session
+from flask import Blueprint, Flask, current_app, redirect, render_template, request, session
+from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from sqlalchemy import text
+from sqlmodel import Session
 
 from foundation.database import unit_of_work, utc_now
-from foundation.errors import Forbidden, KeyRetired, NotFound, Unauthorized, UnsupportedMedia
+from foundation.errors import Forbidden, KeyRetired, NotFound, Unauthorized, Unavailable, UnsupportedMedia
 from foundation.guards import READERS
-from foundation.keys import Caller, Key, Role, caller_of
+from foundation.keys import Caller, caller_of
+from foundation.sessions import end_session, find_session, lifetime_of, note_seen, open_session
 from foundation.web import Call, services_of
 
 PAGE_HEADERS = {
@@ -24,7 +27,16 @@ PAGE_HEADERS = {
     "Cache-Control": "no-store",
 }
 LARGEST_FORM_BYTES = 8192
+HELD = "session"
+"""Where the cookie holds the session's token."""
 blueprint = Blueprint("login", __name__, template_folder="templates")
+
+
+class PageCookies(SecureCookieSessionInterface):
+    """The signed cookie: over https it is never sent in clear, whatever the settings say."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return super().get_cookie_secure(app) or request.is_secure
 
 
 def page(view: Callable[[Call], str]) -> Callable[..., ResponseReturnValue]:
@@ -68,28 +80,39 @@ def enter() -> ResponseReturnValue:
         return render_template("login.html", csrf=csrf_token(), wrong=True), 401, PAGE_HEADERS
     if caller.role not in READERS:
         return render_template("login.html", csrf=csrf_token(), wrong=True), 403, PAGE_HEADERS
+    with unit_of_work(services.database) as database_session:
+        _end_held(database_session)
+        token = open_session(database_session, caller.key_id, now=utc_now())
     session.clear()
-    session["key"] = str(caller.key_id)
+    session[HELD] = token
     return redirect("/", 303)
 
 
 @blueprint.post("/leave")
 def leave() -> ResponseReturnValue:
+    """Ends the session here, not only in this browser."""
     check_csrf()
+    with unit_of_work(services_of(current_app).database) as database_session:
+        _end_held(database_session)
     session.clear()
     return redirect("/", 303)
 
 
 def logged_in() -> Caller | None:
-    """Who the cookie says it is, while the key is still good."""
-    held = session.get("key")
-    if not held:
+    """Who is logged in, while the session lasts and the key is still good."""
+    held = session.get(HELD)
+    if not isinstance(held, str):
         return None
-    with unit_of_work(services_of(current_app).database, read_only=True) as database_session:
-        key = database_session.get(Key, uuid.UUID(held))
-        if key is None or key.retired_at is not None:
-            return None
-        return Caller(key.id, Role(key.role), key.project_id)
+    services, now = services_of(current_app), utc_now()
+    with unit_of_work(services.database, read_only=True) as database_session:
+        found = find_session(database_session, held, lifetime_of(services.settings), now=now)
+    if found is None:
+        return None
+    if found.is_to_be_noted:
+        # A database that cannot be written to for a while must not keep anybody from reading.
+        with suppress(Unavailable), unit_of_work(services.database) as database_session:
+            note_seen(database_session, held, now=now)
+    return found.caller
 
 
 def csrf_token() -> str:
@@ -106,6 +129,12 @@ def check_csrf() -> None:
     sent = request.form.get("csrf", "")
     if not compare_digest(sent.encode(), str(session.get("csrf", "")).encode()) or not sent:
         raise Forbidden("the form is too old or came from elsewhere: load the page again")
+
+
+def _end_held(database_session: Session) -> None:
+    held = session.get(HELD)
+    if isinstance(held, str):
+        end_session(database_session, held)
 
 
 def _projects_of(caller: Caller) -> list[str]:

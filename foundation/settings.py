@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     subject_requests_per_minute: int = Field(default=120, ge=1)
     project_requests_per_minute: int = Field(default=60_000, ge=1)
 
+    session_idle_s: int = Field(default=3_600, ge=60, le=86_400)
+    session_longest_s: int = Field(default=43_200, ge=60, le=604_800)
+
     lease_s: int = Field(default=30, ge=3, le=600)
     sync_every_s: int = Field(default=30, ge=1)
     sweep_every_s: int = Field(default=5, ge=1, le=30)

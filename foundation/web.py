@@ -106,18 +106,19 @@ class Call:
     def unit_of_work(self, *, read_only: bool = False) -> AbstractContextManager[Session]:
         return unit_of_work(self.services.database, read_only=read_only)
 
-    def read_body(self) -> bytes:
-        """The whole body, unpacked.
+    def read_body(self, *, most_bytes: int | None = None) -> bytes:
+        """The whole body, unpacked: at most `most_bytes`, and never more than the setting allows.
 
         Raises:
             Unparseable, TooLarge, UnsupportedMedia, TimedOut: it did not come whole, or is not read here.
         """
+        limit = min(self.settings.max_unpacked_bytes, most_bytes or self.settings.max_unpacked_bytes)
         return read_body(
             request.environ["wsgi.input"],
             content_length=declared_length(request.environ),
             encoding=request.headers.get("Content-Encoding"),
-            max_packed=self.settings.max_unpacked_bytes,
-            max_unpacked=self.settings.max_unpacked_bytes,
+            max_packed=limit,
+            max_unpacked=limit,
             deadline_s=self.settings.body_deadline_s,
             port=int(request.environ.get("SERVER_PORT", 0)),
         )

@@ -115,6 +115,12 @@ class Task(SQLModel, table=True):
             sqlite_where=text("asked <> wanted"),
             postgresql_where=text("asked <> wanted"),
         ),
+        Index(
+            "ix_tasks_unreadable",
+            "project_id",
+            sqlite_where=text("unreadable_at IS NOT NULL"),
+            postgresql_where=text("unreadable_at IS NOT NULL"),
+        ),
     )
 
     project_id: int = Field(sa_column=project_key())
@@ -137,6 +143,8 @@ class Task(SQLModel, table=True):
     selected_by: str = Field(sa_column=Column(String(16), nullable=False))
     propensity: float = Field(sa_column=Column(Float, nullable=False))
     created_at: datetime = Field(sa_type=UtcDateTime)
+    unreadable_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When Label Studio last showed it in a form that cannot be read; it is tried again until it can be."""
 
 
 class Annotator(SQLModel, table=True):

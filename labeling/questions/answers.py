@@ -9,11 +9,14 @@ from typing import Any
 import msgspec
 
 from foundation.errors import Fault
+from foundation.json_places import is_deeper_than
 from labeling.questions.configuration import LabelingConfiguration
 from labeling.questions.kinds import Held, Question, QuestionKind, Value, read_value
 
 MAX_RESULT_BYTES = 1_000_000
 MAX_REGIONS = 5_000
+MAX_DEPTH = 64
+"""Lists and objects within one another: no control of Label Studio's comes near, and storage takes 254."""
 
 _TYPE_OF = {QuestionKind.CHOICE: "choices", QuestionKind.RATING: "rating", QuestionKind.NUMBER: "number"}
 
@@ -95,6 +98,8 @@ def read_answers(result: object, configuration: LabelingConfiguration) -> ReadAn
 def _fault_of_size(result: object) -> Fault | None:
     if isinstance(result, list) and len(result) > MAX_REGIONS:
         return Fault("", "too_large", f"a result has at most {MAX_REGIONS} regions")
+    if is_deeper_than(result, MAX_DEPTH):
+        return Fault("", "too_deep", f"a result nests at most {MAX_DEPTH} levels")
     try:
         size_bytes = len(msgspec.json.encode(result))
     except (ValueError, TypeError, OverflowError, RecursionError, msgspec.MsgspecError):

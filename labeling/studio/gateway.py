@@ -20,9 +20,11 @@ from labeling.studio.rows import (
     StudioTask,
     read_ids,
     read_project,
-    read_tasks,
+    read_projects,
+    read_users,
     write_time,
 )
+from labeling.studio.task_rows import TaskRows, UnreadableTask, read_bare_tasks, read_tasks, read_whole_tasks
 from labeling.studio.wire import Wire
 
 if TYPE_CHECKING:
@@ -77,17 +79,18 @@ class LabelStudio:
 
     def find_project(self, token: str) -> int | None:
         """The project in whose description the token stands; the oldest where there are several."""
-        page, found = 1, []
+        page, found, seen = 1, list[int](), set[int]()
         while True:
             listed = self._wire.read(
                 "/api/projects/", page=page, page_size=PROJECT_ROWS, include="id,title,description"
             )
-            rows = listed.get("results") if isinstance(listed, dict) else None
-            if not isinstance(rows, list):
-                raise StudioUnreadable("Label Studio answered something else than a list of projects")
-            found += [row["id"] for row in rows if token in str(row.get("description") or "")]
-            if not listed.get("next"):
+            numbers, with_token, more = read_projects(listed, token)
+            found += with_token
+            if not more:
                 return min(found, default=None)
+            if numbers <= seen:
+                raise StudioUnreadable(REPEATS)
+            seen |= numbers
             page += 1
 
     def create_project(self, *, title: str, description: str, config: str, overlap: int) -> int:
@@ -100,9 +103,12 @@ class LabelStudio:
     def read_project(self, project: int) -> StudioProjectState | None:
         """The project; None where it is gone."""
         try:
-            return read_project(self._wire.read(f"/api/projects/{project}/"))
+            state = read_project(self._wire.read(f"/api/projects/{project}/"))
         except StudioGone:
             return None
+        if state.id != project:
+            raise StudioUnreadable("Label Studio answered another project than was asked for")
+        return state
 
     def change_config(self, project: int, config: str) -> None:
         self._wire.write("PATCH", f"/api/projects/{project}/", body={"label_config": config})
@@ -123,55 +129,74 @@ class LabelStudio:
         return read_ids(answer, len(tasks))
 
     def find_batch(self, project: int, batch: uuid.UUID) -> list[StudioTask]:
-        """The tasks of one import, by the batch in their content; lowest id first."""
-        wanted = _filter(f"data.{BATCH}", "equal", "String", str(batch))
-        return list(self._by_id(project, [wanted]))
-
-    def list_tasks(self, project: int) -> Iterator[StudioTask]:
-        """Every task without its annotations, by id: rows do not slip from page to page while others delete."""
-        return self._by_id(project, [])
-
-    def changed_tasks(self, project: int, since: datetime | None, *, limit: int) -> list[StudioTask]:
-        """Tasks with their annotations that changed at `since` or later, the oldest change first.
-
-        Raises:
-            StudioUnreadable: one of them cannot be read: ask for fewer.
-        """
-        return read_tasks(self._changed(project, since, limit=limit, include=WHOLE, fields="all"))
-
-    def changed_tasks_barely(self, project: int, since: datetime | None, *, limit: int) -> list[StudioTask]:
-        """As `changed_tasks`, numbers and times alone: what is left when neither annotations nor content can be read."""
-        return read_tasks(self._changed(project, since, limit=limit, include=BARE))
-
-    def tasks_changed_at(self, project: int, moment: datetime, *, after: int, limit: int) -> list[StudioTask]:
-        """Tasks with their annotations that changed at this very moment and have a higher id than `after`, by id.
-
-        Raises:
-            StudioUnreadable: one of them cannot be read: ask for fewer.
-        """
-        query = _query([*_at(moment), _filter("id", "greater", "Number", after)], "tasks:id")
-        return read_tasks(self._list(project, query, include=WHOLE, fields="all", page_size=limit))
-
-    def task_changed_at_barely(self, project: int, moment: datetime, *, after: int) -> StudioTask | None:
-        """The first of `tasks_changed_at`, number and time alone."""
-        query = _query([*_at(moment), _filter("id", "greater", "Number", after)], "tasks:id")
-        return next(iter(read_tasks(self._list(project, query, include=BARE, page_size=1))), None)
-
-    def find_tasks(self, project: int, ids: Collection[int]) -> list[StudioTask]:
-        """Those of the tasks that are there, without their annotations."""
-        return [task for part in _parts(ids, IDS_IN_ADDRESS) for task in self._by_id(project, [_among(part)])]
-
-    def read_tasks(self, project: int, ids: Collection[int]) -> list[StudioTask]:
-        """Those of the tasks that are there, with their annotations.
+        """The tasks of one import, by the batch in their content; lowest id first.
 
         Raises:
             StudioUnreadable: one of them cannot be read.
         """
-        found: list[StudioTask] = []
+        wanted = _filter(f"data.{BATCH}", "equal", "String", str(batch))
+        return [_readable(task) for task in self._by_id(project, [wanted])]
+
+    def list_tasks(self, project: int) -> Iterator[StudioTask | UnreadableTask]:
+        """Every task without its annotations, by id: rows do not slip from page to page while others delete.
+
+        A task whose content Label Studio cannot show comes without our name, as one that is not ours.
+
+        Raises:
+            StudioUnreadable: the number of one of them cannot be read: whatever is missing may be that one.
+        """
+        return self._by_id(project, [])
+
+    def changed_tasks(self, project: int, since: datetime | None, *, limit: int, page: int = 1) -> TaskRows:
+        """Tasks with their annotations that changed at `since` or later, the oldest change first.
+
+        Raises:
+            StudioUnreadable: the answer as a whole cannot be read: ask for fewer.
+        """
+        return read_whole_tasks(self._changed(project, since, page_size=limit, page=page, include=WHOLE, fields="all"))
+
+    def changed_tasks_barely(self, project: int, since: datetime | None, *, limit: int, page: int = 1) -> TaskRows:
+        """As `changed_tasks`, numbers and times alone: what is left when neither annotations nor content can be read."""
+        return read_bare_tasks(self._changed(project, since, page_size=limit, page=page, include=BARE))
+
+    def tasks_changed_at(self, project: int, moment: datetime, *, after: int, limit: int, page: int = 1) -> TaskRows:
+        """Tasks with their annotations that changed at this very moment and have a higher id than `after`, by id.
+
+        Raises:
+            StudioUnreadable: the answer as a whole cannot be read: ask for fewer.
+        """
+        query = _query([*_at(moment), _filter("id", "greater", "Number", after)], "tasks:id")
+        return read_whole_tasks(self._list(project, query, include=WHOLE, fields="all", page_size=limit, page=page))
+
+    def task_changed_at_barely(self, project: int, moment: datetime, *, after: int, page: int = 1) -> TaskRows:
+        """The first of `tasks_changed_at`, number and time alone."""
+        query = _query([*_at(moment), _filter("id", "greater", "Number", after)], "tasks:id")
+        return read_bare_tasks(self._list(project, query, include=BARE, page_size=1, page=page))
+
+    def find_tasks(self, project: int, ids: Collection[int]) -> list[StudioTask]:
+        """Those of the tasks that are there, without their annotations.
+
+        Raises:
+            StudioUnreadable: one of them cannot be read.
+        """
+        found = [task for part in _parts(ids, IDS_IN_ADDRESS) for task in self._by_id(project, [_among(part)])]
+        return [task for task in map(_readable, found) if task.id in ids]
+
+    def read_tasks(self, project: int, ids: Collection[int]) -> TaskRows:
+        """Those of the tasks that are there, with their annotations.
+
+        Raises:
+            StudioUnreadable: an answer as a whole cannot be read.
+        """
+        tasks: list[StudioTask] = []
+        unreadable: list[UnreadableTask] = []
         for part in _parts(ids, IDS_IN_ADDRESS):
             query = _query([_among(part)], "tasks:id")
-            found += read_tasks(self._list(project, query, include=WHOLE, fields="all", page_size=len(part)))
-        return found
+            answered = self._list(project, query, include=WHOLE, fields="all", page_size=len(part))
+            rows = read_whole_tasks(answered)
+            tasks += [task for task in rows.tasks if task.id in ids]
+            unreadable += rows.unreadable
+        return TaskRows(tuple(tasks), tuple(unreadable))
 
     def delete_tasks(self, project: int, ids: Collection[int]) -> None:
         """Deletes tasks with their annotations; those that are gone already do no harm."""
@@ -192,33 +217,32 @@ class LabelStudio:
 
     def list_users(self) -> dict[int, str]:
         """E-mails of the accounts by their ids."""
-        rows = self._wire.read("/api/users/")
-        if isinstance(rows, dict):
-            rows = rows.get("results")
-        if not isinstance(rows, list):
-            raise StudioUnreadable("Label Studio answered something else than a list of users")
-        return {row["id"]: str(row.get("email") or "") for row in rows if isinstance(row, dict) and "id" in row}
+        return read_users(self._wire.read("/api/users/"))
 
-    def _by_id(self, project: int, filters: Sequence[dict[str, Any]]) -> Iterator[StudioTask]:
-        """A task whose content cannot be read comes without our name, as one that is not ours."""
+    def _by_id(self, project: int, filters: Sequence[dict[str, Any]]) -> Iterator[StudioTask | UnreadableTask]:
         after, size = 0, LIGHT_ROWS
         while True:
             query = _query([*filters, _filter("id", "greater", "Number", after)], "tasks:id")
             try:
-                tasks = read_tasks(self._list(project, query, include=LIGHT, page_size=size))
+                rows = read_tasks(self._list(project, query, include=LIGHT, page_size=size))
             except StudioUnreadable:
                 if size > 1:
                     size = max(1, size // SHRINK)
                     continue
-                tasks = read_tasks(self._list(project, query, include=BARE, page_size=size))
-            yield from tasks
-            if len(tasks) < size:
+                rows = read_bare_tasks(self._list(project, query, include=BARE, page_size=size))
+            if len(set(rows.numbers)) < rows.n_rows:
+                raise StudioUnreadable("Label Studio lists a task whose number cannot be read, or is another's")
+            yield from rows.tasks
+            yield from rows.unreadable
+            if rows.n_rows < size:
                 return
-            after, size = max(task.id for task in tasks), min(LIGHT_ROWS, size * SHRINK)
+            if rows.numbers[-1] <= after:
+                raise StudioUnreadable(REPEATS)
+            after, size = rows.numbers[-1], min(LIGHT_ROWS, size * SHRINK)
 
-    def _changed(self, project: int, since: datetime | None, *, limit: int, **parts: str) -> Any:
+    def _changed(self, project: int, since: datetime | None, **parts: str | int) -> Any:
         filters = [_filter("updated_at", "greater_or_equal", "Datetime", write_time(since))] if since else []
-        return self._list(project, _query(filters, "tasks:updated_at"), page_size=limit, **parts)
+        return self._list(project, _query(filters, "tasks:updated_at"), **parts)
 
     def _list(self, project: int, query: str, **parts: str | int) -> Any:
         """A list of tasks; a page past the end is 404 and so is a project that is gone, so the latter is looked for."""
@@ -230,6 +254,7 @@ class LabelStudio:
             return {"tasks": []}
 
 
+REPEATS = "Label Studio answers the same page again and again"
 PROJECT_GONE = (
     "the project is gone from Label Studio: restore Label Studio's backup, or accept the loss and begin anew with "
     "`winnow labeling verify P --rebuild`"
@@ -248,6 +273,12 @@ def open_label_studio(settings: Settings) -> LabelStudio:
             "set WINNOW_LABEL_STUDIO_URL and WINNOW_LABEL_STUDIO_TOKEN, or start everything with `winnow up`"
         )
     return LabelStudio(settings.label_studio_url, token, timeout_s=settings.label_studio_timeout_s)
+
+
+def _readable(task: StudioTask | UnreadableTask) -> StudioTask:
+    if isinstance(task, UnreadableTask):
+        raise StudioUnreadable("Label Studio lists a task in a form that is not known")
+    return task
 
 
 def _at(moment: datetime) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import structlog
 from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 from sqlmodel import Session
 
@@ -15,6 +16,7 @@ from foundation.database import unit_of_work
 from foundation.failpoints import failpoint
 from foundation.identifiers import random_uuid
 from labeling.counters import lock_annotations
+from labeling.errors import StudioUnreadable
 from labeling.models import TASKS, Purpose, StudioProject, TaskState
 from labeling.progress import NOTHING, settle_tasks, wanted_overlap
 from labeling.queries import current_labeling
@@ -24,6 +26,7 @@ from labeling.studio.desk import Desk
 from labeling.studio.project import number_of, open_project, refresh_config
 from labeling.studio.rows import NewTask, StudioTask
 
+log = structlog.get_logger(__name__)
 IMPORT_AT_ONCE = 1_000
 ITEMS_AT_ONCE = 500
 
@@ -126,7 +129,13 @@ def _resolve_batch(desk: Desk, studio: StudioProject, batch: uuid.UUID, intents:
     ours = {intent.ext_id for intent in intents}
     there: dict[uuid.UUID, int] = {}
     doubles: list[StudioTask] = []
-    for task in desk.gateway.find_batch(number_of(studio), batch):
+    try:
+        found = desk.gateway.find_batch(number_of(studio), batch)
+    except StudioUnreadable:
+        # What is missing from the list may be what cannot be read: it stays noted, and the others go on.
+        log.warning("label_studio_batch_unreadable", project=desk.project_id)
+        return 0
+    for task in found:
         if task.ext_id not in ours:
             continue
         if task.ext_id in there:

@@ -19,7 +19,7 @@ from labeling.queries import current_labeling
 from labeling.studio.desk import Desk
 from labeling.studio.gateway import PROJECT_GONE
 from labeling.studio.instruction import instruction_of
-from labeling.studio.rows import StudioProjectState
+from labeling.studio.rows import StudioProjectState, StudioTask
 from labeling.timelines import note_guidelines, read_guidelines
 
 TASKS_AT_ONCE = 500
@@ -136,7 +136,11 @@ def _restore_overlap(desk: Desk, studio: StudioProject, state: StudioProjectStat
     desk.gateway.change_overlap(state.id, studio.overlap)
     tasks = desk.gateway.list_tasks(state.id)
     while part := list(islice(tasks, TASKS_AT_ONCE)):
-        told = [{"task": one.ext_id, "number": one.id, "has": one.overlap} for one in part if one.ext_id]
+        told = [
+            {"task": one.ext_id, "number": one.id, "has": one.overlap}
+            for one in part
+            if isinstance(one, StudioTask) and one.ext_id
+        ]
         if told:
             _note_overlaps(desk, told)
 

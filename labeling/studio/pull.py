@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +12,7 @@ from sqlmodel import Session
 from foundation.database import unit_of_work
 from foundation.failpoints import failpoint
 from labeling.annotators import numbers_of_users
-from labeling.drift import Finding, report_drift, report_lasting, report_new_drift
+from labeling.drift import Finding, report_drift, report_lasting
 from labeling.errors import MassDeletion, StudioGone
 from labeling.ledger import Ledger
 from labeling.models import (
@@ -26,15 +25,17 @@ from labeling.models import (
     StudioProject,
     StudioState,
 )
-from labeling.progress import KNOWN_THERE, settle_states
+from labeling.progress import settle_states
 from labeling.project import LabelingSection
 from labeling.queries import current_labeling
 from labeling.studio.contents import changed_by_hand
 from labeling.studio.desk import Desk
 from labeling.studio.gateway import PROJECT_GONE
-from labeling.studio.pages import Page, changed_pages
+from labeling.studio.known import Mine, known_annotations, ours_among
+from labeling.studio.pages import Page, changed_pages, one_task
 from labeling.studio.rows import StudioTask
-from labeling.studio.settling import KnownAnnotation, KnownVersion, Place, restate, settle_task, users_of
+from labeling.studio.settling import Place, restate, settle_task, users_of
+from labeling.studio.unreadable import note_readable, note_unreadable, to_try_again, told_apart
 from labeling.timelines import read_guidelines, read_states
 
 LOOK_BACK = timedelta(minutes=2)
@@ -66,16 +67,6 @@ class Pulled:
         self.changed += other.changed
 
 
-@dataclass(frozen=True, slots=True)
-class OurTask:
-    """A task of ours, as it is known here."""
-
-    ext_id: uuid.UUID
-    item: uuid.UUID
-    ls_task: int
-    asked: int
-
-
 def pull(desk: Desk, *, from_the_start: bool = False, brake: bool = True) -> Pulled:
     """Takes everything that changed since the last pull.
 
@@ -83,7 +74,7 @@ def pull(desk: Desk, *, from_the_start: bool = False, brake: bool = True) -> Pul
         StudioUnavailable: it does not answer; what came before is kept. StudioGone: the project is not there any more.
         MassDeletion: more than a twentieth of the annotations vanished at once (`brake`).
     """
-    pulled = Pulled()
+    pulled, began = Pulled(), desk.clock()
     studio = desk.studio()
     if studio.state != StudioState.LIVE.value or studio.ls_project is None:
         return pulled
@@ -96,52 +87,12 @@ def pull(desk: Desk, *, from_the_start: bool = False, brake: bool = True) -> Pul
         failpoint("pull.after_fetch")
         desk.still_ours()
         _take_page(desk, studio, page, pulled, limit)
+    with unit_of_work(desk.database, read_only=True) as session:
+        waiting = to_try_again(session, desk.project_id, studio.ls_project, before=began)
+    for number in waiting:
+        desk.still_ours()
+        _take_page(desk, studio, one_task(desk.gateway, studio.ls_project, number), pulled, limit)
     return pulled
-
-
-def known_annotations(
-    session: Session, project_id: int, ext_ids: Collection[uuid.UUID]
-) -> dict[uuid.UUID, dict[int, KnownAnnotation]]:
-    """What is known of tasks' annotations: by task, by the annotation's id in Label Studio."""
-    rows = session.connection().execute(
-        select(ANNOTATIONS)
-        .where(
-            ANNOTATIONS.c.project_id == project_id,
-            ANNOTATIONS.c.ext_id.in_(ext_ids),
-            ANNOTATIONS.c.ls_id.is_not(None),
-        )
-        .order_by(ANNOTATIONS.c.seq)
-    )
-    found: dict[uuid.UUID, dict[int, KnownAnnotation]] = {}
-    for row in rows:
-        version = KnownVersion(
-            seq=row.seq,
-            ls_id=row.ls_id,
-            annotator=row.annotator_no,
-            updated_by=row.updated_by_no,
-            source=Source(row.source),
-            counts=row.counts,
-            cancelled=row.cancelled,
-            ls_updated=row.ls_updated,
-            result=row.result,
-        )
-        found.setdefault(row.ext_id, {}).setdefault(row.ls_id, KnownAnnotation()).versions.append(version)
-    return found
-
-
-def our_tasks(
-    session: Session, project_id: int, ls_project: int, ext_ids: Collection[uuid.UUID]
-) -> dict[uuid.UUID, OurTask]:
-    """Those of these tasks that are ours and should be there."""
-    rows = session.connection().execute(
-        select(TASKS.c.ext_id, TASKS.c.item_id, TASKS.c.ls_task, TASKS.c.asked).where(
-            TASKS.c.project_id == project_id,
-            TASKS.c.ls_project == ls_project,
-            TASKS.c.ext_id.in_(ext_ids),
-            TASKS.c.state.in_(KNOWN_THERE),
-        )
-    )
-    return {row.ext_id: OurTask(*row) for row in rows}
 
 
 def number_users(desk: Desk, tasks: Iterable[StudioTask]) -> dict[int, int]:
@@ -163,24 +114,31 @@ def is_mass_deletion(vanished: int, known: int) -> bool:
 
 
 def _take_page(desk: Desk, studio: StudioProject, page: Page, pulled: Pulled, limit: int | None) -> None:
-    numbers = number_users(desk, page.tasks)
+    ls_project = studio.ls_project or 0
+    with unit_of_work(desk.database, read_only=True) as session:
+        mine = ours_among(session, desk.project_id, ls_project, page.tasks)
+    # Of tasks that are not ours nobody is made an annotator of ours.
+    numbers = number_users(desk, [task for task, _ in mine])
     try:
         with unit_of_work(desk.database) as session:
-            brought = _settle_page(session, desk, studio, page, numbers)
+            brought = _settle_page(session, desk, ls_project, page, numbers)
             if limit is not None and pulled.vanished + brought.vanished > limit:
                 raise MassDeletion(MASS_DELETION)
-            # A time from the future, by our own clock, would make us deaf until then; what is read twice adds nothing.
-            _move_cursor(session, desk.project_id, min(page.upto, desk.clock()))
+            if page.upto is not None:
+                # A time from the future, by our own clock, would make us deaf until then; what is read twice adds nothing.
+                _move_cursor(session, desk.project_id, min(page.upto, desk.clock()))
     except MassDeletion:
         _report(desk, Finding(DriftKind.MASS_DELETION, facts={"annotations": pulled.vanished + brought.vanished}))
         raise
     pulled.add(brought)
 
 
-def _settle_page(session: Session, desk: Desk, studio: StudioProject, page: Page, numbers: Mapping[int, int]) -> Pulled:
+def _settle_page(session: Session, desk: Desk, ls_project: int, page: Page, numbers: Mapping[int, int]) -> Pulled:
     _, section = current_labeling(session, desk.project_id)
-    ls_project, now = studio.ls_project or 0, desk.clock()
-    mine, n_changed = _ours_as_we_sent_them(session, desk.project_id, ls_project, page, section)
+    now = desk.clock()
+    shown = ours_among(session, desk.project_id, ls_project, page.tasks)
+    mine, contradictory = told_apart(session, desk.project_id, ls_project, shown)
+    mine, n_changed = _as_we_sent_them(session, desk.project_id, mine, section)
     guidelines, states = read_guidelines(session, desk.project_id), read_states(session, desk.project_id)
     places = [
         Place(own.ext_id, own.item, ls_project, section.configuration, numbers, guidelines, states) for _, own in mine
@@ -201,49 +159,27 @@ def _settle_page(session: Session, desk: Desk, studio: StudioProject, page: Page
         ]
     )
     report_drift(session, desk.project_id, [finding for one in settled for finding in one.findings], now=now)
-    report_new_drift(session, desk.project_id, _unreadable(session, desk.project_id, ls_project, page), now=now)
+    note_unreadable(session, desk.project_id, ls_project, [*page.unreadable, *contradictory], now=now)
+    note_readable(session, desk.project_id, mine)
     _note_overlaps(session, desk.project_id, mine)
     settle_states(session, desk.project_id, [own.item for _, own in mine])
     return Pulled(
         seen=sum(len(one.rows) for one in settled),
         counted=sum(1 for one in settled for row in one.rows if row.answers),
         vanished=sum(one.n_vanished for one in settled),
-        unreadable=len(page.unreadable),
+        unreadable=len(page.unreadable) + len(contradictory),
         changed=n_changed,
     )
 
 
-def _ours_as_we_sent_them(
-    session: Session, project_id: int, ls_project: int, page: Page, section: LabelingSection
-) -> tuple[list[tuple[StudioTask, OurTask]], int]:
-    """Tasks of ours in a page, and how many more there are whose content somebody changed."""
-    ours = our_tasks(session, project_id, ls_project, [task.ext_id for task in page.tasks if task.ext_id])
-    # A number means nothing by itself: numbers are used again. The name has to stand in the task.
-    mine = [
-        (task, ours[task.ext_id]) for task in page.tasks if task.ext_id in ours and ours[task.ext_id].ls_task == task.id
-    ]
+def _as_we_sent_them(session: Session, project_id: int, mine: Mine, section: LabelingSection) -> tuple[Mine, int]:
+    """Tasks that show what was sent, and how many there are whose content somebody changed."""
     # Who answered what somebody else had put there said nothing about the item: such a task is made anew.
     changed = changed_by_hand(session, project_id, ((task, own.item) for task, own in mine), section)
     return [(task, own) for task, own in mine if task.id not in changed], len(changed)
 
 
-def _unreadable(session: Session, project_id: int, ls_project: int, page: Page) -> list[Finding]:
-    numbers = [task.id for task in page.unreadable]
-    if not numbers:
-        return []
-    rows = session.connection().execute(
-        select(TASKS.c.ls_task, TASKS.c.ext_id).where(
-            TASKS.c.project_id == project_id,
-            TASKS.c.ls_project == ls_project,
-            TASKS.c.ls_task.in_(numbers),
-            TASKS.c.state.in_(KNOWN_THERE),
-        )
-    )
-    name_of = {row.ls_task: row.ext_id for row in rows}
-    return [Finding(DriftKind.TASK_UNREADABLE, name_of.get(number), number) for number in numbers]
-
-
-def _note_overlaps(session: Session, project_id: int, mine: Sequence[tuple[StudioTask, OurTask]]) -> None:
+def _note_overlaps(session: Session, project_id: int, mine: Mine) -> None:
     """Notes how many annotators Label Studio has for each task: anybody may have changed it, and it miscounts itself."""
     changed = [{"task": own.ext_id, "has": task.overlap} for task, own in mine if task.overlap != own.asked]
     if changed:

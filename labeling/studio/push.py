@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, update
 
 from foundation.database import unit_of_work
 from foundation.failpoints import failpoint
-from labeling.errors import StudioGone
+from labeling.errors import StudioGone, StudioUnreadable
 from labeling.models import STUDIO_PROJECTS, TASKS, StudioProject, StudioState
 from labeling.project import Push
 from labeling.queries import current_labeling, untold_tasks
@@ -69,7 +69,11 @@ def tell_whom_to_ask(desk: Desk, ls_project: int) -> int:
 
 def _tell(desk: Desk, ls_project: int, tasks: Sequence[tuple[uuid.UUID, int, int]]) -> None:
     # A number may belong to another task by now: only what carries our name is ours to change.
-    there = {task.id: task.ext_id for task in desk.gateway.find_tasks(ls_project, [number for _, number, _ in tasks])}
+    try:
+        found = desk.gateway.find_tasks(ls_project, [number for _, number, _ in tasks])
+    except StudioUnreadable:
+        return  # they stay untold, and the next push tells them
+    there = {task.id: task.ext_id for task in found}
     told = []
     for ext_id, number, wanted in tasks:
         if there.get(number) != ext_id:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any, NoReturn
 
+import structlog
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session
@@ -24,7 +25,10 @@ from labeling.studio.contents import changed_by_hand
 from labeling.studio.desk import Desk
 from labeling.studio.intents import Intent, import_intents, write_intents
 from labeling.studio.pull import MASS_DELETION, is_mass_deletion
+from labeling.studio.rows import StudioTask
+from labeling.studio.task_rows import UnreadableTask
 
+log = structlog.get_logger(__name__)
 LIST_EVERY = timedelta(hours=1)
 IDS_AT_ONCE = 500
 MOST_FINDINGS = 1_000
@@ -51,6 +55,16 @@ class Expected:
     revision: int
     selected_by: str
     propensity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What Label Studio lists: our name of each task by its number there, and the numbers of those that show something
+    else by now, or cannot be read."""
+
+    names: Mapping[int, uuid.UUID | None]
+    edited: set[int]
+    unreadable: set[int]
 
 
 def reconcile(desk: Desk, *, brake: bool = True, listing: bool = False) -> Reconciled:
@@ -89,13 +103,21 @@ def mark_gone(session: Session, project_id: int, ext_ids: Sequence[uuid.UUID]) -
 def _compare(desk: Desk, studio: StudioProject, ls_project: int, *, brake: bool) -> Reconciled:
     with unit_of_work(desk.database, read_only=True) as session:
         expected = expected_tasks(session, desk.project_id, ls_project)
-    listed, edited = _list_tasks(desk, ls_project, expected)
-    missing = [one for one in expected if listed.get(one.ls_task) != one.ext_id]
+    try:
+        listed = _list_tasks(desk, ls_project, expected)
+    except StudioUnreadable:
+        # Whatever is missing from the list may be what cannot be read: nothing is taken for lost, and the rest goes on.
+        log.warning("label_studio_list_unreadable", project=desk.project_id)
+        return Reconciled()
+    # What is there and cannot be read is neither lost nor anybody else's.
+    missing = [
+        one for one in expected if one.ls_task not in listed.unreadable and listed.names.get(one.ls_task) != one.ext_id
+    ]
     vanished = [one for one in missing if not one.is_deleting]
-    changed = [one for one in expected if one.ls_task in edited and not one.is_deleting]
+    changed = [one for one in expected if one.ls_task in listed.edited and not one.is_deleting]
     if brake and is_mass_deletion(len(vanished), len(expected)):
         _stop(desk, n_vanished=len(vanished), n_expected=len(expected))
-    n_foreign = _tidy_strangers(desk, ls_project, expected, listed)
+    n_foreign = _tidy_strangers(desk, ls_project, expected, listed.names)
     desk.still_ours()
     if changed:
         desk.gateway.delete_tasks(ls_project, [one.ls_task for one in changed])
@@ -136,22 +158,22 @@ def _intents_anew(session: Session, desk: Desk, studio: StudioProject, lost: Seq
     ]
 
 
-def _list_tasks(
-    desk: Desk, ls_project: int, expected: Sequence[Expected]
-) -> tuple[dict[int, uuid.UUID | None], set[int]]:
-    """Our name of each task that is there, by its number, and the numbers of those that show something else by now."""
+def _list_tasks(desk: Desk, ls_project: int, expected: Sequence[Expected]) -> Listed:
     item_of = {one.ext_id: one.item for one in expected}
-    listed: dict[int, uuid.UUID | None] = {}
+    names: dict[int, uuid.UUID | None] = {}
     edited: set[int] = set()
+    unreadable: set[int] = set()
     tasks = desk.gateway.list_tasks(ls_project)
     while part := list(islice(tasks, IDS_AT_ONCE)):
-        listed |= {task.id: task.ext_id for task in part}
-        ours = [(task, item_of[task.ext_id]) for task in part if task.ext_id in item_of]
+        unreadable |= {task.id or 0 for task in part if isinstance(task, UnreadableTask)}
+        readable = [task for task in part if isinstance(task, StudioTask)]
+        names |= {task.id: task.ext_id for task in readable}
+        ours = [(task, item_of[task.ext_id]) for task in readable if task.ext_id in item_of]
         with unit_of_work(desk.database, read_only=True) as session:
             _, section = current_labeling(session, desk.project_id)
             edited |= changed_by_hand(session, desk.project_id, ours, section)
     number_of = {one.ls_task: one.ext_id for one in expected}
-    return listed, {number for number in edited if number_of.get(number) == listed[number]}
+    return Listed(names, {number for number in edited if number_of.get(number) == names[number]}, unreadable)
 
 
 def _picks_anew(session: Session, project_id: int, vanished: Sequence[Expected]) -> list[Pick]:
@@ -193,7 +215,7 @@ def _tidy_strangers(
 def _without_annotations(desk: Desk, ls_project: int, tasks: set[int]) -> list[int]:
     """Those that nobody has worked on; none where one of them cannot be read, as it may hold somebody's work."""
     try:
-        return [task.id for task in desk.gateway.read_tasks(ls_project, tasks) if not task.annotations]
+        return [task.id for task in desk.gateway.read_tasks(ls_project, tasks).tasks if not task.annotations]
     except StudioUnreadable:
         return []
 

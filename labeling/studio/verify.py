@@ -10,23 +10,25 @@ from typing import Any
 from sqlalchemy import func, select, update
 
 from foundation.database import unit_of_work
-from labeling.errors import StudioGone
 from labeling.models import STUDIO_PROJECTS, TASKS, StudioProject, StudioState, TaskState
 from labeling.queries import current_labeling
-from labeling.questions.configuration import LabelingConfiguration
 from labeling.studio.contents import changed_by_hand
 from labeling.studio.desk import Desk
 from labeling.studio.gateway import PROJECT_GONE
 from labeling.studio.instruction import instruction_of
 from labeling.studio.intents import resolve_intents
+from labeling.studio.known import known_annotations, ours_among
 from labeling.studio.pages import changed_pages
-from labeling.studio.pull import known_annotations, number_users, our_tasks, pull
+from labeling.studio.pull import number_users, pull
 from labeling.studio.push import push
 from labeling.studio.reconcile import Expected, expected_tasks, mark_gone, reconcile
 from labeling.studio.rows import StudioProjectState, StudioTask
 from labeling.studio.settling import KnownAnnotation, Place, is_same
+from labeling.studio.task_rows import UnreadableTask
+from labeling.studio.unreadable import told_apart
 from labeling.wishes import fresh_token
 
+UNREADABLE = "Label Studio shows it in no form that can be read; every sync tries again"
 OVERLAP_DIFFERS = "somebody changed how many annotators a task gets there: run a sync"
 
 
@@ -68,12 +70,10 @@ def verify_project(desk: Desk) -> list[Difference]:
     explained = state.overlap if state.overlap != studio.overlap else None
     seen: set[int] = set()
     for page in changed_pages(desk.gateway, studio.ls_project, None):
-        seen.update(task.id for task in (*page.tasks, *page.unreadable))
+        seen.update(task.id for task in page.tasks)
+        seen.update(row.id for row in page.unreadable if row.id is not None)
         found += [_strange(task) for task in page.tasks if not _is_ours(task, expected)]
-        found += [
-            Difference("task_unreadable", "Label Studio cannot show its annotations", _name_of(task, expected), task.id)
-            for task in page.unreadable
-        ]
+        found += [_unreadable(row, expected) for row in page.unreadable]
         ours = [task for task in page.tasks if _is_ours(task, expected)]
         found += _compare_page(desk, studio.ls_project, ours, explained=explained)
     found += [
@@ -136,8 +136,9 @@ def _is_ours(task: StudioTask, expected: Mapping[int, Expected]) -> bool:
     return task.id in expected and expected[task.id].ext_id == task.ext_id
 
 
-def _name_of(task: StudioTask, expected: Mapping[int, Expected]) -> uuid.UUID | None:
-    return expected[task.id].ext_id if task.id in expected else None
+def _unreadable(row: UnreadableTask, expected: Mapping[int, Expected]) -> Difference:
+    ours = expected.get(row.id or 0)
+    return Difference("task_unreadable", UNREADABLE, ours.ext_id if ours else row.ext_id, row.id)
 
 
 def _strange(task: StudioTask) -> Difference:
@@ -151,29 +152,19 @@ def _compare_page(
     numbers = number_users(desk, tasks)
     with unit_of_work(desk.database, read_only=True) as session:
         _, section = current_labeling(session, desk.project_id)
-        ours = our_tasks(session, desk.project_id, ls_project, [task.ext_id for task in tasks if task.ext_id])
-        known = known_annotations(session, desk.project_id, list(ours))
-        mine = ((task, ours[task.ext_id].item) for task in tasks if task.ext_id in ours)
-        changed = changed_by_hand(session, desk.project_id, mine, section)
-    found: list[Difference] = []
-    for task in tasks:
-        if task.ext_id in ours:
-            own = ours[task.ext_id]
-            if task.id in changed:
-                found.append(Difference("task_changed", "somebody changed what it shows", own.ext_id, task.id))
-            if task.overlap not in {0, explained, own.asked} and own.asked:
-                found.append(Difference("overlap_differs", OVERLAP_DIFFERS, own.ext_id, task.id))
-            place = _place(task, own.item, ls_project, section.configuration, numbers)
-            found += _compare_task(task, place, known.get(place.ext_id, {}))
+        shown = ours_among(session, desk.project_id, ls_project, tasks)
+        mine, contradictory = told_apart(session, desk.project_id, ls_project, shown)
+        known = known_annotations(session, desk.project_id, [own.ext_id for _, own in mine])
+        changed = changed_by_hand(session, desk.project_id, ((task, own.item) for task, own in mine), section)
+    found = [Difference("task_unreadable", UNREADABLE, row.ext_id, row.id) for row in contradictory]
+    for task, own in mine:
+        if task.id in changed:
+            found.append(Difference("task_changed", "somebody changed what it shows", own.ext_id, task.id))
+        if task.overlap not in {0, explained, own.asked} and own.asked:
+            found.append(Difference("overlap_differs", OVERLAP_DIFFERS, own.ext_id, task.id))
+        place = Place(own.ext_id, own.item, ls_project, section.configuration, numbers)
+        found += _compare_task(task, place, known.get(own.ext_id, {}))
     return found
-
-
-def _place(
-    task: StudioTask, item: uuid.UUID, ls_project: int, configuration: LabelingConfiguration, numbers: Mapping[int, int]
-) -> Place:
-    if task.ext_id is None:
-        raise StudioGone("a task of ours has a name")
-    return Place(task.ext_id, item, ls_project, configuration, numbers)
 
 
 def _compare_task(task: StudioTask, place: Place, known: Mapping[int, KnownAnnotation]) -> Iterator[Difference]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,14 +17,20 @@ from labeling.errors import StudioGone, StudioRefused, StudioUnavailable, Studio
 if TYPE_CHECKING:
     import httpx
 
-MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+MAX_RESPONSE_BYTES = 32 * 1024 * 1024
+MAX_PARTS = 1_000_000
+"""Most lists, objects and members of an answer: two bytes of JSON can become a hundred times as many in memory."""
 READ_ATTEMPTS = 3
 LONGEST_PAUSE_S = 4.0
 LONGEST_DETAIL = 300
+LONGEST_WAIT_S = 3600
+"""However long it asks us to stay away."""
 ACCESS_TOKEN_S = 240.0
 """Label Studio's access tokens last 300 s."""
 TRY_LATER = frozenset({408, 425, 429, 502, 503, 504})
 TOLD = ("label_config", "title", "maximum_annotations")
+WANTED = {"Accept": "application/json", "Accept-Encoding": "identity"}
+UNEXPLAINED = "it does not say why"
 REFUSED_TOKEN = "Label Studio does not take our token: set WINNOW_LABEL_STUDIO_TOKEN to one that is valid"  # noqa: S105
 
 
@@ -67,7 +74,7 @@ class Wire:
         return self._exchange(method, path, params=query, content=None if body is None else orjson.dumps(body))
 
     def _exchange(self, method: str, path: str, *, params: Any, content: bytes | None = None) -> Any:
-        headers = {"Authorization": self._authorization(), "Accept": "application/json"}
+        headers = {"Authorization": self._authorization(), **WANTED}
         if content is not None:
             headers["Content-Type"] = "application/json"
         status, body, retry_after = self._raw(method, path, params=params, content=content, headers=headers)
@@ -79,8 +86,16 @@ class Wire:
         import httpx
 
         deadline = time.monotonic() + self.timeout_s
+        client = self._opened()
+        # A byte of the head now and then would keep us for ever: only the body is seen to drip from here.
+        cutter = threading.Timer(2 * self.timeout_s + 1, client.close)
+        cutter.daemon = True
+        cutter.start()
         try:
-            with self._opened().stream(method, path, **parts) as response:
+            with client.stream(method, path, **parts) as response:
+                if response.headers.get("Content-Encoding", "identity") != "identity":
+                    # What was not asked for: a few packed bytes can stand for gigabytes.
+                    raise StudioUnreadable("Label Studio's answer is packed, which it was not asked for")
                 body = bytearray()
                 for part in response.iter_bytes():
                     body += part
@@ -94,8 +109,12 @@ class Wire:
                 f"Label Studio does not answer ({type(error).__name__}): see that it runs at WINNOW_LABEL_STUDIO_URL",
                 retry_after_s=10,
             ) from error
-        except httpx.HTTPError as error:
-            raise StudioUnreadable("Label Studio's answer broke off or cannot be unpacked") from error
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise StudioUnreadable("Label Studio's answer broke off") from error
+        finally:
+            cutter.cancel()
+            if client.is_closed:
+                self._client = None
 
     def _opened(self) -> httpx.Client:
         if self._client is None:
@@ -117,12 +136,13 @@ class Wire:
         if self._access is None or time.monotonic() > self._access[1]:
             body = orjson.dumps({"refresh": self.token})
             status, answer, retry_after = self._raw(
-                "POST", "/api/token/refresh/", content=body, headers={"Content-Type": "application/json"}
+                "POST", "/api/token/refresh/", content=body, headers={"Content-Type": "application/json", **WANTED}
             )
             bought = _judged(status, answer, retry_after)
-            if not isinstance(bought, dict) or not isinstance(bought.get("access"), str):
+            access = bought.get("access") if isinstance(bought, dict) else None
+            if not isinstance(access, str) or not access.isascii() or not access.isprintable():
                 raise StudioRefused(REFUSED_TOKEN)
-            self._access = (bought["access"], time.monotonic() + ACCESS_TOKEN_S)
+            self._access = (access, time.monotonic() + ACCESS_TOKEN_S)
         return f"Bearer {self._access[0]}"
 
 
@@ -144,6 +164,8 @@ def _judged(status: int, body: bytes, retry_after: str) -> Any:
 
 
 def _json(body: bytes) -> Any:
+    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_PARTS:
+        raise StudioUnreadable("Label Studio's answer has more parts than it may have")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -162,18 +184,17 @@ def _mended(body: bytes) -> Any:
 def _reason(body: bytes) -> str:
     """Label Studio's own words about a refusal. Those about tasks repeat what stands in them: they are left out."""
     try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return "it does not say why"
-    if not isinstance(found, dict):
-        return "it does not say why"
-    errors = found.get("validation_errors")
-    told = {name: errors[name] for name in TOLD if name in errors} if isinstance(errors, dict) else {}
-    reasons = told or found.get("detail")
-    return orjson.dumps(reasons).decode()[:LONGEST_DETAIL] if reasons else "it does not say why"
+        found = _json(body)
+        errors = found.get("validation_errors")
+        told = {name: errors[name] for name in TOLD if name in errors} if isinstance(errors, dict) else {}
+        reasons = told or found.get("detail")
+        return orjson.dumps(reasons).decode()[:LONGEST_DETAIL] if reasons else UNEXPLAINED
+    except (StudioUnreadable, AttributeError, TypeError):
+        return UNEXPLAINED
 
 
 def _seconds(written: str) -> int:
-    given = int(written) if written.isdigit() and len(written) < 6 else 10
+    given = int(written) if written.isascii() and written.isdigit() and len(written) < 6 else 10
+    given = min(max(1, given), LONGEST_WAIT_S)
     # Everybody who was turned away comes back at another moment.
-    return max(1, given) + random.randrange(1 + given // 2)  # noqa: S311
+    return given + random.randrange(1 + given // 2)  # noqa: S311

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ from hypothesis import strategies as st
 
 import wsgi
 from collector.project import breaks_of, parse_project
-from collector.project_document import load_document
+from collector.project_document import MOST_BYTES, load_document, load_file
 from foundation.database import Database
-from foundation.errors import DomainError, InvalidBody
+from foundation.errors import DomainError, InvalidBody, TooLarge
 from tests.collector.intake.test_context import JSON
 from tests.signals import Held, Phone, project_body, rows_of
 
@@ -272,6 +273,33 @@ class TestParsing:
     def test_a_file_that_nests_without_end_is_refused(self, text: str) -> None:
         assert refusal_of(lambda: load_document(text.encode())) is not None
 
+    @pytest.mark.parametrize(
+        "text",
+        ['{"a":' * 33 + "1" + "}" * 33, "[" * 300 + "]" * 300, '{"title": ' + "[" * 900 + "]" * 900 + "}"],
+    )
+    def test_one_that_nests_deeper_than_any_is_refused(self, text: str) -> None:
+        refused = refusal_of(lambda: load_document(text.encode()))
+
+        assert refused is not None
+        assert "deep" in refused.detail or "must be a mapping" in refused.detail
+
+    def test_one_of_two_megabytes_is_refused_by_its_size_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        text = "{" + ", ".join(f'"key{n}": 1' for n in range(150_000)) + "}"
+        monkeypatch.setattr("collector.project_document._read_document", lambda _: pytest.fail("it was looked at"))
+
+        refused = refusal_of(lambda: load_document(text.encode()))
+
+        assert isinstance(refused, TooLarge)
+        assert refused.facts["limit_bytes"] == MOST_BYTES == 256_000
+
+    def test_one_as_large_as_may_be_is_looked_at(self) -> None:
+        text = "title: " + "x" * (MOST_BYTES - 7)
+
+        assert len(load_document(text.encode())["title"]) == MOST_BYTES - 7
+
+    def test_of_a_file_without_end_no_more_is_read_than_may_be(self) -> None:
+        assert isinstance(refusal_of(lambda: load_file(Path("/dev/zero"))), TooLarge)
+
     def test_json_may_be_indented_by_tabs(self) -> None:
         assert load_document(b'{\n\t"project": "tabs",\n\t"fields": {}\n}') == {"project": "tabs", "fields": {}}
 
@@ -386,6 +414,14 @@ class TestPutProject:
         answer = phone.as_role("manage").call("PUT", "", data=text, content_type="application/yaml")
 
         assert (answer.status_code, answer.json["revision"]) == (200, 1)
+
+    def test_one_that_is_too_large_is_refused_before_it_is_read(self, phone: Phone) -> None:
+        text = project_body(title="x" * MOST_BYTES)
+
+        answer = phone.as_role("manage").call("PUT", "", json=text)
+
+        assert (answer.status_code, answer.json["limit_bytes"]) == (413, MOST_BYTES)
+        assert str(MOST_BYTES) in answer.json["detail"]
 
     def test_a_change_made_meanwhile_is_not_overwritten(self, phone: Phone) -> None:
         manager = phone.as_role("manage")

@@ -151,7 +151,7 @@ class TestTasks:
 
         assert [task.id for task in gateway.list_tasks(project)] == ids[2:]
         assert [task.id for task in gateway.find_tasks(project, ids)] == ids[2:]
-        assert [task.id for task in gateway.read_tasks(project, ids)] == ids[2:]
+        assert [task.id for task in gateway.read_tasks(project, ids).tasks] == ids[2:]
 
     def test_numbers_of_deleted_tasks_are_used_again(
         self, gateway: LabelStudio, project: int, imported: Imported
@@ -169,7 +169,7 @@ class TestAnnotations:
         _, ids = imported
         number = people["ann"].answer(ids[1], mood("bad"), stars(2), lead_time=2.5)
 
-        newest = gateway.changed_tasks(project, None, limit=10)[-1]
+        newest = gateway.changed_tasks(project, None, limit=10).tasks[-1]
 
         (annotation,) = newest.annotations
         ann = people["ann"].id
@@ -185,19 +185,19 @@ class TestAnnotations:
         _, ids = imported
         people["ann"].answer(ids[0])
 
-        every = gateway.changed_tasks(project, None, limit=10)
+        every = gateway.changed_tasks(project, None, limit=10).tasks
 
         assert [task.id for task in every] == [*ids[1:], ids[0]]
-        since = gateway.changed_tasks(project, every[2].updated_at, limit=10)
+        since = gateway.changed_tasks(project, every[2].updated_at, limit=10).tasks
         assert [task.id for task in since] == [ids[3], ids[0]]
-        at_once = gateway.tasks_changed_at(project, every[2].updated_at, after=0, limit=10)
+        at_once = gateway.tasks_changed_at(project, every[2].updated_at, after=0, limit=10).tasks
         assert [task.id for task in at_once] == [ids[3]]
 
     def test_skips_are_listed(self, gateway: LabelStudio, project: int, imported: Imported, people: People) -> None:
         _, ids = imported
         people["ann"].skip(ids[0])
 
-        assert gateway.changed_tasks(project, None, limit=10)[-1].annotations[0].cancelled
+        assert gateway.changed_tasks(project, None, limit=10).tasks[-1].annotations[0].cancelled
 
     def test_a_forged_author_is_told_by_who_wrote_it(
         self, gateway: LabelStudio, project: int, imported: Imported, people: People
@@ -207,7 +207,9 @@ class TestAnnotations:
         own = people["ann"].answer(ids[1])
         people["eve"].edit(own, mood("bad"), updated_by=people["ann"].id)
 
-        by_id = {one.id: one for task in gateway.changed_tasks(project, None, limit=10) for one in task.annotations}
+        by_id = {
+            one.id: one for task in gateway.changed_tasks(project, None, limit=10).tasks for one in task.annotations
+        }
 
         assert (by_id[forged].author, by_id[forged].updated_by) == (people["ann"].id, people["eve"].id)
         assert (by_id[own].author, by_id[own].updated_by) == (people["ann"].id, people["eve"].id)
@@ -219,7 +221,7 @@ class TestAnnotations:
         _, ids = imported
         people[deleter].delete(people["ann"].answer(ids[0]))
 
-        newest = gateway.changed_tasks(project, None, limit=10)[-1]
+        newest = gateway.changed_tasks(project, None, limit=10).tasks[-1]
 
         assert (newest.id, newest.updated_by, newest.annotations) == (ids[0], people[deleter].id, ())
 
@@ -233,8 +235,8 @@ class TestAnnotations:
             gateway.changed_tasks(project, None, limit=10)
         with pytest.raises(StudioUnreadable):
             gateway.read_tasks(project, ids)
-        assert len(gateway.changed_tasks_barely(project, None, limit=10)) == 4
-        assert len(gateway.read_tasks(project, [ids[0], *ids[2:]])) == 3
+        assert gateway.changed_tasks_barely(project, None, limit=10).n_rows == 4
+        assert gateway.read_tasks(project, [ids[0], *ids[2:]]).n_rows == 3
         assert [task.id for task in gateway.find_tasks(project, ids)] == ids
 
     def test_content_with_a_lone_surrogate_is_listed_without_our_name(
@@ -246,7 +248,7 @@ class TestAnnotations:
         names = {task.id: task.ext_id for task in gateway.list_tasks(project)}
 
         assert names == {ids[0]: tasks[0].ext_id, ids[1]: None, ids[2]: tasks[2].ext_id, ids[3]: tasks[3].ext_id}
-        assert len(gateway.changed_tasks_barely(project, None, limit=10)) == 4
+        assert gateway.changed_tasks_barely(project, None, limit=10).n_rows == 4
 
     def test_a_changed_configuration_that_lacks_a_control_with_answers_is_refused(
         self, gateway: LabelStudio, project: int, imported: Imported, people: People
@@ -285,7 +287,7 @@ class TestQueue:
         assert people["cem"].next_task(project) == ids[2]
         overlap_of = {task.id: task.overlap for task in gateway.list_tasks(project)}
         assert overlap_of == {ids[0]: 0, ids[1]: 0, ids[2]: 2, ids[3]: 2}
-        assert [len(task.annotations) for task in gateway.read_tasks(project, ids)] == [1, 1, 0, 0]
+        assert [len(task.annotations) for task in gateway.read_tasks(project, ids).tasks] == [1, 1, 0, 0]
         gateway.ask_for_annotators(ids[0], 1)
         assert people["eve"].next_task(project) == ids[0]
 

@@ -52,21 +52,6 @@ BROKEN: dict[str, tuple[Respond, type[Exception]]] = {
     "an empty object": (lambda _: httpx.Response(200, json={}), StudioUnreadable),
     "nothing": (lambda _: httpx.Response(200), StudioUnreadable),
     "HTML": (lambda _: httpx.Response(200, text="<html>"), StudioUnreadable),
-    "a task without a time": (lambda _: httpx.Response(200, json={"tasks": [{"id": 1}]}), StudioUnreadable),
-    "a task whose id is a text": (
-        lambda _: httpx.Response(200, json={"tasks": [{"id": "1", "updated_at": "2026-01-01T00:00:00Z"}]}),
-        StudioUnreadable,
-    ),
-    "a time without zone": (
-        lambda _: httpx.Response(200, json={"tasks": [{"id": 1, "updated_at": "2026-01-01T00:00:00"}]}),
-        StudioUnreadable,
-    ),
-    "annotations that are none": (
-        lambda _: httpx.Response(
-            200, json={"tasks": [{"id": 1, "updated_at": "2026-01-01T00:00:00Z", "annotations": [7]}]}
-        ),
-        StudioUnreadable,
-    ),
     "gzip that is none": (
         lambda _: httpx.Response(200, stream=httpx.ByteStream(b"x"), headers={"Content-Encoding": "gzip"}),
         StudioUnreadable,

@@ -167,7 +167,7 @@ class Workshop:
 
     def listed(self) -> list[int]:
         """Ids of the tasks that are in Label Studio."""
-        return [task.id for task in self.gateway.list_tasks(self.ls_project)]
+        return [task.id or 0 for task in self.gateway.list_tasks(self.ls_project)]
 
     def rows(self) -> list[Annotation]:
         with unit_of_work(self.database, read_only=True) as session:
