@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
 from foundation.parts import LOOPBACK
-from tests.chaos.oracle import PEOPLE, PROJECT
+from tests.chaos.oracle import PEOPLE, PROJECT, project_file
 from tests.chaos.phones import wait
 from tests.chaos.proxy import Mode, Proxy
 from tests.chaos.raters import rate, studio_project
@@ -24,13 +26,16 @@ from tests.chaos.world import PROCESSES, World
 SOME_S = 2.0
 SLOW_CLIENTS = 100
 HINTS = 100
+POISON_WITHIN_S = 90
+LARGE_BODIES = 24
+LARGEST_BODY_BYTES = 19_000_000
 
 Act = Callable[[World, random.Random], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`needs`: `label_studio`, `sqlite` or `postgresql`, without which the fault does not apply."""
+    """`needs`: `label_studio`, `sqlite`, `postgresql` or `own_disk`, without which the fault does not apply."""
 
     name: str
     what: str
@@ -39,7 +44,8 @@ class Fault:
 
     def applies(self, world: World) -> bool:
         has = {"sqlite" if world.postgres is None else "postgresql"}
-        return self.needs <= has | ({"label_studio"} if world.studio is not None else set())
+        has |= {"label_studio"} if world.studio is not None else set()
+        return self.needs <= has | ({"own_disk"} if world.has_own_disk else set())
 
 
 FAULTS: dict[str, Fault] = {}
@@ -138,6 +144,29 @@ def silence_broker(world: World, _: random.Random) -> None:
     _for_a_while(world.broker, Mode.SILENT, seconds=2 * SOME_S)
 
 
+@fault("F10", "the disk is full to the last byte; reads and health go on, and intake stops before harm", "own_disk")
+def fill_disk(world: World, _: random.Random) -> None:
+    ballast = world.home / "ballast"
+    try:
+        with suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1 << 20))
+        with suppress(OSError), ballast.open("ab", buffering=0) as file:
+            while True:
+                file.write(bytes(1))
+        time.sleep(SOME_S)
+        seen = {
+            "health": world.call("GET", "/healthz").status_code,
+            "a read": world.call("GET", f"/v1/projects/{PROJECT}").status_code,
+            "a signal": world.call("POST", f"/v1/projects/{PROJECT}/signals", json={"signals": []}).status_code,
+        }
+        time.sleep(SOME_S)
+    finally:
+        ballast.unlink(missing_ok=True)
+    if seen != {"health": 200, "a read": 200, "a signal": 503}:
+        raise AssertionError(f"with a full disk: {seen}")
+
+
 @fault("F13", "a second `winnow up` is started on the same HOME, and refuses")
 def start_twice(world: World, _: random.Random) -> None:
     again = world.command("up", "--port", str(world.port + 1), "--no-label-studio")
@@ -222,6 +251,48 @@ def lock_sqlite(world: World, _: random.Random) -> None:
         connection.execute("ROLLBACK")
 
 
+@fault("F24", "a project's expectation holds a regular expression that would run for ever")
+def poison(world: World, _: random.Random) -> None:
+    """Texts are some words and a number: the expression tries every way to cut the words before it finds no `!`."""
+    endless = {
+        "type": "expect_column_values_to_match_regex",
+        "kwargs": {"column": "text", "regex": "^(?=.)([a-z]+ ?)+!$"},
+    }
+    body = project_file()
+    _put(world, {**body, "expectations": [*body["expectations"], endless]})
+    try:
+        row = world.job("POST", "/quality", within_s=POISON_WITHIN_S)
+    finally:
+        _put(world, body)
+    if row.get("status") == "failed":
+        world.expected_failures.add(row["job"])
+    told = str(row.get("error")) + str(world.project("GET", "/quality"))
+    if row.get("status") not in {"done", "failed"} or "s of CPU" not in told:
+        raise AssertionError(f"an endless expectation is not told: {row}")
+
+
+@fault("F25", "two dozen bodies as large as may be, at once")
+def send_large(world: World, _: random.Random) -> None:
+    body = b'{"signals": [' + b"[],," * (LARGEST_BODY_BYTES // 4) + b"]}"
+    answered: list[int] = []
+
+    def post() -> None:
+        try:
+            headers = {"Content-Type": "application/json"}
+            path = f"/v1/projects/{PROJECT}/signals"
+            answered.append(world.call("POST", path, role="ingest", content=body, headers=headers).status_code)
+        except httpx.HTTPError:
+            answered.append(0)  # refused before it had sent all
+
+    threads = [threading.Thread(target=post) for _number in range(LARGE_BODIES)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if strange := {*answered} - {0, 400, 413, 503}:
+        raise AssertionError(f"large bodies were answered {strange}")
+
+
 @fault("F26", "the worker is killed in the middle of a build")
 def kill_building(world: World, chance: random.Random) -> None:
     _ask(world, "/versions", {"draft": True})
@@ -276,6 +347,10 @@ def _kill_valkey(world: World) -> None:
         with suppress(ProcessLookupError):
             os.killpg(world.valkey.pid, signal.SIGKILL)
         world.valkey.wait(10)
+
+
+def _put(world: World, body: dict[str, Any]) -> None:
+    world.project("PUT", content=json.dumps(body), headers={"Content-Type": "application/json"})
 
 
 def _ask(world: World, path: str, body: dict[str, bool]) -> None:
