@@ -23,6 +23,7 @@ MODELS = (
     "foundation.keys",
     "foundation.activity",
     "foundation.jobs",
+    "foundation.heartbeats",
     "collector.models",
     "labeling.models",
     "quality.models",
