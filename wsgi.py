@@ -24,6 +24,7 @@ MODELS = (
     "foundation.sessions",
     "foundation.activity",
     "foundation.jobs",
+    "foundation.heartbeats",
     "collector.models",
     "labeling.models",
     "quality.models",

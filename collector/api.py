@@ -47,8 +47,9 @@ routes = Routes("collector", title="Collector")
     takes=schemas.ProjectFileSent,
     takes_also=YAML_TYPES,
     answers={200: schemas.ProjectPut, 201: schemas.ProjectPut},
+    needs_space=True,
     headers={"If-Match": "the revision this file is based on, in quotes; 412 where there is a newer one"},
-    problems=(400, 409, 412, 413, 415, 422),
+    problems=(400, 409, 412, 413, 415, 422, 503),
 )
 def put_project_file(call: Call) -> ResponseReturnValue:
     """A change makes a new revision; signals keep the revision they were accepted under."""
@@ -94,6 +95,7 @@ def get_project_file(call: Call) -> ResponseReturnValue:
     f"{PROJECT}/signals",
     allows=WRITERS,
     summary="Send signals",
+    needs_space=True,
     takes=schemas.SignalBatch | schemas.SignalSent,
     takes_also=(NDJSON,),
     answers={200: schemas.SignalsAnswer},
@@ -163,6 +165,7 @@ def get_dead_letters(call: Call) -> ResponseReturnValue:
     f"{PROJECT}/dead-letters/replay",
     allows=MANAGERS,
     summary="Try refused signals against the newest revision",
+    needs_space=True,
     takes=schemas.ReplayAsked,
     answers={200: schemas.ReplayAnswer},
     problems=(400, 413, 415, 422, 503),

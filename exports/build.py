@@ -135,7 +135,7 @@ def _make(work: Work, store: VersionStore, version: Version, place: str) -> Outc
         if equal is not None:
             with _holding(work) as writing:
                 return service.answer_with(writing, version, equal)
-        measured = measure(session, drawn.frozen)
+        measured = measure(session, drawn.frozen, work.runtime.settings)
         gates = _gates(drawn, measured)
         _note_items(work, version, items_on_sides(drawn.candidates.noted, drawn.split))
         refuses = not drawn.rows or not (version.draft or all_passed(gates))

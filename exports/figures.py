@@ -11,6 +11,7 @@ from sqlmodel import Session
 from exports.gates import AgreementFigure, ExpectationsFigure
 from exports.snapshot import Frozen
 from exports.statements import pairable_items
+from foundation.settings import Settings
 
 if TYPE_CHECKING:
     from quality.agreement.measure import Agreement
@@ -25,20 +26,23 @@ class Measured:
     report: Mapping[str, Any]
 
 
-def measure(session: Session, frozen: Frozen) -> Measured:
-    """Measures the project as it was frozen. Heavy: for workers."""
+def measure(session: Session, frozen: Frozen, settings: Settings) -> Measured:
+    """Measures the project as it was frozen; its expectations within the installation's limits. Heavy: for workers."""
+    from quality.limited_suite import within
     from quality.report import aggregates_of
     from quality.service import measure_project
 
     upto_seq = frozen.inputs.annotations_upto_seq
-    report = measure_project(session, frozen.project_id, upto_seq=upto_seq)
+    report = measure_project(session, frozen.project_id, upto_seq=upto_seq, run=within(settings))
     figures = []
     for name, agreement in report.agreement.items():
         pairable = session.connection().execute(pairable_items(frozen.project_id, name, upto_seq)).scalar_one()
         figures.append(_figure(name, frozen.labeling.questions[name].level.value, agreement, int(pairable)))
     results = report.expectations.results if report.expectations else ()
     broken = sum(not result.success for result in results)
-    return Measured(tuple(figures), ExpectationsFigure(len(results), broken), aggregates_of(report.as_json()))
+    unfinished = report.expectations.unfinished if report.expectations else ()
+    outcome = ExpectationsFigure(len(results), broken, unfinished)
+    return Measured(tuple(figures), outcome, aggregates_of(report.as_json()))
 
 
 def _figure(target: str, level: str, agreement: Agreement, pairable: int) -> AgreementFigure:

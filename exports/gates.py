@@ -89,10 +89,11 @@ class AgreementFigure:
 
 @dataclass(frozen=True)
 class ExpectationsFigure:
-    """Outcome of the expectation suite: how many rules there are, and how many broke."""
+    """Outcome of the expectation suite: how many rules there are, how many broke, and why some of these were not evaluated."""
 
     rules: int
     broken: int
+    unfinished: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -218,6 +219,8 @@ def _evaluate_expectations(measured: ExpectationsFigure | None) -> GateResult:
     detail = f"{held} of {measured.rules} expectations hold"
     if measured.broken:
         detail += "; the quality report lists every failing row"
+    if measured.unfinished:
+        detail += f"; {measured.unfinished[0]}"
     share = round(held / measured.rules, 4)
     return GateResult("expectations", passed=measured.broken == 0, figure=share, required="pass", detail=detail)
 

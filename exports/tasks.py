@@ -16,6 +16,7 @@ from exports.models import VERSION_ITEMS, Version, VersionState, WithdrawnWhy
 from exports.service import BUILD, forget_build
 from exports.store import open_store
 from foundation.database import empty_journal, refresh_statistics, unit_of_work, utc_now
+from foundation.disk import require_space
 from foundation.errors import Unavailable
 from foundation.jobs import Job, JobState
 from foundation.queue import Runtime, Work, announce, job, periodic
@@ -29,6 +30,7 @@ def build(work: Work) -> dict[str, Any]:
     """Builds one version; heavy libraries are loaded here and not before."""
     from exports.build import build_version
 
+    require_space(work.runtime.settings)
     try:
         return build_version(work)
     except OSError as error:

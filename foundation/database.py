@@ -38,6 +38,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
 
+from foundation.disk import DiskFull, is_full
 from foundation.errors import Unavailable
 
 OLDEST_SAFE_SQLITE = (3, 51, 3)
@@ -263,8 +264,12 @@ def _failures_told() -> Iterator[None]:
     try:
         yield
     except (OperationalError, PoolTimeout) as error:
+        if is_full(error):
+            raise DiskFull from error
         raise Unavailable("the database cannot take this right now: try again") from error
     except DBAPIError as error:
+        if is_full(error):
+            raise DiskFull from error
         if error.connection_invalidated:
             raise Unavailable("the database went away: try again") from error
         raise

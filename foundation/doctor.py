@@ -94,7 +94,7 @@ def _activity(settings: Settings) -> tuple[bool, str]:
 
 
 def _broker(settings: Settings) -> tuple[bool, str]:
-    from foundation.health import broker_answers
+    from foundation.readiness import broker_answers
 
     if not settings.broker_url:
         return True, "embedded: `winnow up` starts it"
@@ -102,7 +102,7 @@ def _broker(settings: Settings) -> tuple[bool, str]:
 
 
 def _label_studio(settings: Settings) -> tuple[bool, str]:
-    from foundation.health import label_studio_answers
+    from foundation.readiness import label_studio_answers
 
     if not settings.label_studio_url:
         return True, "embedded: `winnow up` starts it"

@@ -1,22 +1,29 @@
-"""Is it alive, can every part be reached, and what do the counters say."""
+"""Is it alive, does every part answer, and what do the counters say."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from hmac import compare_digest
 
 from flask import Blueprint, Response, current_app, request
+from flask.blueprints import BlueprintSetupState
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy import text
 
-from foundation.database import unit_of_work
-from foundation.errors import Unauthorized, Unavailable
+from foundation.database import glance
+from foundation.errors import DomainError, Unauthorized, Unavailable
+from foundation.guards import ANY_ROLE, admit
 from foundation.observability import REGISTRY
-from foundation.settings import Settings
-from foundation.web import Services, json_answer, services_of
+from foundation.readiness import Readiness, checks_of
+from foundation.web import EXTENSION, Services, json_answer, services_of
 
-CHECK_TIMEOUT_S = 2.0
+READINESS = "winnow.readiness"
+RETRY_AFTER_S = 2
 blueprint = Blueprint("health", __name__)
+
+
+@blueprint.record_once
+def _prepare(state: BlueprintSetupState) -> None:
+    services: Services = state.app.extensions[EXTENSION]
+    state.app.extensions[READINESS] = Readiness(checks_of(services.settings, services.database))
 
 
 @blueprint.get("/healthz")
@@ -27,13 +34,16 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """Every part answers; else 503, naming the part."""
-    services = services_of(current_app)
-    parts = {name: check(services) for name, check in CHECKS.items()}
+    """Every part answers; else 503. Which one does not is told to callers with a key."""
+    readiness: Readiness = current_app.extensions[READINESS]
+    parts = readiness.look()
+    is_told = parts["database"] and _has_key()
     silent = sorted(name for name, is_well in parts.items() if not is_well)
+    if silent and is_told:
+        raise Unavailable(f"no answer from: {', '.join(silent)}", retry_after_s=RETRY_AFTER_S, parts=parts)
     if silent:
-        raise Unavailable(f"no answer from: {', '.join(silent)}", retry_after_s=2, parts=parts)
-    return json_answer({"status": "ready", "parts": parts})
+        raise Unavailable("not every part answers: ask with a key to learn which", retry_after_s=RETRY_AFTER_S)
+    return json_answer({"status": "ready", **({"parts": parts} if is_told else {})})
 
 
 @blueprint.get("/metrics")
@@ -45,44 +55,14 @@ def metrics() -> Response:
     return Response(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
 
 
-def _database(services: Services) -> bool:
+def _has_key() -> bool:
+    authorization = request.headers.get("Authorization")
+    if not authorization:
+        return False
+    services = services_of(current_app)
     try:
-        with unit_of_work(services.database, read_only=True) as session:
-            session.connection().execute(text("SELECT 1 FROM projects LIMIT 1"))
-    except Exception:  # noqa: BLE001 - whatever is wrong with it, it does not answer
+        with glance(services.database) as session:
+            admit(session, authorization, allowed=ANY_ROLE, project=None, find_project=services.find_project)
+    except DomainError:
         return False
     return True
-
-
-def broker_answers(settings: Settings) -> bool:
-    """Whether the broker takes a connection; true where none is configured, since the sweep does without."""
-    if not settings.broker_url:
-        return True
-    from kombu import Connection
-
-    try:
-        with Connection(settings.broker_url, connect_timeout=CHECK_TIMEOUT_S) as connection:
-            connection.ensure_connection(max_retries=1, timeout=CHECK_TIMEOUT_S)
-    except Exception:  # noqa: BLE001 - each transport raises its own
-        return False
-    return True
-
-
-def label_studio_answers(settings: Settings) -> bool:
-    """Whether Label Studio is up; true where none is configured."""
-    if not settings.label_studio_url:
-        return True
-    import httpx
-
-    try:
-        answer = httpx.get(f"{settings.label_studio_url.rstrip('/')}/health", timeout=CHECK_TIMEOUT_S)
-    except httpx.HTTPError:
-        return False
-    return answer.status_code == 200
-
-
-CHECKS: Mapping[str, Callable[[Services], bool]] = {
-    "database": _database,
-    "broker": lambda services: broker_answers(services.settings),
-    "label_studio": lambda services: label_studio_answers(services.settings),
-}

@@ -1,17 +1,19 @@
-"""The queue of record: a row a job, leased by the database's clock, its attempts counted before the work begins.
+"""The queue of record: a row a job, leased by the database's clock.
 
 A message on the broker is only a wake-up that carries the job's id. Lose every message and the sweep finds the work again.
+What a job's own work does wrong is a strike, and three end it. A worker that died at it, in a deploy or for want of
+memory, is no strike; but a job at which ten died is given up, or one that kills its worker would do so for ever.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, String, case, delete, func, or_, update
+from sqlalchemy import BigInteger, Column, Index, Integer, String, case, delete, func, literal, or_, true, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -19,9 +21,17 @@ from foundation.database import JsonText, UtcDateTime, clock_ms, insert_ignoring
 from foundation.errors import NotFound
 from foundation.identifiers import random_uuid
 
-MAX_ATTEMPTS = 3
+MAX_STRIKES = 3
+MAX_DEATHS = 10
+STRIKE_PAUSE_MS = 2_000
+DEATH_PAUSE_MS = 500
+OUTAGE_PAUSE_MS = 1_000
+LONGEST_PAUSE_MS = 60_000
+LONGEST_OUTAGE = timedelta(days=1)
+"""So long a job waits for a part that is away, Label Studio or the disk, before it fails."""
 WAKE_AGAIN_AFTER_MS = 5_000
 ERROR_CHARS = 500
+GAVE_UP = f"gave up: {MAX_DEATHS} workers died while they did this job; see what their machine had left of memory then, and the log"
 
 
 class JobState(StrEnum):
@@ -29,6 +39,18 @@ class JobState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+
+
+class Again(StrEnum):
+    """What an attempt that ended badly means for the job.
+
+    `NEVER`: another attempt would end the same. `STRIKE`: it may end better, but that was one of three. `OUTAGE`: a part
+    that the work needs was away, which says nothing of the work.
+    """
+
+    NEVER = "never"
+    STRIKE = "strike"
+    OUTAGE = "outage"
 
 
 class LeaseLost(Exception):
@@ -52,6 +74,8 @@ class Job(SQLModel, table=True):
     lease_until_ms: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
     lease_holder: uuid.UUID | None = None
     attempt: int = 0
+    strikes: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    deaths: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
     done: int = 0
     total: int | None = None
     error: str | None = None
@@ -88,19 +112,23 @@ def enqueue(
 def claim(session: Session, job_id: uuid.UUID, *, holder: uuid.UUID, lease_s: int) -> Job | None:
     """Takes the lease and counts the attempt, in one statement; None when there is nothing to do.
 
-    A job whose holder died is taken over once the lease is past. After three attempts it fails for good.
+    A job whose holder died is taken over once the lease is past, from the second time on after a pause that grows. When
+    ten have died at it, it fails for good.
     """
+    deaths = col(Job.deaths) + case((_was_left(), 1), else_=0)
+    is_poison = deaths >= MAX_DEATHS
     taken = session.connection().execute(
         update(Job)
         .where(col(Job.id) == job_id, _is_free())
         .values(
-            state=case((col(Job.attempt) >= MAX_ATTEMPTS, JobState.FAILED.value), else_=JobState.RUNNING.value),
+            state=case((is_poison, JobState.FAILED.value), else_=JobState.RUNNING.value),
             attempt=Job.attempt + 1,
+            deaths=deaths,
             lease_holder=holder,
             lease_until_ms=clock_ms() + lease_s * 1000,
             # A queued job answers for later wishes of its kind; a running one may have read its inputs already.
             coalesce_key=None,
-            error=case((col(Job.attempt) >= MAX_ATTEMPTS, "gave up after three attempts"), else_=col(Job.error)),
+            error=case((is_poison, GAVE_UP), else_=col(Job.error)),
         )
     )
     if taken.rowcount != 1:
@@ -125,14 +153,32 @@ def finish(session: Session, job_id: uuid.UUID, *, holder: uuid.UUID, now: datet
     _as_holder(session, job_id, holder, {**ended, "done": func.coalesce(Job.total, Job.done)})
 
 
-def fail(session: Session, job_id: uuid.UUID, *, holder: uuid.UUID, now: datetime, error: str, again: bool) -> None:
-    """Ends an attempt badly: back to the queue where another attempt may help, else failed for good."""
-    state = (
-        case((col(Job.attempt) < MAX_ATTEMPTS, JobState.QUEUED.value), else_=JobState.FAILED.value)
-        if again
-        else JobState.FAILED.value
-    )
-    values = {"state": state, "error": error[:ERROR_CHARS], "lease_until_ms": clock_ms(), "finished_at": now}
+def fail(session: Session, job_id: uuid.UUID, *, holder: uuid.UUID, now: datetime, error: str, again: Again) -> None:
+    """Ends an attempt badly: back to the queue where another attempt may help, else failed for good.
+
+    The next attempt waits a little: 2 s after the first strike, 8 s after the second; after an outage as many seconds as
+    there were attempts, up to a minute.
+    """
+    tried_enough = {
+        Again.NEVER: true(),
+        Again.STRIKE: col(Job.strikes) + 1 >= MAX_STRIKES,
+        Again.OUTAGE: col(Job.created_at) < now - LONGEST_OUTAGE,
+    }[again]
+    pause_ms = {
+        Again.NEVER: literal(0),
+        Again.STRIKE: STRIKE_PAUSE_MS * (1 + 3 * col(Job.strikes)),
+        Again.OUTAGE: case(
+            (OUTAGE_PAUSE_MS * col(Job.attempt) < LONGEST_PAUSE_MS, OUTAGE_PAUSE_MS * col(Job.attempt)),
+            else_=LONGEST_PAUSE_MS,
+        ),
+    }[again]
+    values = {
+        "state": case((tried_enough, JobState.FAILED.value), else_=JobState.QUEUED.value),
+        "strikes": col(Job.strikes) + (1 if again is Again.STRIKE else 0),
+        "error": error[:ERROR_CHARS],
+        "lease_until_ms": clock_ms() + pause_ms,
+        "finished_at": case((tried_enough, literal(now, UtcDateTime())), else_=None),
+    }
     _as_holder(session, job_id, holder, values)
 
 
@@ -146,7 +192,7 @@ def sweep(session: Session) -> Sequence[tuple[uuid.UUID, str]]:
                 or_(
                     (col(Job.state) == JobState.QUEUED)
                     & (func.coalesce(Job.lease_until_ms, 0) < clock_ms() - WAKE_AGAIN_AFTER_MS),
-                    (col(Job.state) == JobState.RUNNING) & (col(Job.lease_until_ms) < clock_ms()),
+                    _was_left(),
                 )
             )
             .order_by(col(Job.created_at))
@@ -172,10 +218,15 @@ def read_job(session: Session, job_id: uuid.UUID) -> Job:
 
 
 def _is_free() -> ColumnElement[bool]:
-    return or_(
-        col(Job.state) == JobState.QUEUED.value,
-        (col(Job.state) == JobState.RUNNING.value) & (col(Job.lease_until_ms) < clock_ms()),
-    )
+    """Queued, and its pause is over; or left by a worker that died."""
+    is_due = func.coalesce(Job.lease_until_ms, 0) <= clock_ms()
+    return or_((col(Job.state) == JobState.QUEUED.value) & is_due, _was_left())
+
+
+def _was_left() -> ColumnElement[bool]:
+    """Its lease is past, and so is the pause after the deaths before this one: none, 0.5, 2, 4.5 … 40 s."""
+    pause_ms = DEATH_PAUSE_MS * col(Job.deaths) * col(Job.deaths)
+    return (col(Job.state) == JobState.RUNNING.value) & (col(Job.lease_until_ms) + pause_ms < clock_ms())
 
 
 def _as_holder(session: Session, job_id: uuid.UUID, holder: uuid.UUID, values: dict[str, Any]) -> None:

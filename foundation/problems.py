@@ -8,6 +8,7 @@ from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from foundation import errors
+from foundation.disk import DiskFull, is_full
 from foundation.errors import DomainError, TooMany, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -90,6 +91,8 @@ def _http_problem(error: HTTPException) -> Response:
 
 
 def _bug(error: Exception) -> Response:
+    if is_full(error):
+        return problem(DiskFull())
     log.error("unforeseen", route=str(request.url_rule), exc_info=error)
     body = {
         "type": "about:blank",

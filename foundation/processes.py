@@ -113,7 +113,7 @@ def _own_parts(wanted: Up, environment: Mapping[str, str]) -> list[Part]:
     logs, celery = wanted.home / "logs", [sys.executable, "-m", "celery", "--app", "wsgi:celery_app", "--quiet"]
     worker = [*celery, "worker", "--pool", "prefork", "--concurrency", str(WORKERS), "--hostname", "worker@winnow"]
     worker += ["--without-mingle", "--without-gossip"]
-    scheduler = [*celery, "beat", "--schedule", str(wanted.home / "run" / "schedule"), "--pidfile", ""]
+    scheduler = [*celery, "beat", "--scheduler", "foundation.scheduler:BeatingScheduler", "--pidfile", ""]
     return [
         _api_part(wanted, environment),
         # Orphaned, it does not finish its tasks first: their leases run out and others take them. Its children go with it.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import setup_logging, worker_init, worker_process_init
 from sqlalchemy import text
 from sqlmodel import Session
 
@@ -22,6 +22,7 @@ from foundation import jobs
 from foundation.database import Database, after_commit, open_database, refresh_statistics, unit_of_work, utc_now
 from foundation.errors import DomainError, Unavailable
 from foundation.failpoints import failpoint
+from foundation.heartbeats import WORKER, beat, forget_silent
 from foundation.observability import configure_logging
 from foundation.settings import Settings, load_settings
 
@@ -33,6 +34,10 @@ WAKE_UP_LIFE_S = 60
 SWEEP = "foundation.sweep"
 JOBS_KEPT = timedelta(days=7)
 ROWS_THAT_COUNT = 1_000
+BEAT_EVERY_S = 8.0
+LONGEST_AT_ONE_THING_S = 3600.0
+OUTAGES_TOLD = 3
+"""So often a command tries a job that needs a part that is away; a worker goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +65,16 @@ class Work:
             jobs.renew(session, self.job_id, holder=self.holder, lease_s=self.runtime.settings.lease_s, **numbers)
 
 
+class AttemptFailed(Exception):
+    """The work failed by its own fault, in words for whoever asked for it: a strike, and tried again up to three times."""
+
+
 JobFunction = Callable[[Work], Any]
 _JOBS: dict[str, JobFunction] = {}
 _PERIODIC: dict[str, Callable[[Settings], float]] = {}
 _LISTENERS: dict[str, list[str]] = {}
+_IS_WORKER: list[bool] = []
+"""Not empty in a worker and in the processes that it forks."""
 
 celery_app = Celery("winnow")
 
@@ -79,6 +90,11 @@ def runtime() -> Runtime:
 def _fresh_connections(**_: Any) -> None:
     """A forked child must not share its parent's connections."""
     runtime.cache_clear()
+
+
+@worker_init.connect
+def _note_worker(**_: Any) -> None:
+    _IS_WORKER.append(True)
 
 
 @setup_logging.connect
@@ -161,7 +177,8 @@ def periodic(
 
 def _run_periodic(name: str, function: Callable[[Runtime], object]) -> None:
     try:
-        function(runtime())
+        with _giving_signs(runtime()):
+            function(runtime())
     except Unavailable as error:
         log.warning("periodic_waits", task=name, why=error.detail)
 
@@ -190,10 +207,40 @@ def _publish(name: str, arguments: list[str]) -> bool:
 
 @celery_app.task(name=SWEEP)
 def sweep() -> None:
-    """Wakes the jobs whose message may be lost."""
+    """Wakes the jobs whose message may be lost; that it runs shows that a worker does."""
+    _beat(runtime())
     with suppress(Unavailable), unit_of_work(runtime().database, read_only=True) as session:
         for job_id, kind in jobs.sweep(session):
             wake(kind, job_id)
+
+
+@contextmanager
+def _giving_signs(here: Runtime) -> Iterator[None]:
+    """Lets this process beat while it does one thing for long: work is no silence, and the sweep may wait behind it.
+
+    A process that is stopped, or whose work lets no other thread run, gives no sign and is seen; so is one that takes
+    longer for a single thing than anything should.
+    """
+    stop = threading.Event()
+    if not _IS_WORKER:  # a command that does a job itself is no worker
+        yield
+        return
+
+    def give() -> None:
+        ends_at = time.monotonic() + LONGEST_AT_ONE_THING_S
+        while not stop.wait(BEAT_EVERY_S) and time.monotonic() < ends_at:
+            _beat(here)
+
+    threading.Thread(target=give, daemon=True).start()
+    try:
+        yield
+    finally:
+        stop.set()
+
+
+def _beat(here: Runtime) -> None:
+    with suppress(Unavailable), unit_of_work(here.database) as session:
+        beat(session, WORKER)
 
 
 @periodic("foundation.forget_jobs", every_s=lambda _: 3600.0)
@@ -201,6 +248,7 @@ def forget_jobs(here: Runtime) -> None:
     """Ended jobs stay for a week: long enough for whoever asked to read how it went."""
     with unit_of_work(here.database) as session:
         jobs.forget_ended(session, before=utc_now() - JOBS_KEPT)
+        forget_silent(session)
 
 
 @periodic("foundation.forget_sessions", every_s=lambda _: 600.0)
@@ -234,21 +282,27 @@ def run_job(job_id: str) -> None:
         return
     failpoint("jobs.after_claim")
     structlog.contextvars.bind_contextvars(job=job_id, kind=leased.kind, request_id=leased.request_id)
-    work = Work(here, leased.id, holder, leased.project_id, leased.args)
+    with _giving_signs(here):
+        _attempt(Work(here, leased.id, holder, leased.project_id, leased.args), _JOBS[leased.kind])
+    structlog.contextvars.clear_contextvars()
+
+
+def _attempt(work: Work, function: JobFunction) -> None:
     stop = threading.Event()
     threading.Thread(target=_keep_lease, args=(work, stop), daemon=True).start()
     try:
-        _finish(work, _JOBS[leased.kind](work))
+        _finish(work, function(work))
     except jobs.LeaseLost:
         log.warning("lease_lost")
+    except AttemptFailed as error:
+        _end_badly(work, str(error), again=jobs.Again.STRIKE)
     except DomainError as error:
-        _end_badly(work, error.detail, again=isinstance(error, Unavailable))
+        _end_badly(work, error.detail, again=jobs.Again.OUTAGE if isinstance(error, Unavailable) else jobs.Again.NEVER)
     except Exception as error:  # the last stop: the row must say that the attempt failed
         log.error("job_failed", exc_info=True)
-        _end_badly(work, f"unexpected {type(error).__name__}", again=True)
+        _end_badly(work, f"unexpected {type(error).__name__}", again=jobs.Again.STRIKE)
     finally:
         stop.set()
-        structlog.contextvars.clear_contextvars()
 
 
 def _finish(work: Work, result: Any) -> None:
@@ -257,8 +311,9 @@ def _finish(work: Work, result: Any) -> None:
         jobs.finish(session, work.job_id, holder=work.holder, now=utc_now(), result=result)
 
 
-def _end_badly(work: Work, why: str, *, again: bool) -> None:
-    with suppress(jobs.LeaseLost), unit_of_work(work.runtime.database) as session:
+def _end_badly(work: Work, why: str, *, again: jobs.Again) -> None:
+    """Notes it; where the database is away, too, the lease runs out and somebody else begins again."""
+    with suppress(jobs.LeaseLost, Unavailable), unit_of_work(work.runtime.database) as session:
         jobs.fail(session, work.job_id, holder=work.holder, now=utc_now(), error=why, again=again)
 
 
@@ -286,7 +341,7 @@ def wait_until_done(database: Database, job_id: uuid.UUID, *, seconds: float) ->
     """Runs a job here and now where no worker does it; for commands.
 
     Raises:
-        Unavailable: it was not done in time.
+        Unavailable: it was not done in time, or a part that it needs is away.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -295,5 +350,7 @@ def wait_until_done(database: Database, job_id: uuid.UUID, *, seconds: float) ->
             row = jobs.read_job(session, job_id)
         if row.state in {jobs.JobState.DONE, jobs.JobState.FAILED}:
             return row
+        if row.attempt - row.strikes - row.deaths >= OUTAGES_TOLD and row.state == jobs.JobState.QUEUED:
+            raise Unavailable(row.error or "a part that this job needs is away: try again")
         time.sleep(0.2)
     raise Unavailable("a worker holds this job and has not ended it in time: look again later")

@@ -14,6 +14,7 @@ class Reason(StrEnum):
     CONSENT_MISSING = "consent_missing"
     CONTENT_LENGTH = "content_length"
     CONTROL_REMOVED = "control_removed"
+    DISK_FULL = "disk_full"
     DUPLICATE = "duplicate"
     EMPTY_BODY = "empty_body"
     ENCODING_DAMAGED = "encoding_damaged"

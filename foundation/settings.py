@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     lease_s: int = Field(default=30, ge=3, le=600)
     sync_every_s: int = Field(default=30, ge=1)
     sweep_every_s: int = Field(default=5, ge=1, le=30)
+    expectation_cpu_s: int = Field(default=30, ge=1, le=3600)
+    min_free_bytes: int = Field(default=256_000_000, ge=0)
     log_level: str = "INFO"
     metrics_token: SecretStr = SecretStr("")
     failpoints: str = ""

@@ -21,6 +21,7 @@ from sqlmodel import Session
 
 from foundation.bodies import declared_length, is_known_to_be_whole, read_body
 from foundation.database import Database, glance, unit_of_work, utc_now
+from foundation.disk import require_space
 from foundation.document import pointer_to
 from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
 from foundation.guards import MANAGERS, Allowed, FindProject, NearProject, admit
@@ -158,6 +159,7 @@ class Routes:
         query: Mapping[str, str] = NONE,
         headers: Mapping[str, str] = NONE,
         may_be_missing: bool = False,
+        needs_space: bool = False,
     ) -> Callable[[Callable[[Call], ResponseReturnValue]], Callable[[Call], ResponseReturnValue]]:
         """Adds a guarded route; what it takes and answers stands in /openapi.json.
 
@@ -165,13 +167,14 @@ class Routes:
             takes: a model, or a type made of models, such as a list of them; None where there is no body.
             takes_also: further media types that say the same.
             query, headers: those that mean something to this call, each with what it is for.
+            needs_space: it takes in what fills the disk, so it is refused below the low-water mark.
         """
 
         def add(view: Callable[[Call], ResponseReturnValue]) -> Callable[[Call], ResponseReturnValue]:
             path_model = _path_model(view.__name__, rule)
 
             def guarded(path: Any) -> ResponseReturnValue:
-                return view(_enter(allows, path, may_be_missing=may_be_missing))
+                return view(_enter(allows, path, may_be_missing=may_be_missing, needs_space=needs_space))
 
             guarded.__name__, guarded.__doc__ = view.__name__, view.__doc__
             guarded.__annotations__ = {"path": path_model} if path_model else {}
@@ -319,7 +322,7 @@ def observe_requests(app: Flask) -> None:
         return response
 
 
-def _enter(allows: Allowed, path: Any, *, may_be_missing: bool) -> Call:
+def _enter(allows: Allowed, path: Any, *, may_be_missing: bool, needs_space: bool) -> Call:
     services = services_of(current_app)
     project = getattr(path, "project", None)
     with glance(services.database) as session:
@@ -337,6 +340,8 @@ def _enter(allows: Allowed, path: Any, *, may_be_missing: bool) -> Call:
     caller = admitted.caller
     if caller.role is Role.INGEST:
         services.limiter.count_request(str(caller.key_id), request.remote_addr or "", project or "")
+    if needs_space:
+        require_space(services.settings)
     return Call(services, caller, project or "", admitted.project_id, path, utc_now())
 
 

@@ -43,6 +43,7 @@ LONGEST_SEQ = 18
     f"{PROJECT}/annotations",
     allows=MANAGERS,
     summary="Hand in labels made elsewhere",
+    needs_space=True,
     takes=list[schemas.AnnotationSent],
     takes_also=(NDJSON,),
     answers={200: schemas.AnnotationsAnswer},

@@ -78,12 +78,18 @@ def schedule(runtime: Runtime) -> None:
     if not is_there:
         log.warning("label_studio_silent")
         return
-    with unit_of_work(runtime.database) as session:
-        for project_id in session.exec(select(col(Project.id))).all():
-            if project_id is None or not current_labeling(session, project_id)[1].config:
-                continue
-            if not count_running(session, project_id, SYNC):
-                enqueue_and_wake(session, SYNC, project_id=project_id, coalesce=True)
+    # Reading every project's configuration takes its time, and nobody may wait for it who writes.
+    with unit_of_work(runtime.database, read_only=True) as session:
+        due = [
+            project_id
+            for project_id in session.exec(select(col(Project.id))).all()
+            if project_id is not None
+            and current_labeling(session, project_id)[1].config
+            and not count_running(session, project_id, SYNC)
+        ]
+    for project_id in due:
+        with unit_of_work(runtime.database) as session:
+            enqueue_and_wake(session, SYNC, project_id=project_id, coalesce=True)
 
 
 @periodic("labeling.follow_erasures", every_s=lambda settings: float(settings.sweep_every_s), on=ERASURE)

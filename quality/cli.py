@@ -15,7 +15,7 @@ from labeling.questions.kinds import Level
 
 if TYPE_CHECKING:
     from quality.agreement.measure import Agreement
-    from quality.expectations import SuiteResult
+    from quality.results import SuiteResult
 
 _LEVELS = ", ".join(Level)
 _ROWS_SHOWN = 5
@@ -119,8 +119,11 @@ def _print_agreement(measured: Agreement) -> None:
 @commands.command("expectations", short_help="Check a table against a Great Expectations suite.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("suite", type=click.Path(path_type=Path))
+@click.option(
+    "--cpu-s", default=30, show_default=True, type=click.IntRange(1, 86400), help="CPU seconds a rule may take."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def expectations(file: Path, suite: Path, as_json: bool) -> None:
+def expectations(file: Path, suite: Path, cpu_s: int, as_json: bool) -> None:
     """Check FILE (Parquet, CSV or JSON lines) against SUITE, a JSON file of Great Expectations.
 
     SUITE is a list of {"type": …, "kwargs": …}, or a suite as Great Expectations writes it. Every failing row is listed,
@@ -135,7 +138,7 @@ def expectations(file: Path, suite: Path, as_json: bool) -> None:
       winnow quality expectations signals.parquet suite.json --json
     """
     with told_plainly():
-        result = _suite_result(file, suite)
+        result = _suite_result(file, suite, cpu_s)
         if as_json:
             print_json(result.as_json())
         else:
@@ -144,16 +147,20 @@ def expectations(file: Path, suite: Path, as_json: bool) -> None:
             raise SystemExit(DID_NOT_HOLD)
 
 
-def _suite_result(file: Path, suite: Path) -> SuiteResult:
-    from quality.expectations import misfits, read_suite, run_suite
+def _suite_result(file: Path, suite: Path, cpu_s: int) -> SuiteResult:
+    from foundation.limited import Limits
+    from quality.expectations import read_suite
     from quality.frames import read_table
+    from quality.limited_suite import run_suite_limited
 
     wanted = read_suite(suite)
     table = read_table(file)
-    faults = misfits(wanted)
-    if faults:
-        raise UsageError(f"{suite.name}: {len(faults)} of {len(wanted)} expectations are wrong", faults=faults)
-    return run_suite(table.frame, wanted, row_id=None, texts=table.texts)
+    try:
+        return run_suite_limited(
+            table.frame, wanted, row_id=None, texts=table.texts, limits=Limits(step_cpu_s=cpu_s), must_fit=True
+        )
+    except UsageError as error:
+        raise UsageError(f"{suite.name}: {error.detail}", faults=error.faults) from error
 
 
 def _print_suite(result: SuiteResult) -> None:
@@ -199,13 +206,15 @@ def _measured_here(project: str) -> dict[str, Any]:
     from collector.queries import project_named
     from foundation.database import unit_of_work, utc_now
     from labeling.queries import aliases_of
+    from quality.limited_suite import within
     from quality.report import with_aliases
-    from quality.service import measure_project, store_report
+    from quality.service import measure, read_facts, store_report
 
-    with opened_installation() as (_, database):
+    with opened_installation() as (settings, database):
         with unit_of_work(database, read_only=True) as session:
             project_id = project_named(session, project)
-            measured = measure_project(session, project_id)
+            facts = read_facts(session, project_id)
+        measured = measure(facts, run=within(settings))
         with unit_of_work(database) as session:
             row = store_report(session, project_id, measured, now=utc_now())
             body = with_aliases(measured.as_json(), aliases_of(session, project_id))

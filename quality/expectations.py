@@ -12,14 +12,14 @@ import os
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foundation.errors import Fault, UsageError
 from quality.expectation import Expectation
 from quality.observed import observed_of, plain_value
-from quality.views import plain_types, views_of, with_plain_types
+from quality.results import ExpectationResult, SuiteResult, errored
+from quality.views import columns_as_written, plain_types, with_plain_types
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,62 +28,6 @@ _TYPE = re.compile(r"expect_[a-z0-9]+(_[a-z0-9]+)*")
 _CAUSE = re.compile(r"^([A-Za-z_][\w.]*)(?=:|$)", re.MULTILINE)
 # Kwargs that steer Great Expectations and not the rule; ours take their place.
 _STEERING = frozenset({"result_format", "catch_exceptions", "meta", "batch_id"})
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectationResult:
-    """What became of one expectation.
-
-    Attributes:
-        success: whether it holds; never where there is an `error`.
-        n: rows it was asked of.
-        n_failed: rows that fail; 0 for a rule about the whole column or table, which has no failing rows.
-        observed: the figure such a rule looked at, if it is a number, a time or a list of columns; never a text value.
-        failing_rows: every failing row: its number from 0, or its value in the id column.
-        error: why the rule could not be applied, in one sentence without a value of the table.
-    """
-
-    type: str
-    column: str | None
-    kwargs: Mapping[str, Any]
-    success: bool
-    n: int
-    n_failed: int
-    observed: Any
-    failing_rows: tuple[Any, ...]
-    error: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        members: dict[str, Any] = {
-            "type": self.type,
-            "kwargs": dict(self.kwargs),
-            "success": self.success,
-            "n": self.n,
-            "n_failed": self.n_failed,
-            "failing_rows": list(self.failing_rows),
-        }
-        if self.observed is not None:
-            members["observed"] = self.observed
-        return members | ({"error": self.error} if self.error else {})
-
-
-@dataclass(frozen=True, slots=True)
-class SuiteResult:
-    """What became of a suite, expectation by expectation in the order given."""
-
-    n_rows: int
-    results: tuple[ExpectationResult, ...]
-
-    @property
-    def success(self) -> bool:
-        return all(result.success for result in self.results)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "success": self.success,
-            "n_rows": self.n_rows,
-            "expectations": [result.as_json() for result in self.results],
-        }
 
 
 def check_suite(suite: object, *, pointer: str = "/expectations") -> list[Fault]:
@@ -132,7 +76,7 @@ def misfits(suite: Sequence[Expectation], *, pointer: str = "/expectations") -> 
     """Unknown types and wrong arguments, by Great Expectations' own schemas; imports it."""
     faults: list[Fault] = []
     for position, expectation in enumerate(suite):
-        _, wrong = _built(expectation, position)
+        _, wrong = _built(expectation)
         if wrong:
             faults.append(Fault(f"{pointer}/{position}", "bad_expectation", wrong))
     return faults
@@ -145,42 +89,55 @@ def run_suite(
     row_id: str | None,
     texts: Mapping[str, pd.Series[Any]] | None = None,
 ) -> SuiteResult:
-    """The result of every expectation, in the order given, over all rows of a table.
+    """The result of every expectation, in the order given, in this process and for as long as it takes.
 
-    Whatever is wrong with an expectation (unknown type, wrong arguments, no such column, values it cannot compare) is an
-    `error` of its result; the others are run all the same.
+    For tables and suites of one's own, as in a test: what a project decides is run by `quality.limited_suite`.
+    """
+    run = SuiteRun(frame, row_id=row_id, texts=texts or {})
+    return SuiteResult(len(frame), tuple(run.judge(one) for one in suite))
+
+
+class SuiteRun:
+    """Asks one rule after the other of all rows of a table.
+
+    Whatever is wrong with a rule (unknown type, wrong arguments, no such column, values it cannot compare) is an `error`
+    of its result.
 
     Args:
         frame: the table; its index is ignored.
-        suite: the expectations.
         row_id: column whose values name the failing rows; None for row numbers from 0.
         texts: columns of numbers as they were written, for the rules that ask how a value is written.
     """
-    table = frame.reset_index(drop=True)
-    ids = None if row_id is None else [plain_value(value) for value in table[row_id]]
-    errors: dict[int, str] = {}
-    rules: dict[int, Any] = {}
-    for position, expectation in enumerate(suite):
-        rule, wrong = _built(expectation, position)
-        wrong = wrong or _missing_column(expectation, table)
+
+    def __init__(self, frame: pd.DataFrame, *, row_id: str | None, texts: Mapping[str, pd.Series[Any]]) -> None:
+        self._table = frame.reset_index(drop=True)
+        self._texts = texts
+        self._ids = None if row_id is None else [plain_value(value) for value in self._table[row_id]]
+        self._batches: dict[object, Any] = {}
+
+    def load(self) -> None:
+        """Loads Great Expectations, some seconds of CPU that are no rule's fault, by asking it something."""
+        rule, _ = _built(Expectation("expect_table_row_count_to_be_between", {}))
+        _outcome(_batch_of(self._table.head(0)), rule)
+
+    def judge(self, expectation: Expectation) -> ExpectationResult:
+        rule, wrong = _built(expectation)
+        wrong = wrong or _missing_column(expectation, self._table)
         if wrong:
-            errors[position] = wrong
-        else:
-            rules[position] = rule
-    outcomes: dict[int, Mapping[str, Any]] = {}
-    of_types = [position for position in rules if suite[position].is_about_types]
-    for written, positions in views_of(suite, rules.keys() - set(of_types), texts or {}).items():
-        view = table.assign(**{name: (texts or {})[name].to_numpy() for name in written})
-        outcomes |= _outcomes(view, {position: rules[position] for position in positions})
-    if of_types:
-        outcomes |= _outcomes(with_plain_types(table), {position: rules[position] for position in of_types})
-    results = [
-        _errored(expectation, len(table), errors[position])
-        if position in errors
-        else _result(expectation, outcomes[position], len(table), ids)
-        for position, expectation in enumerate(suite)
-    ]
-    return SuiteResult(len(table), tuple(results))
+            return errored(expectation, len(self._table), wrong)
+        return _result(expectation, _outcome(self._batch_for(expectation), rule), len(self._table), self._ids)
+
+    def _batch_for(self, expectation: Expectation) -> Any:
+        """The table as Great Expectations takes it, in the form that the rule is asked of; made once for each form."""
+        form = columns_as_written(expectation, self._texts)
+        key = "types" if expectation.is_about_types else form
+        if key not in self._batches:
+            if expectation.is_about_types:
+                table = with_plain_types(self._table)
+            else:
+                table = self._table.assign(**{name: self._texts[name].to_numpy() for name in form})
+            self._batches[key] = _batch_of(table)
+        return self._batches[key]
 
 
 def _entry_faults(entry: object, pointer: str) -> list[Fault]:
@@ -237,7 +194,7 @@ def _quiet_great_expectations() -> Any:
     return great_expectations
 
 
-def _built(expectation: Expectation, position: int) -> tuple[Any, str | None]:
+def _built(expectation: Expectation) -> tuple[Any, str | None]:
     """The rule as Great Expectations has it, or what is wrong with it."""
     _quiet_great_expectations()
     from great_expectations.exceptions.exceptions import GreatExpectationsError
@@ -251,7 +208,7 @@ def _built(expectation: Expectation, position: int) -> tuple[Any, str | None]:
     except GreatExpectationsError:
         return None, "Great Expectations has no expectation of this type"
     try:
-        return rule(**kwargs, meta={"position": position}), None
+        return rule(**kwargs), None
     except (ValueError, TypeError, GreatExpectationsError) as error:
         return None, f"the arguments do not fit: {_what_is_wrong(error)}"
 
@@ -275,38 +232,31 @@ def _missing_column(expectation: Expectation, table: pd.DataFrame) -> str | None
     return f"the table has no column {', '.join(repr(column) for column in missing)}" if missing else None
 
 
-def _outcomes(table: pd.DataFrame, rules: Mapping[int, Any]) -> dict[int, Mapping[str, Any]]:
-    """Great Expectations' result for each position."""
-    gx = _quiet_great_expectations()
-    context = gx.get_context(mode="ephemeral")
+def _batch_of(table: pd.DataFrame) -> Any:
+    context = _quiet_great_expectations().get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     asset = context.data_sources.add_pandas("winnow").add_dataframe_asset("table")
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": table})
-    together = _validated(batch, gx.ExpectationSuite(name="all", expectations=list(rules.values())))
-    if isinstance(together, list):
-        return {outcome["expectation_config"]["meta"]["position"]: outcome for outcome in together}
-    alone: dict[int, Mapping[str, Any]] = {}
-    for position, rule in rules.items():
-        outcome = _validated(batch, gx.ExpectationSuite(name=f"only {position}", expectations=[rule]))
-        alone[position] = outcome[0] if isinstance(outcome, list) else {"raised": type(outcome).__name__}
-    return alone
+    return asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": table})
 
 
-def _validated(batch: Any, suite: Any) -> list[dict[str, Any]] | Exception:
-    """Results as plain JSON, or what was raised: a rule that breaks some ways takes its whole suite with it."""
+def _outcome(batch: Any, rule: Any) -> Mapping[str, Any]:
+    """Great Expectations' result as plain JSON, or the class of what it raised: rules are written by users."""
     shape = {"result_format": "COMPLETE", "include_unexpected_rows": False, "return_unexpected_index_query": False}
     try:
-        return [result.to_json_dict() for result in batch.validate(suite, result_format=shape).results]
-    except Exception as error:  # noqa: BLE001 - rules are written by users, and what they raise has no common class
-        return error
+        outcome: Mapping[str, Any] = batch.validate(rule, result_format=shape).to_json_dict()
+    except Exception as error:  # noqa: BLE001 - what they raise has no common class
+        return {"raised": type(error).__name__}
+    return outcome
 
 
 def _result(
     expectation: Expectation, outcome: Mapping[str, Any], n_rows: int, ids: Sequence[Any] | None
 ) -> ExpectationResult:
     cause = outcome.get("raised") or _cause(outcome["exception_info"])
+    if cause and cause.endswith("MemoryError"):
+        raise MemoryError  # it says nothing of the rule: how much there is was decided by whoever set the limit
     if cause:
-        return _errored(expectation, n_rows, f"the rule cannot be applied to these values ({cause})")
+        return errored(expectation, n_rows, f"the rule cannot be applied to these values ({cause})")
     figures = outcome["result"]
     rows = [int(row) for row in figures.get("unexpected_index_list") or []]
     return ExpectationResult(
@@ -318,12 +268,6 @@ def _result(
         n_failed=len(rows),
         observed=observed_of(expectation.type, figures.get("observed_value")),
         failing_rows=tuple(rows if ids is None else [ids[row] for row in rows]),
-    )
-
-
-def _errored(expectation: Expectation, n_rows: int, error: str) -> ExpectationResult:
-    return ExpectationResult(
-        expectation.type, expectation.column, expectation.kwargs, False, n_rows, 0, None, (), error=error
     )
 
 

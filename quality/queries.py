@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, func
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS_AT_ONCE = 5_000
+UNFINISHED_RESTS = timedelta(hours=1)
 SIGNAL_COLUMNS = ("signal", "item", "captured_at", "event_time", "received_at", "time_quality", "revision")
 
 
@@ -55,16 +57,26 @@ def count_signals(session: Session, project_id: int) -> int:
     return int(session.exec(select(func.count()).where(col(Signal.project_id) == project_id)).one())
 
 
-def is_stale(session: Session, project_id: int, revision: int) -> bool:
-    """Whether a report made now would see something that the newest has not."""
+def is_stale(session: Session, project_id: int, revision: int, *, now: datetime) -> bool:
+    """Whether a report made now would see something that the newest has not.
+
+    Expectations that met a limit would do so again: they are not run by themselves for an hour, unless they were changed.
+    """
     report = newest_report(session, project_id)
     if report is None:
         return True
+    if report.revision == revision and now - report.created_at < UNFINISHED_RESTS and _is_unfinished(report):
+        return False
     return (
         report.revision != revision
         or report.annotations_upto_seq != newest_seq(session, project_id)
         or report.n_signals != count_signals(session, project_id)
     )
+
+
+def _is_unfinished(report: Report) -> bool:
+    suite = report.body["expectations"] or {}
+    return any(one.get("unfinished") for one in suite.get("expectations", []))
 
 
 def list_projects(session: Session) -> Sequence[tuple[int, int]]:

@@ -10,7 +10,7 @@ from labeling.annotators import alias_of
 
 if TYPE_CHECKING:
     from quality.agreement.measure import Agreement
-    from quality.expectations import SuiteResult
+    from quality.results import SuiteResult
 
 
 DECIMALS = 4

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,39 +21,102 @@ from labeling.consensus.votes import Background
 from labeling.project import LabelingSection, QuestionSettings
 from labeling.queries import CountedAnswer, counted_answers, current_labeling, list_unanswerable, newest_seq
 from labeling.questions.kinds import Question
+from quality.expectation import Expectation
+from quality.expectations import parse_suite
+from quality.limited_suite import RunSuite, run_suite_limited
 from quality.models import FailingRow, Report
 from quality.queries import count_signals, signals_frame
 from quality.report import QualityReport, QuestionFigures
 
 if TYPE_CHECKING:
-    from quality.expectations import SuiteResult
+    import pandas as pd
+
+    from quality.results import SuiteResult
 
 REPORTS_KEPT = 20
 ROWS_AT_ONCE = 1_000
 
 
+@dataclass(frozen=True)
+class Facts:
+    """All that a report is made of, read at one moment; `upto_seq` is the annotations' sequence number then."""
+
+    revision: int
+    upto_seq: int
+    n_signals: int
+    labeling: LabelingSection
+    answers: Mapping[str, Sequence[CountedAnswer]]
+    seed: Any
+    suite: Sequence[Expectation]
+    signals: pd.DataFrame | None
+    unanswerable: int
+
+
 def measure_project(
-    session: Session, project_id: int, *, upto_seq: int | None = None, progress: Progress = untold
+    session: Session,
+    project_id: int,
+    *,
+    upto_seq: int | None = None,
+    progress: Progress = untold,
+    run: RunSuite = run_suite_limited,
 ) -> QualityReport:
-    """Measures what counts at a number of the annotations' sequence, by default now. Reads only; heavy: for workers.
+    """Reads and measures, for who holds a snapshot that must last anyway; see `read_facts` and `measure`."""
+    return measure(read_facts(session, project_id, upto_seq=upto_seq), progress=progress, run=run)
+
+
+def read_facts(session: Session, project_id: int, *, upto_seq: int | None = None) -> Facts:
+    """What counts at a number of the annotations' sequence, by default now. Computes nothing, so that its transaction is short."""
+    upto = newest_seq(session, project_id) if upto_seq is None else upto_seq
+    revision, labeling = current_labeling(session, project_id)
+    usable = {row[0] for row in session.connection().execute(usable_items(project_id))}
+    answers = {
+        question.name: [
+            answer
+            for answer in counted_answers(session, project_id, question.name, upto_seq=upto)
+            if answer.item in usable
+        ]
+        for question in labeling.configuration.questions
+    }
+    _, file = current_file(session, project_id)
+    suite = parse_suite(file.body.get("expectations") or [])
+    return Facts(
+        revision=revision,
+        upto_seq=upto,
+        n_signals=count_signals(session, project_id),
+        labeling=labeling,
+        answers=answers,
+        seed=read_project(session, project_id).seed,
+        suite=suite,
+        signals=signals_frame(session, project_id, file) if suite else None,
+        unanswerable=len(list_unanswerable(session, project_id)),
+    )
+
+
+def measure(facts: Facts, *, progress: Progress = untold, run: RunSuite = run_suite_limited) -> QualityReport:
+    """The figures of a project. Heavy, and without a session: no transaction waits for what a project makes us compute.
 
     The same rows give the same figures: the resampling is seeded by the project.
 
     Args:
         progress: takes how many questions and suites are measured, and of how many.
+        run: runs the expectations; by default in a child process with limits.
     """
-    upto = newest_seq(session, project_id) if upto_seq is None else upto_seq
-    revision, labeling = current_labeling(session, project_id)
-    names = [question.name for question in labeling.configuration.questions]
-    progress(0, len(names) + 1)
+    labeling = facts.labeling
+    asked = labeling.configuration.questions
+    figures: dict[str, QuestionFigures] = {}
+    for question in asked:
+        progress(len(figures), len(asked) + 1)
+        settings = labeling.questions[question.name]
+        figures[question.name] = _figures_of(question, settings, facts.answers[question.name], seed=facts.seed)
+    progress(len(asked), len(asked) + 1)
     return QualityReport(
-        revision=revision,
-        annotations_upto_seq=upto,
-        n_signals=count_signals(session, project_id),
-        questions=_questions(session, project_id, labeling, upto, lambda done: progress(done, len(names) + 1)),
-        expectations=_expectations(session, project_id),
+        revision=facts.revision,
+        annotations_upto_seq=facts.upto_seq,
+        n_signals=facts.n_signals,
+        questions=figures,
+        expectations=_expectations(facts, run),
         not_measured=tuple(tag.name for tag in labeling.configuration.unmeasured),
-        unanswerable=len(list_unanswerable(session, project_id)),
+        unanswerable=facts.unanswerable,
     )
 
 
@@ -84,20 +148,6 @@ def forget_erased(session: Session, project_id: int) -> int:
     return int(gone.rowcount)
 
 
-def _questions(
-    session: Session, project_id: int, labeling: LabelingSection, upto: int, measured: Callable[[int], object]
-) -> dict[str, QuestionFigures]:
-    usable = {row[0] for row in session.connection().execute(usable_items(project_id))}
-    seed = read_project(session, project_id).seed
-    figures: dict[str, QuestionFigures] = {}
-    for question in labeling.configuration.questions:
-        answers = counted_answers(session, project_id, question.name, upto_seq=upto)
-        counting = [answer for answer in answers if answer.item in usable]
-        figures[question.name] = _figures_of(question, labeling.questions[question.name], counting, seed=seed)
-        measured(len(figures))
-    return figures
-
-
 def _figures_of(
     question: Question, settings: QuestionSettings, answers: Sequence[CountedAnswer], *, seed: Any
 ) -> QuestionFigures:
@@ -127,14 +177,8 @@ def _figures_of(
     )
 
 
-def _expectations(session: Session, project_id: int) -> SuiteResult | None:
-    from quality.expectations import parse_suite, run_suite
-
-    _, file = current_file(session, project_id)
-    suite = parse_suite(file.body.get("expectations") or [])
-    if not suite:
-        return None
-    return run_suite(signals_frame(session, project_id, file), suite, row_id="signal")
+def _expectations(facts: Facts, run: RunSuite) -> SuiteResult | None:
+    return None if facts.signals is None else run(facts.signals, facts.suite, row_id="signal")
 
 
 def _forget(session: Session, project_id: int, upto_no: int) -> None:

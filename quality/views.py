@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from quality.expectation import Expectation
@@ -11,16 +11,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def views_of(
-    suite: Sequence[Expectation], positions: Iterable[int], texts: Collection[str]
-) -> dict[tuple[str, ...], list[int]]:
-    """Which rules see which columns as texts: those about how a value is written, or that compare it with texts."""
-    views: dict[tuple[str, ...], list[int]] = {}
-    for position in positions:
-        one = suite[position]
-        written = tuple(sorted(set(one.columns()) & set(texts))) if one.reads_texts else ()
-        views.setdefault(written, []).append(position)
-    return views
+def columns_as_written(expectation: Expectation, texts: Collection[str]) -> tuple[str, ...]:
+    """The columns that a rule sees as texts: of one about how a value is written, or that compares it with texts."""
+    return tuple(sorted(set(expectation.columns()) & set(texts))) if expectation.reads_texts else ()
 
 
 def with_plain_types(table: pd.DataFrame) -> pd.DataFrame:

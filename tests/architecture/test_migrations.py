@@ -41,7 +41,7 @@ class TestHistory:
         assert differences == []
 
     def test_the_project_comes_first_in_every_key(self) -> None:
-        alone = {"projects", "keys", "page_sessions", "jobs", "activity", "activity_heads"}
+        alone = {"projects", "keys", "page_sessions", "jobs", "heartbeats", "activity", "activity_heads"}
 
         others = {
             table.name: [column.name for column in table.primary_key.columns]

@@ -16,7 +16,7 @@ from collector.models import Erasure, ErasureFloor
 from collector.subjects.erasure import request_erasure
 from foundation.activity import chain_holds
 from foundation.database import Database, clock_ms, unit_of_work, utc_now
-from foundation.jobs import MAX_ATTEMPTS, Job, JobState, enqueue, read_job, sweep
+from foundation.jobs import MAX_DEATHS, MAX_STRIKES, Job, JobState, enqueue, read_job, sweep
 from foundation.parts import wait_until
 from foundation.settings import Settings
 from quality.tasks import REPORT
@@ -99,21 +99,23 @@ class TestKilledWorker:
         assert (job_of(opened_database, job_id).state, job_of(opened_database, job_id).attempt) == (JobState.RUNNING, 1)
         assert not is_free(opened_database, job_id)
 
-    def test_the_third_strike_ends_it(
+    def test_deaths_are_no_strikes_but_ten_of_them_end_it(
         self, settings: Settings, opened_database: Database, project: Held, tmp_path: Path
     ) -> None:
         job_id = put_job(opened_database, project)
 
-        for attempt in range(1, MAX_ATTEMPTS + 1):
+        for attempt in range(1, MAX_STRIKES + 2):
             assert run(settings, tmp_path, "work", str(job_id), failpoints="jobs.after_claim=kill") == -signal.SIGKILL
             assert job_of(opened_database, job_id).attempt == attempt
-            end_lease_in(opened_database, -1)
+            end_lease_in(opened_database, -600_000)
             assert is_free(opened_database, job_id)
+        with unit_of_work(opened_database) as session:
+            session.connection().execute(update(Job).values(deaths=MAX_DEATHS - 1))
         run(settings, tmp_path, "work", str(job_id))
 
         ended = job_of(opened_database, job_id)
         assert ended.state == JobState.FAILED
-        assert "three attempts" in str(ended.error)
+        assert "10 workers died" in str(ended.error)
         assert not is_free(opened_database, job_id)
 
 

@@ -134,6 +134,7 @@ class TestExpectations:
         [
             (ExpectationsFigure(3, 0), True, "3 of 3"),
             (ExpectationsFigure(3, 1), False, "2 of 3"),
+            (ExpectationsFigure(3, 1, ("it took more than 30 s of CPU",)), False, "took more than 30 s of CPU"),
             (ExpectationsFigure(0, 0), False, "at least 1 is needed"),
             (None, False, "run the quality report"),
         ],

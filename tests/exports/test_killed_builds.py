@@ -17,7 +17,7 @@ from sqlmodel import col
 
 from exports.verify import verify_folder
 from foundation.database import unit_of_work
-from foundation.jobs import Job
+from foundation.jobs import MAX_DEATHS, MAX_STRIKES, Job
 from tests.exports.rigs import WORDS, Rig, close_rig, copy_database, erasing_process, open_rig, worker_process
 
 pytestmark = pytest.mark.slow
@@ -25,10 +25,11 @@ PLACES = ("jobs.after_claim", "build.after_files", "build.before_publish", "jobs
 WITHIN_S = 60
 
 
-def _let_lease_end(rig: Rig, job: str) -> None:
+def _let_lease_end(rig: Rig, job: str, **values: int) -> None:
     """As if the time of the dead worker's lease had passed."""
     with unit_of_work(rig.database) as session:
-        session.connection().execute(update(Job).where(col(Job.id) == uuid.UUID(job)).values(lease_until_ms=0))
+        row = update(Job).where(col(Job.id) == uuid.UUID(job))
+        session.connection().execute(row.values(lease_until_ms=0, **values))
 
 
 def _kept_folders(rig: Rig) -> list[Path]:
@@ -87,12 +88,22 @@ class TestKilled:
             for path in ("files/README.md", "files/manifest.json", "archive.tar"):
                 assert rig.call("GET", f"{rig.at}/versions/{name}/{path}").status_code == 404
 
+    def test_one_that_was_killed_more_often_than_there_are_strikes_ends_well(self, small_rig: Rig) -> None:
+        small_rig.fill()
+        asked = small_rig.ask()
+        for _ in range(MAX_STRIKES + 1):
+            killed = worker_process(asked["job"], failpoints="build.after_files=kill").wait(WITHIN_S)
+            assert killed == -signal.SIGKILL
+            _let_lease_end(small_rig, asked["job"])
+
+        assert small_rig.work_on(asked["job"]) == {"version": "1.0.0", "state": "published"}
+        assert len(_kept_folders(small_rig)) == 1
+
     def test_a_build_that_fails_for_good_leaves_neither_row_nor_file(self, small_rig: Rig) -> None:
         small_rig.fill()
         asked = small_rig.ask()
-        for _ in range(3):
-            worker_process(asked["job"], failpoints="build.after_files=kill").wait(WITHIN_S)
-            _let_lease_end(small_rig, asked["job"])
+        worker_process(asked["job"], failpoints="build.after_files=kill").wait(WITHIN_S)
+        _let_lease_end(small_rig, asked["job"], deaths=MAX_DEATHS - 1)
         assert worker_process(asked["job"]).wait(WITHIN_S) == 0
 
         small_rig.run_floors()

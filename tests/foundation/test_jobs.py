@@ -16,7 +16,9 @@ from foundation import queue
 from foundation.database import Database, clock_ms, unit_of_work, utc_now
 from foundation.errors import NotFound
 from foundation.jobs import (
-    MAX_ATTEMPTS,
+    MAX_DEATHS,
+    MAX_STRIKES,
+    Again,
     Job,
     JobState,
     LeaseLost,
@@ -30,11 +32,13 @@ from foundation.jobs import (
     sweep,
 )
 
+AGES_MS = 3_600_000
+"""Longer than every pause between two attempts."""
 ME, OTHER = uuid.uuid4(), uuid.uuid4()
 HOLDING: dict[str, Callable[[Session, uuid.UUID], None]] = {
     "renew": lambda session, job_id: renew(session, job_id, holder=ME, lease_s=30, done=5),
     "finish": lambda session, job_id: finish(session, job_id, holder=ME, now=utc_now()),
-    "fail": lambda session, job_id: fail(session, job_id, holder=ME, now=utc_now(), error="x", again=True),
+    "fail": lambda session, job_id: fail(session, job_id, holder=ME, now=utc_now(), error="x", again=Again.STRIKE),
 }
 
 
@@ -55,7 +59,7 @@ def read(database: Database, job_id: uuid.UUID) -> Job:
 
 def lose_lease(database: Database) -> None:
     with unit_of_work(database) as session:
-        session.connection().execute(update(Job).values(lease_until_ms=clock_ms() - 10_000))
+        session.connection().execute(update(Job).values(lease_until_ms=clock_ms() - AGES_MS))
 
 
 def found_by_sweep(database: Database) -> list[uuid.UUID]:
@@ -107,15 +111,37 @@ class TestClaim:
         assert job is not None
         assert (job.lease_holder, job.attempt) == (OTHER, 2)
 
-    def test_after_three_attempts_it_fails_for_good(self, database: Database) -> None:
+    def test_a_worker_that_died_is_no_strike(self, database: Database) -> None:
         job_id = put(database)
-        for _ in range(MAX_ATTEMPTS):
+        for _ in range(MAX_STRIKES + 1):
+            assert take(database, job_id)
+            lose_lease(database)
+
+        assert take(database, job_id)
+        assert (read(database, job_id).strikes, read(database, job_id).deaths) == (0, MAX_STRIKES + 1)
+
+    def test_a_job_at_which_ten_workers_died_is_given_up_and_says_so(self, database: Database) -> None:
+        job_id = put(database)
+        for _ in range(MAX_DEATHS):
             assert take(database, job_id)
             lose_lease(database)
 
         assert take(database, job_id) is None
         assert read(database, job_id).state == JobState.FAILED
+        assert "10 workers died" in str(read(database, job_id).error)
         assert found_by_sweep(database) == []
+
+    def test_after_the_second_death_it_waits_longer_than_its_lease(self, database: Database) -> None:
+        job_id = put(database)
+        for _ in range(MAX_DEATHS - 1):
+            take(database, job_id)
+            lose_lease(database)
+        take(database, job_id)
+        with unit_of_work(database) as session:
+            session.connection().execute(update(Job).values(lease_until_ms=clock_ms() - 10_000))
+
+        assert found_by_sweep(database) == []
+        assert take(database, job_id, OTHER) is None
 
     def test_what_is_done_or_missing_is_nothing_to_do(self, database: Database) -> None:
         job_id = put(database)
@@ -170,28 +196,61 @@ class TestLease:
         assert lease_s - 300 < left_ms / 1000 <= lease_s
 
 
+def end_badly(database: Database, job_id: uuid.UUID, again: Again, error: str = "no answer") -> Job:
+    """An attempt that fails, and what the job is after it; the pause after it is over."""
+    assert take(database, job_id)
+    with unit_of_work(database) as session:
+        fail(session, job_id, holder=ME, now=utc_now(), error=error, again=again)
+    lose_lease(database)
+    return read(database, job_id)
+
+
 class TestFail:
-    def test_what_may_help_is_tried_again_up_to_three_times(self, database: Database) -> None:
+    def test_three_strikes_end_it(self, database: Database) -> None:
         job_id = put(database)
 
-        states = []
-        for _ in range(MAX_ATTEMPTS):
+        ends = [end_badly(database, job_id, Again.STRIKE) for _ in range(MAX_STRIKES)]
+
+        assert [job.state for job in ends] == [JobState.QUEUED, JobState.QUEUED, JobState.FAILED]
+        assert [job.finished_at is None for job in ends] == [True, True, False]
+
+    def test_strikes_count_whatever_happened_between_them(self, database: Database) -> None:
+        job_id = put(database)
+
+        for _ in range(MAX_STRIKES):
+            end_badly(database, job_id, Again.OUTAGE)
             take(database, job_id)
-            with unit_of_work(database) as session:
-                fail(session, job_id, holder=ME, now=utc_now(), error="no answer", again=True)
-            states.append(read(database, job_id).state)
+            lose_lease(database)
+            ended = end_badly(database, job_id, Again.STRIKE)
 
-        assert states == [JobState.QUEUED, JobState.QUEUED, JobState.FAILED]
+        assert (ended.state, ended.strikes, ended.deaths) == (JobState.FAILED, MAX_STRIKES, MAX_STRIKES)
 
-    def test_what_cannot_help_is_not(self, database: Database) -> None:
+    def test_a_part_that_is_away_is_no_strike_until_it_was_so_for_a_day(self, database: Database) -> None:
+        job_id = put(database)
+
+        ends = [end_badly(database, job_id, Again.OUTAGE) for _ in range(MAX_STRIKES + MAX_DEATHS)]
+        with unit_of_work(database) as session:
+            session.connection().execute(update(Job).values(created_at=utc_now() - timedelta(days=1, seconds=1)))
+
+        assert {(job.state, job.strikes) for job in ends} == {(JobState.QUEUED, 0)}
+        assert end_badly(database, job_id, Again.OUTAGE).state == JobState.FAILED
+
+    @pytest.mark.parametrize("again", [Again.STRIKE, Again.OUTAGE])
+    def test_the_next_attempt_waits_a_little(self, database: Database, again: Again) -> None:
         job_id = put(database)
         take(database, job_id)
-
         with unit_of_work(database) as session:
-            fail(session, job_id, holder=ME, now=utc_now(), error="x" * 5000, again=False)
+            fail(session, job_id, holder=ME, now=utc_now(), error="x", again=again)
+            session.connection().execute(update(Job).values(lease_until_ms=Job.lease_until_ms + AGES_MS))
 
-        assert read(database, job_id).state == JobState.FAILED
-        assert len(str(read(database, job_id).error)) <= 500
+        assert take(database, job_id) is None
+        assert read(database, job_id).state == JobState.QUEUED
+
+    def test_what_cannot_help_is_not_tried_again(self, database: Database) -> None:
+        ended = end_badly(database, put(database), Again.NEVER, "x" * 5000)
+
+        assert ended.state == JobState.FAILED
+        assert len(str(ended.error)) <= 500
 
 
 class TestSweep:
@@ -207,7 +266,7 @@ class TestSweep:
         job_id = put(database)
         take(database, job_id)
         with unit_of_work(database) as session:
-            fail(session, job_id, holder=ME, now=utc_now(), error="no answer", again=True)
+            fail(session, job_id, holder=ME, now=utc_now(), error="no answer", again=Again.STRIKE)
 
         assert read(database, job_id).state == JobState.QUEUED
         assert found_by_sweep(database) == []

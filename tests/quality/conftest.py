@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from foundation.database import Database, unit_of_work, utc_now
+from quality.expectations import run_suite
 from quality.service import measure_project, store_report
 from tests.signals import Held, Phone, make_project, make_signal
 
@@ -29,7 +30,7 @@ class Rated:
 
     def measure(self, database: Database) -> None:
         with unit_of_work(database, read_only=True) as session:
-            report = measure_project(session, self.held.id)
+            report = measure_project(session, self.held.id, run=run_suite)
         with unit_of_work(database) as session:
             store_report(session, self.held.id, report, now=utc_now())
 

@@ -12,6 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from quality.cli import commands
+from quality.expectation import Expectation
+from quality.expectations import run_suite
+from quality.frames import read_table
 
 ROOT = Path(__file__).resolve().parents[2]
 RATINGS = "item,annotator,value\ni,a,1\ni,b,1\nj,a,2\nj,b,3\nk,a,3\nk,b,3\n"
@@ -26,6 +29,14 @@ def run(tmp_path):
         return CliRunner().invoke(commands, [paths.get(argument, argument) for argument in arguments])
 
     return _run
+
+
+def judged(folder, table, kind, kwargs):
+    """A rule on a file as the command reads it, without the command's child process."""
+    (folder / "t.csv").write_text(table)
+    read = read_table(folder / "t.csv")
+    suite = [Expectation(kind, {"column": "a", **kwargs})]
+    return run_suite(read.frame, suite, row_id=None, texts=read.texts).results[0]
 
 
 class TestAgreement:
@@ -235,15 +246,11 @@ class TestExpectations:
             ),
         ],
     )
-    def test_a_rule_sees_what_is_written_or_the_number_as_it_needs(self, run, cells, kind, kwargs, failing):
-        suite = json.dumps([{"type": kind, "kwargs": {"column": "a", **kwargs}}])
-        table = "b,a\n" + "".join(f"x,{cell}\n" for cell in cells)
+    def test_a_rule_sees_what_is_written_or_the_number_as_it_needs(self, tmp_path, cells, kind, kwargs, failing):
+        found = judged(tmp_path, "b,a\n" + "".join(f"x,{cell}\n" for cell in cells), kind, kwargs)
 
-        done = run("expectations", "t.csv", "s.json", "--json", t_csv=table, s_json=suite)
-
-        (found,) = json.loads(done.stdout)["expectations"]
-        assert "error" not in found, found
-        assert found["failing_rows"] == failing
+        assert found.error is None
+        assert found.failing_rows == tuple(failing)
 
     @pytest.mark.parametrize(
         ("kind", "kwargs"),
@@ -266,10 +273,7 @@ class TestExpectations:
             ("expect_column_values_to_be_in_type_list", {"column": "b", "type_list": ["str"]}),
         ],
     )
-    def test_figures_of_integers_beside_a_missing_value_are_those_of_the_others(self, run, kind, kwargs):
-        suite = json.dumps([{"type": kind, "kwargs": {"column": "a", **kwargs}}])
+    def test_figures_of_integers_beside_a_missing_value_are_those_of_the_others(self, tmp_path, kind, kwargs):
+        found = judged(tmp_path, "b,a\nx,1\nx,\nx,2\nx,3\n", kind, kwargs)
 
-        done = run("expectations", "t.csv", "s.json", "--json", t_csv="b,a\nx,1\nx,\nx,2\nx,3\n", s_json=suite)
-
-        (found,) = json.loads(done.stdout)["expectations"]
-        assert found["success"], found
+        assert found.success, found
