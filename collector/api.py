@@ -173,9 +173,9 @@ def get_dead_letters(call: Call) -> ResponseReturnValue:
 def post_replay(call: Call) -> ResponseReturnValue:
     asked = call.body_as(schemas.ReplayAsked)
     ids = None if asked.ids is None else [_id_of_letter(place, text) for place, text in enumerate(asked.ids)]
-    with call.unit_of_work() as session:
+    with call.glance() as session:
         door = open_door(session, call.project_no, _names(call), is_ingest=False)
-        replayed = replay_letters(session, door, ids=ids, dry_run=asked.dry_run)
+    replayed = replay_letters(call.glance, call.unit_of_work, door, ids=ids, dry_run=asked.dry_run)
     return json_answer({"replayed": replayed.replayed, "still_rejected": replayed.still_rejected})
 
 

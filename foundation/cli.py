@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -126,8 +126,9 @@ def printable(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """A line for a person, on stderr."""
-    click.echo(printable(text), err=True)
+    """A line for a person, on stderr; where that takes none, as a file on a full disk, the work goes on without."""
+    with suppress(OSError):
+        click.echo(printable(text), err=True)
 
 
 @contextmanager

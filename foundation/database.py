@@ -227,7 +227,7 @@ def glance(database: Database) -> Iterator[Session]:
     """
     options = {"isolation_level": "AUTOCOMMIT"} if database.is_postgresql else {"sqlite_begin": "DEFERRED"}
     with (
-        _failures_told(),
+        failures_told(),
         database.engine.connect().execution_options(**options) as connection,
         Session(connection, expire_on_commit=False) as session,
     ):
@@ -243,7 +243,7 @@ def unit_of_work(database: Database, *, read_only: bool = False) -> Iterator[Ses
         Unavailable: the database is locked, full or away; nothing was stored.
     """
     waiting: list[Callable[[], object]] = []
-    with _failures_told():
+    with failures_told():
         connection = database.engine.connect()
         if read_only:
             connection = connection.execution_options(sqlite_begin="DEFERRED")
@@ -260,7 +260,8 @@ def unit_of_work(database: Database, *, read_only: bool = False) -> Iterator[Ses
 
 
 @contextmanager
-def _failures_told() -> Iterator[None]:
+def failures_told() -> Iterator[None]:
+    """Raises Unavailable, or DiskFull, for what a database says that is locked, away or full."""
     try:
         yield
     except (OperationalError, PoolTimeout) as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 
-from foundation.database import Database
+from foundation.database import Database, failures_told
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -26,8 +26,12 @@ def configuration() -> Config:
 
 
 def migrate(database: Database) -> None:
-    """Applies what is missing, in one transaction; does nothing where nothing is."""
-    with database.engine.connect() as connection, connection.begin():
+    """Applies what is missing, in one transaction; does nothing where nothing is.
+
+    Raises:
+        Unavailable: the database is locked, full or away.
+    """
+    with failures_told(), database.engine.connect() as connection, connection.begin():
         if database.is_postgresql:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         if not is_current(connection):

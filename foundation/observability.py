@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from typing import IO, Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -27,8 +27,36 @@ DROPPED = Counter(
 )
 
 
+LINES_DROPPED = Counter(
+    "winnow_dropped_log_lines",
+    "Log lines that could not be written: the disk that the log lies on is full or gone",
+    registry=REGISTRY,
+)
+
+
+class LastingStream:
+    """Writes to a stream and counts what that refuses: nothing fails because its line could not be written."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):  # full, gone, or closed
+            LINES_DROPPED.inc()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            LINES_DROPPED.inc()
+
+
 def configure_logging(level: str) -> None:
-    """One JSON line an event, on stderr; the standard library's loggers included."""
+    """One JSON line an event, on stderr; the standard library's loggers included. A line that cannot be written is dropped."""
+    stderr: Any = LastingStream(sys.stderr)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -39,10 +67,10 @@ def configure_logging(level: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping().get(level.upper(), 20)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stderr),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

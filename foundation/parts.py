@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -63,10 +64,7 @@ class Part:
         if self.port:
             wait_until(lambda: port_is_free(LOOPBACK, self.port or 0), timeout_s=5)
         self.before_start()
-        self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if self.log.exists() and self.log.stat().st_size > LARGEST_LOG_BYTES:
-            self.log.replace(self.log.with_suffix(".log.1"))
-        with os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as log:
+        with _opened(self.log) as log:
             self._child = subprocess.Popen(
                 tethered(list(self.command), ending=self.when_orphaned, user=self.user),
                 env=dict(self.environment),
@@ -182,6 +180,17 @@ def answers_http(url: str, *, timeout_s: float = 2.0) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _opened(log: Path) -> IO[bytes]:
+    """The log to append to; where there is no room for one the part runs without."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if log.exists() and log.stat().st_size > LARGEST_LOG_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+        return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb")
+    except OSError:
+        return Path(os.devnull).open("wb")
 
 
 def _listens(host: str, port: int) -> bool:

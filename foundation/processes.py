@@ -10,13 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from foundation.cli import say
+from foundation.disk import DiskFull, free_bytes, is_full
 from foundation.embedded import ROOT, LabelStudioServer, Valkey
-from foundation.errors import Conflict, UsageError
+from foundation.errors import Conflict, DomainError, UsageError
 from foundation.label_studio_start import is_installed
 from foundation.parts import (
     BELONGS_TO,
@@ -36,6 +37,9 @@ BLOCKING_THREADS = 256
 """A slow client holds one until the deadline for bodies: with 64, 200 of them stopped everybody; with 256, p99 was 40 ms."""
 WORKERS = 2
 LOOK_EVERY_S = 0.2
+PREPARE_AGAIN_S = 2.0
+NEARLY_NOTHING_BYTES = 1_000_000
+NEED_TABLES = ("worker", "scheduler")
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
 RAN_WELL_S = 60.0
@@ -67,21 +71,23 @@ def up(wanted: Up, environment: Mapping[str, str], *, prepare: Callable[[], None
 
     Raises:
         Conflict: another one runs on this HOME.
-        UsageError: the API's port is taken.
+        UsageError: the API's port is taken, or HOME cannot be written.
+        DiskFull: there is no room to make what a first start needs.
     """
     os.umask(0o077)
-    wanted.home.mkdir(parents=True, exist_ok=True)
-    wanted.home.chmod(0o700)
+    _own(wanted.home)
     with _alone_in(wanted.home):
         if left := kill_what_belongs_to(wanted.home):
             say(f"ended {len(left)} processes that an earlier run had left")
         # The port of what was just killed is free a moment later: the kernel closes its sockets last.
         if not wait_until(lambda: port_is_free(wanted.host, wanted.port), timeout_s=2):
             raise UsageError(f"port {wanted.port} on {wanted.host} is taken: choose another one with --port")
-        prepare()
+        prepared = _Prepared(wanted.home, prepare)
+        prepared.try_now()
         with _addresses_kept(wanted.home):
             say("starting" if not wanted.label_studio or wanted.label_studio_url or is_installed() else FIRST_START)
-            supervisor = Supervisor(parts_of(wanted, environment), journal=wanted.home / "logs" / "up.log")
+            parts, journal = parts_of(wanted, environment), wanted.home / "logs" / "up.log"
+            supervisor = Supervisor(parts, journal, may_start=prepared.lets_start)
             supervisor.run(ready=lambda: answers_http(_api(wanted, "/readyz")), announce=lambda: _tell_where(wanted))
     return 0
 
@@ -141,6 +147,39 @@ def _api_part(wanted: Up, environment: Mapping[str, str]) -> Part:
 
 
 @dataclass
+class _Prepared:
+    """What is done before the parts run: on a full disk again and again, and until then only what needs it not may start."""
+
+    home: Path
+    prepare: Callable[[], None]
+    is_done: bool = False
+    again_at: float = 0.0
+
+    def try_now(self) -> None:
+        """Raises what `prepare` raises, but that the disk is full where it has been done in an earlier run."""
+        try:
+            self.prepare()
+        except (DomainError, OSError) as error:
+            # A database that cannot make its files does not always say why.
+            if not is_full(error) and free_bytes(self.home) > NEARLY_NOTHING_BYTES:
+                raise
+            if not any((self.home / "secrets").glob("*")):
+                raise DiskFull(
+                    f"there is no room in {self.home} for what a first start makes: make room first"
+                ) from error
+            if not self.again_at:
+                say("there is no room left: the API starts, the worker and the scheduler when there is some again")
+            self.again_at = time.monotonic() + PREPARE_AGAIN_S
+        else:
+            self.is_done = True
+
+    def lets_start(self, part: str) -> bool:
+        if not self.is_done and time.monotonic() >= self.again_at:
+            self.try_now()
+        return self.is_done or part not in NEED_TABLES
+
+
+@dataclass
 class _Watched:
     part: Part
     quick_ends: int = 0
@@ -155,6 +194,7 @@ class Supervisor:
 
     parts: Sequence[Part]
     journal: Path
+    may_start: Callable[[str], bool] = lambda _: True
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
 
     def run(self, *, ready: Callable[[], bool] = lambda: True, announce: Callable[[], None] = lambda: None) -> None:
@@ -190,7 +230,7 @@ class Supervisor:
                 self._note("answers", part=one.part.name, after_s=round(now - one.started_at, 1))
         elif one.starts_at is None:
             self._plan_restart(one, now)
-        elif now >= one.starts_at:
+        elif now >= one.starts_at and self.may_start(one.part.name):
             self._start(one)
 
     def _start(self, one: _Watched) -> None:
@@ -214,10 +254,11 @@ class Supervisor:
         self._note("ended_unasked", part=one.part.name, code=one.part.ended_with, pause_s=pause_s)
 
     def _note(self, event: str, **facts: object) -> None:
-        self.journal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         line = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "event": event, **facts}
-        with os.fdopen(os.open(self.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
-            file.write(json.dumps(line) + "\n")
+        with suppress(OSError):  # no part may fall because its supervisor has no room for a line
+            self.journal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with os.fdopen(os.open(self.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
+                file.write(json.dumps(line) + "\n")
 
 
 def end_all(parts: Sequence[Part]) -> None:
@@ -241,6 +282,20 @@ def _signals_set(stop: threading.Event) -> Iterator[None]:
     finally:
         for number, was in before.items():
             signal.signal(number, was)
+
+
+def _own(home: Path) -> None:
+    """Makes HOME, for its owner alone.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        home.chmod(0o700)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise UsageError(f"{home} cannot be written ({why}): set WINNOW_HOME to a folder of your own") from error
 
 
 @contextmanager
@@ -279,9 +334,17 @@ def _kept_port(run: Path, name: str) -> int:
 
 
 def _write_private(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
+    """A note for commands in other terminals; the parts are told by their environment, and run without it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        say(f"there is no room for {path}: commands in another terminal may not find this system")
+        with suppress(OSError):
+            path.unlink()
 
 
 def _secrets(wanted: Up) -> Path:
@@ -306,5 +369,6 @@ def _tell_where(wanted: Up) -> None:
         lines.append(f"Label Studio   {wanted.label_studio_url}")
     if (key := _secrets(wanted) / "admin_key").is_file():
         lines.append(f"admin key in   {key}")
-    sys.stdout.write("\n".join([*lines, "ready; Ctrl-C ends it", ""]))
-    sys.stdout.flush()
+    with suppress(OSError):
+        sys.stdout.write("\n".join([*lines, "ready; Ctrl-C ends it", ""]))
+        sys.stdout.flush()

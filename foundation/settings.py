@@ -141,6 +141,8 @@ def make_secrets(home: Path) -> None:
 
 def keep_secret(path: Path, value: str) -> str:
     """Writes a secret once and durably (0600); answers what the file holds, which a neighbour may have written first."""
+    if path.is_file():  # without a draft: there may be no room for one
+        return path.read_text().strip()
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from collector.intake.batch import Door, check_batch, judge_batch, write_batch
+from collector.intake.batch import Door, Opened, check_batch, judge_batch, write_batch
 from collector.intake.dead_letters import LEFT_OUT, SETTLED, remove_letters
 from collector.intake.reading import Settled
 from collector.intake.results import Status
@@ -28,30 +28,52 @@ class Replayed:
 
 
 def replay_letters(
-    session: Session, door: Door, *, ids: Sequence[uuid.UUID] | None = None, dry_run: bool = False
+    glance: Opened,
+    unit_of_work: Opened,
+    door: Door,
+    *,
+    ids: Sequence[uuid.UUID] | None = None,
+    dry_run: bool = False,
 ) -> Replayed:
-    """Tries the letters named, or all; a dry run does the same and takes it back."""
+    """Tries the letters named, or all; a dry run does the same and takes it back.
+
+    A page of them at a time, and each is checked and scrubbed while no transaction is open: nobody waits for a hundred
+    thousand of them. What was replayed stays so when a later page fails.
+    """
     newest_door = replace(door, is_ingest=False, readers={})
-    replayed, refused = 0, _count_without_body(session, door.project_id, ids)
-    last = uuid.UUID(int=0)
-    while letters := _page(session, door.project_id, last, ids):
-        last = letters[-1].id
+    with glance() as session:
+        replayed, refused = 0, _count_without_body(session, door.project_id, ids)
+        letters = _page(session, door.project_id, uuid.UUID(int=0), ids)
+    while letters:
         candidates = [_candidate(place, letter) for place, letter in enumerate(letters)]
         devices = {candidate.device for candidate in candidates if candidate.device}
-        check_batch(newest_door, candidates, known_clocks(session, door.project_id, devices))
-        savepoint = session.begin_nested()
-        judged = judge_batch(session, newest_door, candidates)
-        judged.rows.letters.clear()
-        results = write_batch(session, door.project_id, judged)
-        taken = [letters[result.place].id for result in results if result.status is not Status.REJECTED]
-        remove_letters(session, door.project_id, taken)
-        replayed += len(taken)
-        refused += len(letters) - len(taken)
-        if dry_run:
-            savepoint.rollback()
-        else:
-            savepoint.commit()
+        with glance() as session:
+            clocks = known_clocks(session, door.project_id, devices)
+        check_batch(newest_door, candidates, clocks)
+        with unit_of_work() as session:
+            taken = _take(session, newest_door, letters, candidates, dry_run=dry_run)
+        replayed += taken
+        refused += len(letters) - taken
+        with glance() as session:
+            letters = _page(session, door.project_id, letters[-1].id, ids)
     return Replayed(replayed, refused)
+
+
+def _take(
+    session: Session, door: Door, letters: Sequence[DeadLetter], candidates: Sequence[Candidate], *, dry_run: bool
+) -> int:
+    """Stores what may be stored by now, and removes its letters; how many."""
+    savepoint = session.begin_nested()
+    judged = judge_batch(session, door, candidates)
+    judged.rows.letters.clear()
+    results = write_batch(session, door.project_id, judged)
+    taken = [letters[result.place].id for result in results if result.status is not Status.REJECTED]
+    remove_letters(session, door.project_id, taken)
+    if dry_run:
+        savepoint.rollback()
+    else:
+        savepoint.commit()
+    return len(taken)
 
 
 def _page(session: Session, project_id: int, last: uuid.UUID, ids: Sequence[uuid.UUID] | None) -> Sequence[DeadLetter]:

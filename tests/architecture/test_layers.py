@@ -28,6 +28,7 @@ WEB_OF_FOUNDATION = {"foundation/web.py", "foundation/problems.py", "foundation/
 COMMANDS_OF_FOUNDATION = {"foundation/cli.py", "foundation/keys_cli.py", "foundation/up_cli.py"}
 VERBS_THAT_COMMIT = {
     "collector/intake/batch.py": "reads in one transaction and writes in another, and scrubs between the two",
+    "collector/intake/replay.py": "the same for dead letters, a page at a time",
     "collector/subjects/record.py": "reads page by page, so that no transaction waits for whoever reads the record",
     "labeling/commands.py": "what a command does in steps, each kept when a later one fails",
     "labeling/erasure.py": "looks up what it removes before Label Studio is asked",

@@ -199,6 +199,7 @@ def _servers(folder: Path, oracle: Oracle, *, database: str, with_studio: bool, 
         "WINNOW_SYNC_EVERY_S": "3",
         "WINNOW_SWEEP_EVERY_S": "2",
         "WINNOW_EXPECTATION_CPU_S": "2",
+        "WINNOW_MIN_FREE_BYTES": str(DISK_BYTES // 10),
         "WINNOW_LOG_LEVEL": "WARNING",
         **{f"WINNOW_{who}_REQUESTS_PER_MINUTE": PLENTY for who in ("INGEST", "SUBJECT", "PROJECT")},
     }

@@ -24,6 +24,8 @@ from foundation.parts import (
 )
 
 ROOT = Path(__file__).parents[2]
+SEEN_WITHIN_S = 45
+"""30 s without a sign, and what a busy machine adds."""
 PARTS = {"api": " granian ", "worker": " worker ", "scheduler": " beat ", "valkey": "valkey-server"}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -98,6 +100,20 @@ class TestKillOne:
             return as_before and killed not in now[part] and system.is_ready()
 
         assert wait_until(is_whole, timeout_s=60)
+
+    @pytest.mark.parametrize("part", ["worker", "scheduler"])
+    def test_a_part_that_is_stopped_is_seen_and_so_is_that_it_goes_on(self, system, part):
+        assert wait_until(system.is_ready, timeout_s=60)
+        stopped = system.pids(part)
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            assert wait_until(lambda: not system.is_ready(), timeout_s=SEEN_WITHIN_S)
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+
+        assert wait_until(system.is_ready, timeout_s=60)
 
     def test_a_second_one_on_the_same_home_refuses(self, system):
         command = [sys.executable, "-m", "flask", "up", "--port", str(free_port()), "--no-label-studio"]

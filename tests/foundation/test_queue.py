@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from foundation import jobs
+from foundation.database import Database, unit_of_work, utc_now
+from foundation.disk import DiskFull
+from foundation.errors import NotFound, Unavailable
+from foundation.jobs import Job, JobState
 from foundation.parts import LOOPBACK, free_port
+from foundation.queue import AttemptFailed, Runtime, Work, _attempt
+from foundation.settings import Settings
 from tests.architecture.sources import ROOT
 
 ANNOUNCE = """
@@ -35,3 +44,42 @@ def test_nobody_waits_for_a_broker_that_is_gone(tmp_path: Path, scheme: str) -> 
 
     assert float(done.stdout.splitlines()[-1]) < 1.5
     assert done.stdout.count("wake_up_not_sent") + done.stderr.count("wake_up_not_sent") == 1
+
+
+class TestAttempt:
+    @pytest.mark.parametrize(
+        ("raised", "state", "strikes", "error"),
+        [
+            (AttemptFailed("the rule took too long"), JobState.QUEUED, 1, "the rule took too long"),
+            (ValueError("a value"), JobState.QUEUED, 1, "unexpected ValueError"),
+            (Unavailable("Label Studio is away"), JobState.QUEUED, 0, "Label Studio is away"),
+            (DiskFull("no room"), JobState.QUEUED, 0, "no room"),
+            (NotFound("no such project"), JobState.FAILED, 0, "no such project"),
+        ],
+    )
+    def test_only_what_the_work_does_wrong_is_a_strike(
+        self, database: Database, settings: Settings, raised: Exception, state: JobState, strikes: int, error: str
+    ) -> None:
+        ended = attempt(database, settings, raised)
+
+        assert (ended.state, ended.strikes, ended.deaths, ended.error) == (state, strikes, 0, error)
+
+    def test_who_lost_the_lease_notes_nothing(self, database: Database, settings: Settings) -> None:
+        ended = attempt(database, settings, jobs.LeaseLost())
+
+        assert (ended.state, ended.strikes, ended.error) == (JobState.RUNNING, 0, None)
+
+
+def attempt(database: Database, settings: Settings, raised: Exception) -> Job:
+    """A job whose work raises, as it stands after its first attempt."""
+
+    def function(_: Work) -> Any:
+        raise raised
+
+    holder = uuid.uuid4()
+    with unit_of_work(database) as session:
+        job_id = jobs.enqueue(session, "tests.raise", project_id=None, now=utc_now())
+        jobs.claim(session, job_id, holder=holder, lease_s=30)
+    _attempt(Work(Runtime(settings, database), job_id, holder, None, {}), function)
+    with unit_of_work(database, read_only=True) as session:
+        return jobs.read_job(session, job_id)

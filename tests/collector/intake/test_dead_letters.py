@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as tried
 from hypothesis import strategies as st
-from sqlmodel import select
+from sqlmodel import Session, select
 
+from collector.intake.batch import open_door
 from collector.intake.dead_letters import body_of, expire_letters, scrub_value
 from collector.intake.fields import reader_of
+from collector.intake.identity import names_of
+from collector.intake.replay import BATCH, Replayed, replay_letters
 from collector.intake.signals import Candidate
 from collector.models import DeadLetter, Signal
 from collector.project import parse_project
 from foundation.database import Database, unit_of_work, utc_now
+from foundation.settings import Settings
 from tests.collector.intake.test_context import JSON
 from tests.signals import CONSENT, Held, Phone, make_signal, project_body, revise, rows_of
+
+
+def batched(events: list[str]) -> Iterator[tuple[str, str]]:
+    """Two and two: what is opened is closed before anything else is."""
+    return zip(events[::2], events[1::2], strict=True)
 
 
 def nested(value: Any, depth: int, by: str) -> Any:
@@ -193,7 +206,7 @@ class TestAnyContent:
         assert letter.signal_id == uuid.UUID(bad["id"])
         assert letter.body["payload"]["text"] == "x"
 
-    @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+    @tried(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
     @given(members=st.dictionaries(st.sampled_from(MEMBERS), ANYTHING, max_size=3), extra=ANYTHING)
     def test_anything_in_any_place_leaves_its_neighbours_stored(
         self, phone: Phone, members: dict[str, Any], extra: Any
@@ -250,6 +263,30 @@ class TestReplay:
         assert told == {"replayed": 1, "still_rejected": 1}
         assert rows_of(database) == before
         assert self.replay(phone) == told
+
+    def test_each_page_has_a_transaction_of_its_own_and_none_is_open_while_one_is_checked(
+        self, phone: Phone, database: Database, project: Held, settings: Settings
+    ) -> None:
+        phone.send(*(make_signal(payload={"text": f"text {n}", "extra": n}) for n in range(BATCH)))
+        refused(phone)
+        revise(database, project, fields=WITH_EXTRA)
+        names = names_of(settings.pseudonym_key.get_secret_value(), project.name)
+        with unit_of_work(database, read_only=True) as session:
+            door = open_door(session, project.id, names, is_ingest=False)
+        opened: list[str] = []
+
+        @contextmanager
+        def noted(kind: str) -> Iterator[Session]:
+            opened.append(f"{kind} begins")
+            with unit_of_work(database, read_only=kind == "read") as session:
+                yield session
+            opened.append(f"{kind} ends")
+
+        told = replay_letters(partial(noted, "read"), partial(noted, "write"), door)
+
+        assert told == Replayed(BATCH + 1, 0)
+        assert opened.count("write begins") == 2
+        assert all(second == first.replace("begins", "ends") for first, second in batched(opened))
 
     def test_a_replayed_signal_is_what_it_would_have_been(
         self, phone: Phone, database: Database, project: Held
