@@ -22,7 +22,7 @@ CODE := $(PACKAGES) tests bench examples $(wildcard wsgi.py migrations)
 # Compiled once and not at every start, whatever this shell says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup ready studio demo test quick run check docs bench chaos lock clean
+.PHONY: help setup ready studio demo test quick contract run check docs bench chaos lock clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -56,6 +56,9 @@ test: setup studio  ## all tests, with a real PostgreSQL, Valkey and Label Studi
 
 quick: setup  ## the tests that need no server, within a minute
 	$(BIN)/python -m pytest -m "not slow" --hypothesis-profile=quick $(PARALLEL)
+
+contract: setup  ## ask a real server more than 20,000 times whether /openapi.json is true; some 15 minutes
+	WINNOW_FUZZ_EXAMPLES=120 $(BIN)/python -m pytest tests/contract/test_schemathesis.py $(ON_SERVERS)
 
 run: studio  ## the embedded system until Ctrl-C
 	@$(BIN)/winnow up

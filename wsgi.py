@@ -68,7 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from collector.project_reference import project_schema
     from foundation.login import PageCookies
     from foundation.observability import configure_logging
-    from foundation.openapi import describe_api, register_routes
+    from foundation.openapi import MADE_SCHEMAS, describe_api, register_routes
     from foundation.problems import register_problems
     from foundation.settings import load_settings
     from foundation.web import EXTENSION, observe_requests
@@ -96,6 +96,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for name in BLUEPRINTS:
         app.register_blueprint(import_module(name).blueprint)
     app.extensions["openapi"] = lambda: describe_api(app)
+    app.extensions[MADE_SCHEMAS] = {"ProjectFileSent": lambda: project_schema(sections())}
     app.extensions["project_schema"] = lambda: project_schema(sections())
     worker()
     return app

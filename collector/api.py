@@ -26,7 +26,7 @@ from foundation.errors import Fault, InvalidBody, PreconditionFailed, Unparseabl
 from foundation.failpoints import failpoint
 from foundation.guards import MANAGERS, READERS, WRITERS
 from foundation.observability import DROPPED, SIGNALS
-from foundation.openapi import CURSOR, JSON, NDJSON
+from foundation.openapi import CURSOR, JSON, NDJSON, Parameter, one_of
 from foundation.web import Call, Routes, json_answer, media_type_among
 
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
@@ -48,7 +48,12 @@ routes = Routes("collector", title="Collector")
     takes_also=YAML_TYPES,
     answers={200: schemas.ProjectPut, 201: schemas.ProjectPut},
     needs_space=True,
-    headers={"If-Match": "the revision this file is based on, in quotes; 412 where there is a newer one"},
+    headers={
+        "If-Match": Parameter(
+            "the revision this file is based on, in quotes; 412 where there is a newer one",
+            {"pattern": r'^(W/)?"?[0-9]{1,9}"?$|^\*$'},
+        )
+    },
     problems=(400, 409, 412, 413, 415, 422, 503),
 )
 def put_project_file(call: Call) -> ResponseReturnValue:
@@ -100,8 +105,8 @@ def get_project_file(call: Call) -> ResponseReturnValue:
     takes_also=(NDJSON,),
     answers={200: schemas.SignalsAnswer},
     headers={
-        SENT_AT: "the device's clock at this attempt (RFC 3339, with zone)",
-        "Content-Encoding": "gzip or zstd",
+        SENT_AT: Parameter("the device's clock at this attempt (RFC 3339, with zone)", {"format": "date-time"}),
+        "Content-Encoding": one_of("how the body is packed", ("identity", "gzip", "zstd")),
         "Prefer": "return=minimal leaves out of the results what is plainly accepted",
     },
     problems=(400, 408, 413, 415, 422, 429, 503),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from collector.intake.results import Retry, Status
+from collector.intake.signals import MAX_NAME
 from collector.models import ErasureState
+from collector.project_file import CONSENT_WORD
 from foundation.openapi import Place
 from foundation.reasons import Reason
 
@@ -41,15 +43,21 @@ PROJECT: dict[str, Any] = {
 """Bodies that stand as examples in the API's documents: they are taken as they are."""
 
 
+UuidText = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+TimeText = Annotated[str, Field(description="RFC 3339, with zone", json_schema_extra={"format": "date-time"})]
+WordText = Annotated[str, Field(pattern=f"^(?:{CONSENT_WORD.pattern})$", json_schema_extra={"format": "word"})]
+"""A short word that is nobody's number: one that looks like a telephone's is refused all the same."""
+
+
 class ConsentGiven(BaseModel):
     """What a person agreed to, under which version of the notice, and when."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [CONSENT]})
 
     granted: bool
-    purposes: list[str] = []
-    notice: str = ""
-    given_at: str = Field(description="RFC 3339, with zone")
+    purposes: list[WordText] = Field(default=[], max_length=50)
+    notice: WordText | Literal[""] = ""
+    given_at: TimeText = Field(description="RFC 3339, with zone; not in the future")
     age_confirmed: bool | None = None
 
 
@@ -103,13 +111,18 @@ class SubjectRecord(ConsentRecord):
 class SignalSent(BaseModel):
     """One observation. Only id, captured_at and payload are required."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [SIGNAL]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [SIGNAL]})
 
-    id: str = Field(description="a UUID made by the app: the idempotency key")
-    captured_at: str = Field(description="RFC 3339, with zone")
+    id: UuidText = Field(description="a UUID made by the app: the idempotency key")
+    captured_at: TimeText
     payload: dict[str, Any] = Field(description="the project's fields")
-    subject: str | None = Field(default=None, description="the app's name for the person; kept as a keyed hash")
-    device: str | None = None
+    subject: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_NAME,
+        description="the app's name for the person; kept as a keyed hash",
+    )
+    device: str | None = Field(default=None, min_length=1, max_length=MAX_NAME)
     age_ms: float | None = Field(
         default=None, description="how long ago by the monotonic clock, stamped at each attempt"
     )
@@ -122,7 +135,9 @@ class SignalSent(BaseModel):
 class SignalBatch(BaseModel):
     """An envelope; one signal alone, or one a line (application/x-ndjson), is taken as well."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"consent": CONSENT, "signals": [SIGNAL]}]})
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"consent": CONSENT, "signals": [SIGNAL]}]}
+    )
 
     signals: list[SignalSent]
     consent: ConsentGiven | None = Field(default=None, description="holds for every subject of the batch")
@@ -242,7 +257,7 @@ class ReplayAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [{"dry_run": True}]})
 
-    ids: list[str] | None = Field(default=None, max_length=10_000)
+    ids: list[UuidText] | None = Field(default=None, max_length=10_000)
     dry_run: bool = False
 
 

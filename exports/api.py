@@ -30,7 +30,7 @@ from exports.store import open_store
 from foundation.cursors import page_after, page_after_moment, read_cursor, read_moment
 from foundation.errors import Fault, InvalidBody, NotFound, PreconditionFailed
 from foundation.guards import MANAGERS, READERS
-from foundation.openapi import CURSOR, JSON
+from foundation.openapi import CURSOR, JSON, UUID_TEXT, Parameter
 from foundation.web import Call, Routes, json_answer, media_type_among, parse_as
 
 PAGE: Final = 50
@@ -53,6 +53,7 @@ routes = Routes("exports", title="Versions")
     allows=MANAGERS,
     summary="Build a version",
     takes=BuildAsked,
+    takes_nothing=True,
     answers={202: BuildAccepted},
     problems=(400, 413, 415, 422, 503),
 )
@@ -93,7 +94,7 @@ def get_versions(call: Call) -> ResponseReturnValue:
     problems=(422,),
     query={
         "version": "only files of this version",
-        "key": "only what was got with this key: its id",
+        "key": Parameter("only what was got with this key: its id", {"anyOf": [UUID_TEXT, {"maxLength": 0}]}),
         **CURSOR,
     },
 )

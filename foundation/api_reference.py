@@ -92,6 +92,8 @@ def example_of(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
         if key in schema:
             first = schema[key][0]
             return example_of(first, schemas) if key == "anyOf" else first
+    if isinstance(schema.get("type"), list):
+        return example_of({**schema, "type": schema["type"][0]}, schemas)
     if "properties" in schema:
         return {name: example_of(member, schemas) for name, member in schema["properties"].items()}
     if schema.get("type") == "array":
@@ -106,11 +108,15 @@ def type_of(schema: Mapping[str, Any]) -> str:
 
     >>> type_of({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]})
     'list of text, or null'
+    >>> type_of({"type": ["string", "null"]})
+    'text, or null'
     """
     if "$ref" in schema:
         return str(schema["$ref"].removeprefix(REF))
     if "anyOf" in schema:
         return ", or ".join(type_of(one) for one in schema["anyOf"])
+    if isinstance(schema.get("type"), list) and "enum" not in schema:
+        return ", or ".join(type_of({**schema, "type": one}) for one in schema["type"])
     if "enum" in schema:
         return f"one of {', '.join(str(word) for word in schema['enum'])}"
     if schema.get("type") == "array":

@@ -19,7 +19,7 @@ from foundation.cursors import bad_cursor, page_after, read_cursor
 from foundation.errors import Fault, InvalidBody, NotFound
 from foundation.guards import MANAGERS, READERS
 from foundation.jobs import Job, JobState, read_job
-from foundation.openapi import CURSOR
+from foundation.openapi import CURSOR, one_of
 from foundation.web import Call, Routes, json_answer
 
 PAGE = 100
@@ -90,7 +90,11 @@ def get_job(call: Call) -> ResponseReturnValue:
     summary="What was asked for and is worked on, the newest first",
     answers={200: JobPage},
     problems=(422,),
-    query={"status": f"only jobs of this status: {', '.join(JobState)}", "kind": "only jobs of this kind", **CURSOR},
+    query={
+        "status": one_of("only jobs of this status", JobState, may_be_empty=True),
+        "kind": "only jobs of this kind",
+        **CURSOR,
+    },
 )
 def get_jobs(call: Call) -> ResponseReturnValue:
     """Ended ones stay for a week."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
@@ -13,9 +14,27 @@ from foundation.reasons import Reason
 
 PARAMETERS, SCHEMAS = "x-winnow-parameters", "x-winnow-schemas"
 """Where a route leaves its parameters and the models of its body until the document is made: the library knows only paths."""
+MADE_SCHEMAS = "winnow_schemas"
+"""Where the application leaves schemas that are made when it is composed: of a project file, to which every floor adds."""
 REFERENCE = "#/components/schemas/{model}"
 JSON, NDJSON = "application/json", "application/x-ndjson"
-CURSOR: Mapping[str, str] = {"cursor": "the `cursor` of the page before, unchanged; without it the first page"}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What a parameter of the query or the header is for, and what may stand in it, as a JSON schema says it."""
+
+    said: str
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    required: bool = False
+
+
+UUID_TEXT: Mapping[str, Any] = {"type": "string", "format": "uuid"}
+CURSOR: Mapping[str, Parameter] = {
+    "cursor": Parameter(
+        "the `cursor` of the page before, unchanged; without it the first page", {"type": "string", "format": "cursor"}
+    )
+}
 IN_PATHS: Mapping[str, tuple[str, str]] = {
     "project": ("the project's name", "shop-reviews"),
     "job": ("the id that the call which started the work answered", "0199f0aa-7b3c-4c1e-9d43-6a5f0c9b2e11"),
@@ -64,10 +83,11 @@ def responses_of(answers: dict[int, type[BaseModel] | None], problems: Sequence[
     return responses
 
 
-def body_of(takes: Any, also: Sequence[str]) -> dict[str, Any]:
+def body_of(takes: Any, also: Sequence[str], *, required: bool) -> dict[str, Any]:
     """A request's body: a model, or a type made of models such as a list of them, and other ways to write the same.
 
     Args:
+        required: whether there has to be a body at all.
         also: further media types; a JSON schema says nothing of their text, so they are described as text.
     """
     schema, models = schema_of(takes)
@@ -76,7 +96,7 @@ def body_of(takes: Any, also: Sequence[str]) -> dict[str, Any]:
     for media_type in also:
         described = {"type": "string", "description": said.get(media_type, "the same as YAML")}
         content[media_type] = {"schema": described}
-    return {"requestBody": {"content": content, "required": True}, SCHEMAS: models}
+    return {"requestBody": {"content": content, "required": required}, SCHEMAS: models}
 
 
 def schema_of(takes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -88,13 +108,26 @@ def schema_of(takes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return schema, models
 
 
-def parameters_of(query: Mapping[str, str], headers: Mapping[str, str]) -> list[dict[str, Any]]:
+def one_of(said: str, values: Iterable[str], *, may_be_empty: bool = False) -> Parameter:
+    """A parameter that takes one of a few words; `may_be_empty`: an empty one asks for nothing."""
+    words = [str(value) for value in values]
+    return Parameter(
+        f"{said}: {', '.join(words)}", {"type": "string", "enum": [*words, *([""] if may_be_empty else [])]}
+    )
+
+
+def parameters_of(query: Mapping[str, str | Parameter], headers: Mapping[str, str | Parameter]) -> list[dict[str, Any]]:
     """Parameters of the query and the header, as OpenAPI writes them: each with what it is for."""
     parameters: list[dict[str, Any]] = []
     for place, named in (("query", query), ("header", headers)):
-        for name, said in named.items():
+        for name, given in named.items():
+            one = given if isinstance(given, Parameter) else Parameter(given)
             example = {"example": IN_EVERY_TRY[name]} if name in IN_EVERY_TRY else {}
-            parameters.append({"name": name, "in": place, "description": said, "schema": {"type": "string"}, **example})
+            required = {"required": True} if one.required else {}
+            schema = {"type": "string", **one.schema}
+            parameters.append(
+                {"name": name, "in": place, "description": one.said, "schema": schema, **required, **example}
+            )
     return parameters
 
 
@@ -130,6 +163,9 @@ def describe_api(app: Any) -> dict[str, Any]:
             described = operation.get("responses", {}).get(unused, {}).get("content", {})
             if JSON in described:
                 del operation["responses"][unused]
+    for name, make in app.extensions.get(MADE_SCHEMAS, {}).items():
+        made = {member: value for member, value in make().items() if member != "$schema"}
+        schemas[name] = {**schemas[name], **made, "title": name}
     return document
 
 

@@ -30,7 +30,7 @@ from foundation.json_places import place_of_mistake
 from foundation.keys import Caller, Role
 from foundation.limits import Limiter
 from foundation.observability import REQUEST_SECONDS, REQUESTS
-from foundation.openapi import JSON, PARAMETERS, body_of, operation_id, parameters_of, responses_of
+from foundation.openapi import JSON, PARAMETERS, Parameter, body_of, operation_id, parameters_of, responses_of
 from foundation.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -40,7 +40,7 @@ EXTENSION = "winnow"
 REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 """A UUID or a trace id: anything freer could be a card or account number, and it would stand in the log."""
 Body = TypeVar("Body", bound=BaseModel)
-NONE: Mapping[str, str] = {}
+NONE: Mapping[str, str | Parameter] = {}
 NOBODY = Caller(key_id=uuid.UUID(int=0), role=Role.INGEST, project_id=None)
 """Who calls a route that takes no key: allowed nothing."""
 
@@ -156,8 +156,9 @@ class Routes:
         problems: Sequence[int] = (),
         takes: Any = None,
         takes_also: Sequence[str] = (),
-        query: Mapping[str, str] = NONE,
-        headers: Mapping[str, str] = NONE,
+        takes_nothing: bool = False,
+        query: Mapping[str, str | Parameter] = NONE,
+        headers: Mapping[str, str | Parameter] = NONE,
         may_be_missing: bool = False,
         needs_space: bool = False,
     ) -> Callable[[Callable[[Call], ResponseReturnValue]], Callable[[Call], ResponseReturnValue]]:
@@ -166,6 +167,7 @@ class Routes:
         Args:
             takes: a model, or a type made of models, such as a list of them; None where there is no body.
             takes_also: further media types that say the same.
+            takes_nothing: whether no body at all is taken as well.
             query, headers: those that mean something to this call, each with what it is for.
             needs_space: it takes in what fills the disk, so it is refused below the low-water mark.
         """
@@ -184,12 +186,12 @@ class Routes:
                 rule,
                 summary=summary,
                 operation_id=operation_id(view.__name__),
-                responses=responses_of(answers, [401, 403, *([404] if path_model else []), *problems]),
+                responses=responses_of(answers, [*_expected(allows, path_model, takes), *problems]),
                 security=[{"key": []}],
                 openapi_extensions={
                     "x-winnow-roles": sorted(allows),
                     PARAMETERS: parameters_of(query, headers),
-                    **(body_of(takes, takes_also) if takes else {}),
+                    **(body_of(takes, takes_also, required=not takes_nothing) if takes else {}),
                 },
             )(target)
             return view
@@ -362,6 +364,12 @@ def _path_model(name: str, rule: str) -> type[BaseModel] | None:
         return None
     fields: dict[str, Any] = dict.fromkeys(places, (str, ...))
     return create_model(f"{name.title().replace('_', '')}Path", **fields)
+
+
+def _expected(allows: Allowed, path_model: type[BaseModel] | None, takes: Any) -> list[int]:
+    """Statuses that every such call may have: of a key, a name in the path, the count of an app's calls, a body, the database."""
+    in_path, counted = [404] if path_model else [], [429] if Role.INGEST in allows else []
+    return [401, 403, 503, *in_path, *counted, *([400, 408, 413, 415, 422] if takes else [])]
 
 
 def _without_path(guarded: Callable[[Any], ResponseReturnValue]) -> Callable[[], ResponseReturnValue]:

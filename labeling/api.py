@@ -15,7 +15,7 @@ from foundation.changes import changes_between
 from foundation.cursors import bad_cursor, page_after, read_cursor
 from foundation.errors import Fault, InvalidBody, TooLarge
 from foundation.guards import MANAGERS, READERS
-from foundation.openapi import JSON, NDJSON
+from foundation.openapi import CURSOR, JSON, NDJSON, UUID_TEXT, Parameter
 from foundation.queue import enqueue_and_wake
 from foundation.settings import Settings
 from foundation.web import Call, Routes, Services, json_answer, media_type_among
@@ -34,7 +34,6 @@ from labeling.wishes import ask_for_push
 routes = Routes("labeling", title="Labeling")
 PROJECT = "/v1/projects/<project>"
 PAGE = 500
-CURSOR = "the `cursor` of the page before"
 LONGEST_SEQ = 18
 
 
@@ -76,7 +75,7 @@ def post_annotations(call: Call) -> ResponseReturnValue:
     summary="Every annotation, in the order in which they came",
     answers={200: schemas.AnnotationsPage},
     problems=(422,),
-    query={"item": "only those about this item", "cursor": CURSOR},
+    query={"item": Parameter("only those about this item", UUID_TEXT), **CURSOR},
 )
 def get_annotations(call: Call) -> ResponseReturnValue:
     """About items that may be used. Each version of an annotation is one of its own; what counts now is told by answer."""
@@ -95,7 +94,7 @@ def get_annotations(call: Call) -> ResponseReturnValue:
     summary="Items whose people gave different answers",
     answers={200: schemas.DisagreementsPage},
     problems=(422,),
-    query={"question": "only those about this question", "cursor": CURSOR},
+    query={"question": "only those about this question", **CURSOR},
 )
 def get_disagreements(call: Call) -> ResponseReturnValue:
     """Answers that count now, to questions that are measured, about items that may be used."""

@@ -76,7 +76,11 @@ class AnnotatorPut(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"alias": "Kim", "state": "active"}]})
 
-    alias: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$")
+    alias: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$",
+        json_schema_extra={"not": {"type": "string", "pattern": "^(annotator-)?[0-9]+$"}},
+    )
     role: AnnotatorRole | None = None
     state: AnnotatorState | None = None
 

@@ -23,7 +23,7 @@ from collector.models import Signal
 from foundation.cursors import page_after, read_cursor, read_id_cursor
 from foundation.errors import Fault, InvalidBody, NotFound
 from foundation.guards import READERS
-from foundation.openapi import CURSOR
+from foundation.openapi import CURSOR, UUID_TEXT, Parameter, one_of
 from foundation.web import Call, Routes, json_answer
 
 PAGE = 100
@@ -108,8 +108,8 @@ def get_projects(call: Call) -> ResponseReturnValue:
     answers={200: ItemPage},
     problems=(422,),
     query={
-        "state": f"only items of this state: {', '.join(ItemState)}",
-        "text": f"only contents that have this text, at most {MAX_SEARCH_CHARS} characters; A to Z in any case",
+        "state": one_of("only items of this state", ItemState, may_be_empty=True),
+        "text": Parameter("only contents that have this text; A to Z in any case", {"maxLength": MAX_SEARCH_CHARS}),
         **CURSOR,
     },
 )
@@ -139,7 +139,7 @@ def get_item(call: Call) -> ResponseReturnValue:
     summary="The signals that carry an item",
     answers={200: SignalPage},
     problems=(422,),
-    query={"item": "the item's id; needed", **CURSOR},
+    query={"item": Parameter("the item's id", UUID_TEXT, required=True), **CURSOR},
 )
 def get_signals(call: Call) -> ResponseReturnValue:
     item, after = _item(request.args.get("item", "")), read_id_cursor(request.args.get("cursor"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from typing import Any
 
 from flask import Response, request
 from flask.typing import ResponseReturnValue
@@ -37,14 +38,15 @@ from foundation.database import after_commit
 from foundation.errors import Fault, Forbidden, InvalidBody, NotFound
 from foundation.guards import MANAGERS, WRITERS
 from foundation.keys import Role
-from foundation.openapi import CURSOR, JSON
+from foundation.openapi import CURSOR, JSON, Parameter, one_of
 from foundation.queue import announce
 from foundation.web import Call, Routes, json_answer, load_json, media_type_among
 
 SUBJECT, TOKEN = "Winnow-Subject", "Winnow-Subject-Token"
 TOKEN_CHARS = (32, 128)
-PERSON = {
-    SUBJECT: "the app's name for the person; never in a path, where logs would keep it",
+NAME: dict[str, Any] = {"minLength": 1, "maxLength": MAX_NAME, "pattern": r"\S"}
+PERSON: dict[str, str | Parameter] = {
+    SUBJECT: Parameter("the app's name for the person; never in a path, where logs would keep it", NAME, required=True),
     TOKEN: "with an app's key: 32 random bytes made by the app, as base64 or hex; the first consent call binds them",
 }
 PAGE = 100
@@ -155,9 +157,9 @@ def delete_subject(call: Call) -> ResponseReturnValue:
     allows=MANAGERS,
     summary="All erasures, the newest first",
     answers={200: schemas.ErasurePage},
-    headers={SUBJECT: "only those of this person"},
+    headers={SUBJECT: Parameter("only those of this person", NAME)},
     problems=(422,),
-    query={"status": f"only those of this status: {', '.join(ErasureState)}", **CURSOR},
+    query={"status": one_of("only those of this status", ErasureState), **CURSOR},
 )
 def get_erasures(call: Call) -> ResponseReturnValue:
     """`status` is received, running, completed or failed; the header Winnow-Subject asks for one person's."""
@@ -179,7 +181,7 @@ def get_erasures(call: Call) -> ResponseReturnValue:
     allows=WRITERS,
     summary="How far an erasure is, and its receipt",
     answers={200: schemas.ErasureRead},
-    headers=PERSON,
+    headers={**PERSON, SUBJECT: Parameter("whose erasure it is; needed with an app's key", NAME)},
     problems=(422, 429),
 )
 def get_erasure(call: Call) -> ResponseReturnValue:
