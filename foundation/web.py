@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from typing import Any, TypeVar
 
 import orjson
@@ -23,9 +24,11 @@ from foundation.bodies import declared_length, is_known_to_be_whole, read_body
 from foundation.database import Database, glance, unit_of_work, utc_now
 from foundation.document import pointer_to
 from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
+from foundation.front import IS_WHOLE, LEASE, REFUSED
 from foundation.guards import MANAGERS, Allowed, FindProject, NearProject, admit
 from foundation.identifiers import random_uuid
 from foundation.json_places import place_of_mistake
+from foundation.json_weight import refuse_heavy, utf8_fault
 from foundation.keys import Caller, Role
 from foundation.limits import Limiter
 from foundation.observability import REQUEST_SECONDS, REQUESTS
@@ -38,6 +41,8 @@ NameProjects = Callable[[Session, Collection[int]], dict[int, str]]
 EXTENSION = "winnow"
 REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 """A UUID or a trace id: anything freer could be a card or account number, and it would stand in the log."""
+DOCUMENT_BYTES = 4_000_000
+"""What a document of one object may become in memory: a list of some ten thousand ids."""
 Body = TypeVar("Body", bound=BaseModel)
 NONE: Mapping[str, str] = {}
 NOBODY = Caller(key_id=uuid.UUID(int=0), role=Role.INGEST, project_id=None)
@@ -112,20 +117,25 @@ class Call:
         Raises:
             Unparseable, TooLarge, UnsupportedMedia, TimedOut: it did not come whole, or is not read here.
         """
+        stream = request.environ["wsgi.input"]
+        # The stream has the whole body: let go, it is there once, with whoever reads it.
+        request.environ["wsgi.input"] = BytesIO()
         return read_body(
-            request.environ["wsgi.input"],
+            stream,
             content_length=declared_length(request.environ),
             encoding=request.headers.get("Content-Encoding"),
             max_packed=self.settings.max_unpacked_bytes,
             max_unpacked=self.settings.max_unpacked_bytes,
             deadline_s=self.settings.body_deadline_s,
-            port=int(request.environ.get("SERVER_PORT", 0)),
+            lease=request.environ.get(LEASE),
         )
 
     @property
     def is_body_whole(self) -> bool:
         """Whether it is known that nothing was cut off the body on its way."""
-        return is_known_to_be_whole(declared_length(request.environ), request.headers.get("Content-Encoding"))
+        is_told = bool(request.environ.get(IS_WHOLE))
+        length, encoding = declared_length(request.environ), request.headers.get("Content-Encoding")
+        return is_told or is_known_to_be_whole(length, encoding)
 
     def body_as(self, schema: type[Body]) -> Body:
         """A small JSON body, checked against its schema.
@@ -248,13 +258,13 @@ def load_json(body: bytes) -> Any:
 
     Raises:
         Unparseable: empty, not UTF-8, not JSON, nested too deep, or a lone surrogate.
+        TooLarge: more values than any call takes that reads its body so.
     """
-    if not body.strip():
+    if not body or body.isspace():
         raise Unparseable("the body is empty: send a JSON document", reason="empty_body")
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError:
-        raise Unparseable("the body is not UTF-8", reason="not_utf8") from None
+    if utf8_fault(body):
+        raise Unparseable("the body is not UTF-8", reason="not_utf8")
+    refuse_heavy(body, most=DOCUMENT_BYTES)
     try:
         return orjson.loads(body)
     except (orjson.JSONDecodeError, RecursionError):
@@ -305,6 +315,10 @@ def observe_requests(app: Flask) -> None:
         g.began = time.perf_counter()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        if refused := request.environ.get(REFUSED):
+            raise refused
+        if request.environ["PATH_INFO"].startswith("//"):
+            raise NotFound("a path begins with one slash")  # or the router would take two for one
 
     @app.after_request
     def _end(response: Response) -> Response:
@@ -314,6 +328,8 @@ def observe_requests(app: Flask) -> None:
         REQUEST_SECONDS.labels(route).observe(seconds)
         response.headers["X-Request-Id"] = g.get("request_id", "")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if request.path.startswith("/v1/"):
+            response.headers.setdefault("Cache-Control", "no-store")
         log.info("request", route=route, method=request.method, status=response.status_code, ms=round(seconds * 1e3, 1))
         return response
 

@@ -31,15 +31,19 @@ class TestBodies:
     )
     def test_nothing_and_what_is_no_text_are_refused(self, read: Read, body: bytes, reason: str) -> None:
         with pytest.raises(Unparseable) as refused:
-            read(body, max_signals=9)
+            read(body, max_signals=9, max_signal_bytes=32_768)
 
         assert refused.value.facts["reason"] == reason
 
     def test_a_signal_an_envelope_and_lines_hold_the_same(self) -> None:
         one, two = {"id": "1"}, {"id": "2"}
-        alone = read_json(b'{"id": "1"}', max_signals=1)
-        several = read_json(b'{"consent": {"granted": true}, "signals": [{"id": "1"}, {"id": "2"}]}', max_signals=2)
-        lines = read_ndjson(b'\xef\xbb\xbf{"id": "1"}\n \n{"id": "2"}', max_signals=2)
+        alone = read_json(b'{"id": "1"}', max_signals=1, max_signal_bytes=32_768)
+        several = read_json(
+            b'{"consent": {"granted": true}, "signals": [{"id": "1"}, {"id": "2"}]}',
+            max_signals=2,
+            max_signal_bytes=32_768,
+        )
+        lines = read_ndjson(b'\xef\xbb\xbf{"id": "1"}\n \n{"id": "2"}', max_signals=2, max_signal_bytes=32_768)
 
         assert [(sent.value, sent.size) for sent in alone.signals] == [(one, 11)]
         assert [(sent.value, sent.size) for sent in several.signals] == [(one, 11), (two, 11)]
@@ -47,7 +51,7 @@ class TestBodies:
         assert [alone.consent, several.consent, lines.consent] == [None, {"granted": True}, None]
 
     def test_a_bad_line_is_refused_alone_and_named_by_its_number(self) -> None:
-        read = read_ndjson(b'{"id": "1"}\n\n{broken}\n', max_signals=2)
+        read = read_ndjson(b'{"id": "1"}\n\n{broken}\n', max_signals=2, max_signal_bytes=32_768)
 
         assert [sent.fault is None for sent in read.signals] == [True, False]
         assert read.signals[1].fault is not None
@@ -59,14 +63,14 @@ class TestBodies:
     def test_one_too_many_is_refused(self) -> None:
         for read, body in ((read_json, b'{"signals": [{}, {}]}'), (read_ndjson, b"{}\n{}")):
             with pytest.raises(TooLarge):
-                read(body, max_signals=1)
+                read(body, max_signals=1, max_signal_bytes=32_768)
 
     @pytest.mark.parametrize(
         ("body", "pointer"), [(b'{"signals": 5}', "/signals"), (b'{"signals": [], "other": 1}', ""), (b"[]", None)]
     )
     def test_an_envelope_that_is_none_says_where(self, body: bytes, pointer: str | None) -> None:
         with pytest.raises(InvalidBody) as refused:
-            read_json(body, max_signals=1)
+            read_json(body, max_signals=1, max_signal_bytes=32_768)
 
         assert [fault.pointer for fault in refused.value.faults] == ([] if pointer is None else [pointer])
 
