@@ -10,34 +10,27 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from itertools import chain
 from typing import Any, Protocol
-from urllib.parse import unquote_to_bytes
 
 from foundation.errors import DomainError, TimedOut, TooLarge, Unavailable, Unparseable
 from foundation.memory_budget import SMALL_BODY_BYTES, Budget, Lease
+from foundation.wsgi_environment import IS_WHOLE, LEASE, REFUSED, Environ, Headers, Scope, environ_of
 
-Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Environ = MutableMapping[str, Any]
-Headers = list[tuple[bytes, bytes]]
-
-LEASE = "winnow.lease"
-"""Where the WSGI environment has the request's lease of memory."""
-REFUSED = "winnow.refused"
-"""Where it has the error that the request is to be answered with, whatever it asks for."""
-IS_WHOLE = "winnow.body_is_whole"
-"""True where the server has said that the body came to its end."""
 
 THREADS = 32
 MOST_WAITING = 512
 """Requests that may wait for a thread; at some milliseconds each this is as long as a phone waits."""
+PATIENCE_S = 4.0
+"""How long a large body waits for room among those of others."""
+LOOK_EVERY_S = 0.05
 STALLED_S = 60.0
 """A client that takes nothing of its answer for so long is given up."""
 IDLE_S = 60
@@ -46,7 +39,6 @@ STAYS_OPEN, CLOSES = (b"keep-alive", f"timeout={IDLE_S - 2}".encode()), (b"conne
 OPEN_FILES = 16_384
 DRAINED_FACTOR = 2
 """A body of up to so many times the limit is read to its end and forgotten before it is answered 413."""
-NOT_HANDED_ON = frozenset({b"transfer-encoding", b"content-length", b"expect"})
 
 
 class Application(Protocol):
@@ -132,6 +124,10 @@ class Front:
         try:
             async with asyncio.timeout(self._bounds.deadline_s):
                 await self._receive(scope, receive, lease, body, length)
+            if body.refused is None:
+                await _as_soon_as_there_is_room(partial(lease.work_on, body.kept.tell()), patience_s=PATIENCE_S)
+        except Unavailable as refused:
+            body.refused = refused
         except TimeoutError:
             detail = f"The body has to arrive within {self._bounds.deadline_s:g} seconds; send less at a time."
             body.refused, body.is_read = TimedOut(detail), False
@@ -160,8 +156,9 @@ class Front:
                 body.is_read = False
                 return
             if body.size <= most and body.refused is None:
+                take = partial(lease.arrive, len(piece), most_bytes=self._bounds.body_bytes)
                 try:
-                    lease.arrive(len(piece))
+                    await _as_soon_as_there_is_room(take, patience_s=PATIENCE_S)
                     body.kept.write(piece)
                 except Unavailable as refused:
                     self._refuse(body, lease, refused)
@@ -235,50 +232,29 @@ class Front:
             await loop.run_in_executor(self._threads, answer.close)
 
 
-def environ_of(scope: Scope, body: BytesIO, size: int) -> Environ:
-    """The WSGI environment (PEP 3333) of an ASGI request whose body is in memory.
-
-    A header that came twice is one, joined by a comma. Names with an underscore are left out: they would pass for those
-    with a hyphen.
-    """
-    body.getvalue()  # cut to its length, it is read without a copy
-    body.seek(0)
-    host, port = scope.get("server") or ("", 0)
-    environ: Environ = {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
-        "QUERY_STRING": scope["query_string"].decode("latin-1"),
-        "SERVER_NAME": host,
-        "SERVER_PORT": str(port),
-        "SERVER_PROTOCOL": "HTTP/1.0" if scope["http_version"] in {"1", "1.0"} else f"HTTP/{scope['http_version']}",
-        "REMOTE_ADDR": (scope.get("client") or ("",))[0],
-        "CONTENT_LENGTH": str(size),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope["scheme"],
-        "wsgi.input": body,
-        "wsgi.input_terminated": True,
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
-    for raw_name, raw_value in scope["headers"]:
-        if b"_" in raw_name or raw_name in NOT_HANDED_ON or (raw_name == b"host" and not raw_value):
-            continue
-        name, value = raw_name.decode("latin-1").upper().replace("-", "_"), raw_value.decode("latin-1")
-        key = name if name == "CONTENT_TYPE" else f"HTTP_{name}"
-        joint = "; " if name == "COOKIE" else ","
-        environ[key] = f"{environ[key]}{joint}{value}" if key in environ else value
-    return environ
-
-
 def allow_many_connections() -> None:
     """Each connection is an open file, and the usual limit of 1,024 is soon reached by phones that keep theirs."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+async def _as_soon_as_there_is_room(take: Callable[[], None], *, patience_s: float) -> None:
+    """Takes memory now, or when others have given back theirs. What is not read meanwhile waits with its sender.
+
+    Raises:
+        Unavailable: there was none for so long.
+    """
+    loop = asyncio.get_running_loop()
+    gives_up_at = loop.time() + patience_s
+    while True:
+        try:
+            return take()
+        except Unavailable:
+            if loop.time() >= gives_up_at:
+                raise
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 async def _until_gone(receive: Receive) -> None:

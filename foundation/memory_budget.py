@@ -19,8 +19,9 @@ WORKING_FACTOR = 40
 """The shortest JSON becomes objects of at most so many times its length: `[[],[],…` 21 times, `{"":{"":…` 37 times."""
 SMALL_WORK_BYTES = 4 << 20
 
-ARRIVES_LARGE, ARRIVES_SMALL, WORKS_LARGE, WORKS_SMALL = 0.5, 0.75, 0.75, 1.0
-"""The part of the budget up to which a lease may grow. What arrives leaves room for work on what has arrived."""
+ARRIVES_FIRST, ARRIVES_LARGE, ARRIVES_SMALL, WORKS_LARGE, WORKS_SMALL = 0.25, 0.5, 0.75, 0.75, 1.0
+"""The part of the budget up to which a lease may grow: at the beginning of a large body and at its end, for a small one, and
+for work on them. What arrives leaves room for work on what has arrived."""
 
 
 def bytes_for_one_body(most_bytes: int) -> int:
@@ -59,16 +60,20 @@ class Lease:
 
     def __init__(self, budget: Budget) -> None:
         self.held_bytes = 0
+        self._working_bytes = 0
         self._budget = budget
 
-    def arrive(self, n_bytes: int) -> None:
-        """So much more of the body has come.
+    def arrive(self, n_bytes: int, *, most_bytes: int) -> None:
+        """So much more has come of a body that may have at most `most_bytes`.
+
+        Who has more may go on when others cannot: of many large bodies at once some arrive, instead of none.
 
         Raises:
             Unavailable: the bodies of others leave no room for it.
         """
-        is_small = self.held_bytes + n_bytes <= SMALL_BODY_BYTES
-        self._grow(n_bytes, ARRIVES_SMALL if is_small else ARRIVES_LARGE)
+        arrived = self.held_bytes + n_bytes
+        large = ARRIVES_FIRST + (ARRIVES_LARGE - ARRIVES_FIRST) * arrived / most_bytes
+        self._grow(n_bytes, ARRIVES_SMALL if arrived <= SMALL_BODY_BYTES else large)
 
     def unpack(self, n_bytes: int) -> None:
         """So much more came out of the packed body.
@@ -79,17 +84,20 @@ class Lease:
         self._grow(n_bytes, WORKS_SMALL if self.held_bytes + n_bytes <= SMALL_WORK_BYTES else WORKS_LARGE)
 
     def work_on(self, body_bytes: int) -> None:
-        """A body of this size is about to become objects.
+        """A body of this size is about to become objects; said again when it has become larger, only the rest is taken.
 
         Raises:
             Unavailable: as above.
         """
-        self.unpack(min(WORKING_BYTES, WORKING_FACTOR * body_bytes))
+        needed = min(WORKING_BYTES, WORKING_FACTOR * body_bytes)
+        if needed > self._working_bytes:
+            self.unpack(needed - self._working_bytes)
+            self._working_bytes = needed
 
     def end(self) -> None:
         """Gives back all; may be called twice."""
         self._budget.give_back(self.held_bytes)
-        self.held_bytes = 0
+        self.held_bytes = self._working_bytes = 0
 
     def _grow(self, n_bytes: int, share: float) -> None:
         if not self._budget.take(n_bytes, share=share):

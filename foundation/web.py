@@ -24,7 +24,6 @@ from foundation.bodies import declared_length, is_known_to_be_whole, read_body
 from foundation.database import Database, glance, unit_of_work, utc_now
 from foundation.document import pointer_to
 from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
-from foundation.front import IS_WHOLE, LEASE, REFUSED
 from foundation.guards import MANAGERS, Allowed, FindProject, NearProject, admit
 from foundation.identifiers import random_uuid
 from foundation.json_places import place_of_mistake
@@ -34,6 +33,7 @@ from foundation.limits import Limiter
 from foundation.observability import REQUEST_SECONDS, REQUESTS
 from foundation.openapi import JSON, PARAMETERS, body_of, operation_id, parameters_of, responses_of
 from foundation.settings import Settings
+from foundation.wsgi_environment import IS_WHOLE, LEASE, REFUSED
 
 log = structlog.get_logger(__name__)
 NameProjects = Callable[[Session, Collection[int]], dict[int, str]]
@@ -41,6 +41,13 @@ NameProjects = Callable[[Session, Collection[int]], dict[int, str]]
 EXTENSION = "winnow"
 REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 """A UUID or a trace id: anything freer could be a card or account number, and it would stand in the log."""
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+"""What everything outside of the API has: pages, documents and the pictures in them."""
 DOCUMENT_BYTES = 4_000_000
 """What a document of one object may become in memory: a list of some ten thousand ids."""
 Body = TypeVar("Body", bound=BaseModel)
@@ -330,6 +337,9 @@ def observe_requests(app: Flask) -> None:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         if request.path.startswith("/v1/"):
             response.headers.setdefault("Cache-Control", "no-store")
+        else:
+            for name, text in PAGE_HEADERS.items():
+                response.headers.setdefault(name, text)
         log.info("request", route=route, method=request.method, status=response.status_code, ms=round(seconds * 1e3, 1))
         return response
 

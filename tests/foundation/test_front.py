@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
 from io import BytesIO
@@ -19,11 +20,12 @@ import pytest
 
 from foundation import front as front_module
 from foundation.errors import DomainError, Unavailable
-from foundation.front import IS_WHOLE, LEASE, REFUSED, Bounds, Front, environ_of
+from foundation.front import Bounds, Front
 from foundation.memory_budget import SMALL_BODY_BYTES, Budget, Lease, bytes_for_one_body
 from foundation.parts import LOOPBACK, Part, free_port, port_is_free, running
+from foundation.wsgi_environment import IS_WHOLE, LEASE, REFUSED, environ_of
 
-LIMIT, DEADLINE_S, BUDGET = 200_000, 1.0, 2_000_000
+LIMIT, DEADLINE_S, BUDGET = 200_000, 1.0, 20_000_000
 KEY = b"Bearer known"
 Message = Mapping[str, Any]
 
@@ -195,7 +197,8 @@ class TestBudget:
 
         assert budget.held_bytes == 0
 
-    def test_a_large_body_is_refused_where_a_small_one_is_taken(self) -> None:
+    def test_a_large_body_is_refused_where_a_small_one_is_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(front_module, "PATIENCE_S", 0.05)
         budget = Budget(BUDGET)
         assert budget.take(BUDGET // 2, share=1)
 
@@ -206,11 +209,44 @@ class TestBudget:
         assert small[::2] == (200, b"50000")
         assert budget.held_bytes == BUDGET // 2
 
+    def test_a_large_body_waits_for_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(front_module, "PATIENCE_S", 60)
+        budget = Budget(BUDGET)
+        assert budget.take(BUDGET // 2, share=1)
+
+        async def receive_all() -> list[dict[str, Any]]:
+            sent: list[dict[str, Any]] = []
+
+            async def send(message: dict[str, Any]) -> None:
+                sent.append(message)
+
+            asyncio.get_running_loop().call_later(0.05, budget.give_back, BUDGET // 2)
+            pieces = receiving(*[piece(bytes(50_000))] * 3)
+            await make_front(budget=budget, deadline_s=60)(of_length(150_000, KNOWN), pieces, send)
+            return sent
+
+        assert asyncio.run(receive_all())[1]["body"] == b"150000"
+
+    def test_of_many_large_bodies_at_once_some_arrive(self) -> None:
+        budget, arrived = Budget(10_000_000), Counter[Lease]()
+        left = [Lease(budget) for _ in range(50)]
+
+        for _ in range(2_000):
+            for lease in list(left):
+                with suppress(Unavailable):
+                    lease.arrive(50_000, most_bytes=2_000_000)
+                    arrived[lease] += 50_000
+                if arrived[lease] == 2_000_000:
+                    lease.end()
+                    left.remove(lease)
+
+        assert not left
+
     def test_what_is_unpacked_and_worked_on_counts(self) -> None:
         budget = Budget(10_000_000)
         lease, other = Lease(budget), Lease(budget)
 
-        lease.arrive(1_000)
+        lease.arrive(1_000, most_bytes=1_000)
         lease.unpack(20_000)
         lease.work_on(100_000)
 
@@ -224,7 +260,7 @@ class TestBudget:
     def test_one_body_of_the_largest_size_fits(self) -> None:
         lease = Lease(Budget(bytes_for_one_body(20_000_000)))
 
-        lease.arrive(20_000_000)
+        lease.arrive(20_000_000, most_bytes=20_000_000)
         lease.unpack(20_000_000)
         lease.work_on(20_000_000)
 
