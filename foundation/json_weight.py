@@ -21,6 +21,7 @@ UTF8_STEP_BYTES = 64 << 10
 # and a number in it, a place in a dictionary and a number in it, a text without its characters.
 _LIST, _OBJECT, _NEXT, _MEMBER, _TEXT = 120, 208, 41, 82, 64
 _WEIGHTS = {ord("["): _LIST, ord("{"): _OBJECT, ord(","): _NEXT, ord(":"): _MEMBER, ord('"'): _TEXT}
+_FROM_ABOVE = {**_WEIGHTS, ord('"'): _TEXT // 2}  # a text has two quotes at least
 
 # Texts as a whole, so that what stands in them counts for nothing. `++` and `*+` keep no way back, hence no memory; a text
 # without its end reaches to the end of all.
@@ -38,7 +39,7 @@ def weigh(text: bytes, *, up_to: int) -> int:
     64
     """
     # Each of these bytes counted as if it stood outside of texts: mostly that is little enough.
-    at_most = sum(weight * text.count(byte) for byte, weight in _WEIGHTS.items()) + _widened(text)
+    at_most = sum(weight * text.count(byte) for byte, weight in _FROM_ABOVE.items()) + _widened(text)
     if at_most <= up_to:
         return at_most
     weight = _widened(text)

@@ -172,7 +172,7 @@ class TestAnswers:
         sent = phone.call("POST", "/signals", json=make_signal())
         answers = [
             sent,
-            phone.call("GET", "", key="read"),
+            phone.call("GET", "/plan"),
             phone.call("GET", "/nothing"),
             phone.client.get("/v1/projects"),
         ]
