@@ -66,11 +66,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     from collector.project_reference import project_schema
+    from foundation.each_request import observe_requests
     from foundation.observability import configure_logging
     from foundation.openapi import describe_api, register_routes
     from foundation.problems import register_problems
     from foundation.settings import load_settings
-    from foundation.web import EXTENSION, observe_requests
+    from foundation.web import EXTENSION
 
     settings = settings or load_settings()
     configure_logging(settings.log_level)

@@ -149,7 +149,10 @@ class Front:
             body.size += len(piece)
             if body.size > most and not has_asked:
                 has_asked = True
-                most = self._bounds.body_bytes if await self._is_known(scope["headers"]) else most
+                try:
+                    most = self._bounds.body_bytes if await self._is_known(scope["headers"]) else most
+                except Unavailable as refused:
+                    self._refuse(body, lease, refused)
             if body.size > self._bounds.body_bytes and body.refused is None:
                 self._refuse(body, lease, self._too_large())
             if body.size > DRAINED_FACTOR * self._bounds.body_bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from foundation.database import Database, glance
-from foundation.errors import DomainError, Forbidden, NotFound, Unauthorized
+from foundation.errors import Forbidden, KeyRetired, NotFound, Unauthorized
 from foundation.keys import Caller, Role, caller_of
 
 Allowed = frozenset[Role]
@@ -60,13 +60,17 @@ def admit(
 
 
 def knows_key(database: Database, authorization: str) -> bool:
-    """Whether a header names a key that may still be used: only for such a one much of a body is kept in memory."""
+    """Whether a header names a key that may still be used: only for such a one much of a body is kept in memory.
+
+    Raises:
+        Unavailable: the database cannot say.
+    """
     if not authorization.startswith(SCHEME) or not authorization.isascii():
         return False
     try:
         with glance(database) as session:
             caller_of(session, authorization.removeprefix(SCHEME))
-    except DomainError:
+    except (Unauthorized, KeyRetired):
         return False
     return True
 

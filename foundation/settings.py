@@ -74,8 +74,8 @@ class Settings(BaseSettings):
 
     @field_validator("max_bodies_bytes")
     @classmethod
-    def _one_body_fits(cls, max_bodies_bytes: int, info: ValidationInfo) -> int:
-        needed = bytes_for_one_body(info.data.get("max_unpacked_bytes", 0))
+    def _one_body_fits(cls, max_bodies_bytes: int, others: ValidationInfo) -> int:
+        needed = bytes_for_one_body(others.data.get("max_unpacked_bytes", 0))
         if max_bodies_bytes < needed:
             raise ValueError(f"must be at least {needed}, or a body of WINNOW_MAX_UNPACKED_BYTES never fits")
         return max_bodies_bytes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,8 +12,7 @@ from io import BytesIO
 from typing import Any, TypeVar
 
 import orjson
-import structlog
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ValidationError, create_model
@@ -25,29 +23,17 @@ from foundation.database import Database, glance, unit_of_work, utc_now
 from foundation.document import pointer_to
 from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
 from foundation.guards import MANAGERS, Allowed, FindProject, NearProject, admit
-from foundation.identifiers import random_uuid
 from foundation.json_places import place_of_mistake
 from foundation.json_weight import refuse_heavy, utf8_fault
 from foundation.keys import Caller, Role
 from foundation.limits import Limiter
-from foundation.observability import REQUEST_SECONDS, REQUESTS
 from foundation.openapi import JSON, PARAMETERS, body_of, operation_id, parameters_of, responses_of
 from foundation.settings import Settings
-from foundation.wsgi_environment import IS_WHOLE, LEASE, REFUSED
+from foundation.wsgi_environment import IS_WHOLE, LEASE
 
-log = structlog.get_logger(__name__)
 NameProjects = Callable[[Session, Collection[int]], dict[int, str]]
 """The names of projects by their ids."""
 EXTENSION = "winnow"
-REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
-"""A UUID or a trace id: anything freer could be a card or account number, and it would stand in the log."""
-PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Cache-Control": "no-store",
-}
-"""What everything outside of the API has: pages, documents and the pictures in them."""
 DOCUMENT_BYTES = 4_000_000
 """What a document of one object may become in memory: a list of some ten thousand ids."""
 Body = TypeVar("Body", bound=BaseModel)
@@ -310,38 +296,6 @@ def json_answer(value: Any, status: int = 200, **headers: str) -> Response:
 def services_of(app: Flask) -> Services:
     services: Services = app.extensions[EXTENSION]
     return services
-
-
-def observe_requests(app: Flask) -> None:
-    """A request id for each call, one log line with the route's template only, and the counters."""
-
-    @app.before_request
-    def _begin() -> None:
-        given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if REQUEST_ID.fullmatch(given) else str(random_uuid())
-        g.began = time.perf_counter()
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=g.request_id)
-        if refused := request.environ.get(REFUSED):
-            raise refused
-        if request.environ["PATH_INFO"].startswith("//"):
-            raise NotFound("a path begins with one slash")  # or the router would take two for one
-
-    @app.after_request
-    def _end(response: Response) -> Response:
-        route = str(request.url_rule) if request.url_rule else "none"
-        seconds = time.perf_counter() - g.get("began", time.perf_counter())
-        REQUESTS.labels(route, request.method if request.url_rule else "none", response.status_code).inc()
-        REQUEST_SECONDS.labels(route).observe(seconds)
-        response.headers["X-Request-Id"] = g.get("request_id", "")
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        if request.path.startswith("/v1/"):
-            response.headers.setdefault("Cache-Control", "no-store")
-        else:
-            for name, text in PAGE_HEADERS.items():
-                response.headers.setdefault(name, text)
-        log.info("request", route=route, method=request.method, status=response.status_code, ms=round(seconds * 1e3, 1))
-        return response
 
 
 def _enter(allows: Allowed, path: Any, *, may_be_missing: bool) -> Call:

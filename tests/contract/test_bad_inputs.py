@@ -321,6 +321,16 @@ class TestFraming:
 
         assert world.rows() == before
 
+    @pytest.mark.parametrize("size", [1_000, 1_000_000])
+    def test_who_is_unknown_hears_the_same_however_much_is_sent(self, world: World, size: int) -> None:
+        body = orjson.dumps(envelope(make_signal())) + b" " * size
+        keys = {"Bearer winnow_ingest_none": 401, "": 401, f"Bearer {world.project.keys['retired']}": 403}
+
+        statuses = {key: world.post(body, Authorization=key).status for key in keys}
+
+        assert statuses == keys
+        assert world.post(body).json["accepted"] == 1
+
     def test_a_chunked_body_is_read(self, world: World) -> None:
         body = batch()
 

@@ -187,6 +187,14 @@ class TestBodies:
 
         assert seen == [100_000, kept]
 
+    def test_where_nobody_can_say_whether_the_key_is_known_it_is_to_come_again(self) -> None:
+        def away(_: str) -> bool:
+            raise Unavailable("the database is away")
+
+        front = Front(application, bounds=Bounds(LIMIT, DEADLINE_S), budget=Budget(BUDGET), knows=away)
+
+        assert ask(front, of_length(100_000, KNOWN), piece(bytes(100_000)))[2] == b"Unavailable"
+
 
 class TestBudget:
     def test_it_is_given_back_after_each_answer(self) -> None:
