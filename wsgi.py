@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from foundation.cli import Command, CommandLine, LazyGroup
 if TYPE_CHECKING:
     from flask import Flask
 
+    from foundation.front import Front
     from foundation.settings import Settings
     from foundation.web import Services
 
@@ -66,12 +68,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     from collector.project_reference import project_schema
+    from foundation.each_request import observe_requests
     from foundation.login import PageCookies
     from foundation.observability import configure_logging
     from foundation.openapi import MADE_SCHEMAS, describe_api, register_routes
     from foundation.problems import register_problems
     from foundation.settings import load_settings
-    from foundation.web import EXTENSION, observe_requests
+    from foundation.web import EXTENSION
 
     settings = settings or load_settings()
     configure_logging(settings.log_level)
@@ -119,6 +122,24 @@ def _services(settings: Settings) -> Services:
         sections=sections(),
         counters=(count_labeling,),
         records=records(),
+    )
+
+
+def create_front(application: Flask) -> Front:
+    """What the web server serves: the application behind the part that reads bodies."""
+    from foundation.front import Bounds, Front, allow_many_connections
+    from foundation.guards import knows_key
+    from foundation.memory_budget import Budget
+    from foundation.web import services_of
+
+    allow_many_connections()
+    services = services_of(application)
+    settings = services.settings
+    return Front(
+        application.wsgi_app,
+        bounds=Bounds(settings.max_unpacked_bytes, settings.body_deadline_s),
+        budget=Budget(settings.max_bodies_bytes),
+        knows=partial(knows_key, services.database),
     )
 
 
@@ -183,9 +204,13 @@ def _log_quietly() -> None:
 
 
 def __getattr__(name: str) -> Any:
-    """`wsgi:app` for the web server and `flask`, `wsgi:celery_app` for workers; neither is made before it is asked for."""
+    """`wsgi:front` for the web server, `wsgi:app` for `flask`, `wsgi:celery_app` for workers; made when asked for."""
     if name == "celery_app":
         return worker()
+    if name == "front":
+        globals()[name] = create_front(create_app())
+        _let_batches_pass()
+        return globals()[name]
     if name in {"app", "application"}:
         is_command = os.environ.get("FLASK_RUN_FROM_CLI") == "true" and not NEEDS_ROUTES & set(sys.argv[1:2])
         made = _command_line() if is_command else create_app()

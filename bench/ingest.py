@@ -152,25 +152,24 @@ def ours(url: str, home: Path) -> Iterator[tuple[int, str, str]]:
         done = subprocess.run(
             [*flask, *words], env={**os.environ, **environment}, cwd=ROOT, text=True, stdout=subprocess.PIPE, check=True
         )
-    with server("wsgi:app", environment) as port:
+    with server("wsgi:front", environment, interface="asginl") as port:
         yield port, "/v1/projects/bench/signals", done.stdout.strip()
 
 
 @contextmanager
-def server(target: str, environment: dict[str, str]) -> Iterator[int]:
+def server(target: str, environment: dict[str, str], *, interface: str = "wsgi") -> Iterator[int]:
     port = free_port()
     words = [
         "--interface",
-        "wsgi",
+        interface,
         "--http",
         "1",
         "--no-ws",
         "--workers",
         "1",
-        "--blocking-threads",
-        "64",
         "--log-level",
         "warning",
+        *(["--blocking-threads", "64"] if interface == "wsgi" else []),
     ]
     command = [sys.executable, "-m", "granian", target, "--port", str(port), *words]
     process = subprocess.Popen(command, env={**os.environ, **environment}, cwd=ROOT)

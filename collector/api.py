@@ -117,7 +117,10 @@ def post_signals(call: Call) -> ResponseReturnValue:
     body = call.read_body()
     if not call.is_body_whole:
         refuse_cut(body, ends_at=b"\n" if is_lines else b"")
-    batch = (read_ndjson if is_lines else read_json)(body, max_signals=call.settings.max_signals)
+    batch = (read_ndjson if is_lines else read_json)(
+        body, max_signals=call.settings.max_signals, max_signal_bytes=call.settings.max_signal_bytes
+    )
+    del body  # what it says is decoded: held beside that, it would be there twice
     opening = Opening(_names(call), call.caller.key_id, call.now, _sent_at(), call.settings.max_signal_bytes)
     candidates = open_batch(batch, opening)
     if call.is_ingest:

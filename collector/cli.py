@@ -231,7 +231,7 @@ def _take(settings: Settings, database: Database, project: str, project_id: int,
 
     names = names_of(settings.pseudonym_key.get_secret_value(), project)
     opening = Opening(names, COMMAND_KEY, utc_now(), None, settings.max_signal_bytes)
-    candidates = open_batch(read_ndjson(part, max_signals=BATCH), opening)
+    candidates = open_batch(read_ndjson(part, max_signals=BATCH, max_signal_bytes=settings.max_signal_bytes), opening)
     results = take_in(
         partial(glance, database), partial(unit_of_work, database), project_id, opening, candidates, is_ingest=False
     )

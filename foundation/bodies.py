@@ -1,9 +1,8 @@
 """Reads a request's body whole, or refuses it: cut off, too large, too slow, or in an encoding that is not read here.
 
-Nothing is written to a file on the way. What cannot be seen from here: granian ends a chunked body that was cut off like
-one that is complete, so an uncompressed NDJSON body cut between two lines looks whole. A cut inside compressed bytes is
-found here, one inside a line by who reads the lines (`is_known_to_be_whole`). Apps should send Content-Length, and count
-the results.
+Nothing is written to a file on the way. Behind `foundation/front.py` the body has arrived whole already; what is left to
+do is to unpack it, within what the request may hold in memory. Another server may end a chunked body that was cut off like
+one that is complete: there an uncompressed NDJSON body cut between two lines looks whole (`is_known_to_be_whole`).
 """
 
 from __future__ import annotations
@@ -11,17 +10,17 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from io import BytesIO
 from time import monotonic
 from typing import Protocol
 
 from foundation.errors import DomainError, TimedOut, TooLarge, Unparseable, UnsupportedMedia
-from foundation.silent_senders import ended_when_silent
+from foundation.memory_budget import Lease
 
 READ_HERE = "gzip, zstd, or none"
 
-# granian's read(n) waits until n bytes have come: small steps let a slow sender meet the deadline.
-FIRST_STEP_BYTES = 16
-LARGEST_STEP_BYTES = 1024
+STEP_BYTES = 64 << 10
+"""How much of a body in chunks is asked for at a time."""
 
 # What a piece may grow to while it is unpacked, so that a bomb is noticed before it is large. A zstd block of 4 bytes
 # can stand for 128 KiB, hence few packed bytes at a time: 128 of them give 4 MiB at most.
@@ -68,7 +67,7 @@ def read_body(
     max_packed: int,
     max_unpacked: int,
     deadline_s: float,
-    port: int = 0,
+    lease: Lease | None = None,
 ) -> bytes:
     """The whole body, unpacked.
 
@@ -79,22 +78,25 @@ def read_body(
         max_packed: most bytes as sent.
         max_unpacked: most bytes after unpacking.
         deadline_s: seconds the body may take to arrive.
-        port: the one the server listens on (`SERVER_PORT`): connections to it that fall silent are ended at the deadline.
+        lease: what the request may hold in memory; it grows with what comes out of packed bytes, and for work on them.
 
     Raises:
         Unparseable: the body is shorter than promised (`reason` is `body_incomplete`) or its compression is damaged.
-        TooLarge, TimedOut, UnsupportedMedia: as the names say.
+        TooLarge, TimedOut, UnsupportedMedia, Unavailable: as the names say.
     """
     unpack = _unpacker_for(encoding)
     limit = max_packed if unpack else min(max_packed, max_unpacked)
     if content_length is not None and content_length > limit:
         raise _too_large(limit)
-    with ended_when_silent(port, after_s=deadline_s):
-        packed = _read_whole(stream, content_length, limit=limit, deadline_s=deadline_s)
-    return unpack(packed, max_unpacked) if unpack else packed
+    body = _read_whole(stream, content_length, limit=limit, deadline_s=deadline_s)
+    if unpack:
+        body = _collected(unpack(body), max_unpacked, lease)
+    if lease:
+        lease.work_on(len(body))
+    return body
 
 
-Unpacker = Callable[[bytes, int], bytes]
+Unpacker = Callable[[bytes], Iterator[bytes]]
 
 
 def _unpacker_for(encoding: str | None) -> Unpacker | None:
@@ -102,54 +104,50 @@ def _unpacker_for(encoding: str | None) -> Unpacker | None:
         case "" | "identity":
             return None
         case "gzip" | "x-gzip":
-            return _unpack_gzip
+            return _gzip_pieces
         case "zstd":
-            return _unpack_zstd
+            return _zstd_pieces
         case _:
             raise UnsupportedMedia(f"This Content-Encoding is not read here; send {READ_HERE}.", read_here=READ_HERE)
 
 
 def _read_whole(stream: ByteStream, content_length: int | None, *, limit: int, deadline_s: float) -> bytes:
     ends_at = monotonic() + deadline_s
-    pieces: list[bytes] = []
+    kept = BytesIO()
     size = 0
     # Never ask for more than was promised: some servers wait for bytes that belong to the next request.
     wanted = limit + 1 if content_length is None else content_length
     while size < wanted:
         try:
-            piece = stream.read(min(max(size, FIRST_STEP_BYTES), LARGEST_STEP_BYTES, wanted - size))
+            piece = stream.read(wanted - size if content_length is not None else min(STEP_BYTES, wanted - size))
         except OSError as error:
             raise _incomplete("The connection ended before the body did; send it again.") from error
         if monotonic() > ends_at:
             raise TimedOut(f"The body has to arrive within {deadline_s:g} seconds; send less at a time.")
+        if len(piece) == content_length:
+            return piece
         if not piece:
             break
-        pieces.append(piece)
+        kept.write(piece)
         size += len(piece)
     if content_length is None and size > limit:
         raise _too_large(limit)
     if content_length is not None and size != content_length:
         raise _incomplete("Fewer bytes arrived than Content-Length says; send the request again.")
-    return b"".join(pieces)
+    return kept.getvalue()
 
 
-def _unpack_gzip(packed: bytes, limit: int) -> bytes:
-    return _collected(_gzip_pieces(packed), limit)
-
-
-def _unpack_zstd(packed: bytes, limit: int) -> bytes:
-    return _collected(_zstd_pieces(packed), limit)
-
-
-def _collected(pieces: Iterator[bytes], limit: int) -> bytes:
-    kept: list[bytes] = []
+def _collected(pieces: Iterator[bytes], limit: int, lease: Lease | None) -> bytes:
+    kept = BytesIO()  # many small pieces, each an object, would be larger than what they hold
     size = 0
     for piece in pieces:
         size += len(piece)
         if size > limit:
             raise _too_large(limit)
-        kept.append(piece)
-    return b"".join(kept)
+        if lease:
+            lease.unpack(len(piece))
+        kept.write(piece)
+    return kept.getvalue()
 
 
 def _gzip_pieces(packed: bytes) -> Iterator[bytes]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from foundation.errors import Forbidden, NotFound, Unauthorized
+from foundation.database import Database, glance
+from foundation.errors import Forbidden, KeyRetired, NotFound, Unauthorized
 from foundation.keys import Caller, Role, caller_of
 
 Allowed = frozenset[Role]
@@ -56,6 +57,22 @@ def admit(
     if project_id is None or caller.project_id not in {None, project_id}:
         raise NotFound("there is no such project here")
     return _if_allowed(caller, project_id, allowed)
+
+
+def knows_key(database: Database, authorization: str) -> bool:
+    """Whether a header names a key that may still be used: only for such a one much of a body is kept in memory.
+
+    Raises:
+        Unavailable: the database cannot say.
+    """
+    if not authorization.startswith(SCHEME) or not authorization.isascii():
+        return False
+    try:
+        with glance(database) as session:
+            caller_of(session, authorization.removeprefix(SCHEME))
+    except (Unauthorized, KeyRetired):
+        return False
+    return True
 
 
 def _if_allowed(caller: Caller, project_id: int | None, allowed: Allowed) -> Admitted:

@@ -20,12 +20,6 @@ from foundation.keys import Caller, caller_of
 from foundation.sessions import end_session, find_session, lifetime_of, note_seen, open_session
 from foundation.web import Call, services_of
 
-PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Cache-Control": "no-store",
-}
 LARGEST_FORM_BYTES = 8192
 HELD = "session"
 """Where the cookie holds the session's token."""
@@ -52,7 +46,7 @@ def page(view: Callable[[Call], str]) -> Callable[..., ResponseReturnValue]:
         if project_id is None or caller.project_id not in {None, project_id}:
             raise NotFound("there is no such project here")
         call = Call(services, caller, project, project_id, None, utc_now())
-        return view(call), 200, PAGE_HEADERS
+        return view(call)
 
     guarded.__name__, guarded.__doc__ = view.__name__, view.__doc__
     return guarded
@@ -63,8 +57,8 @@ def door() -> ResponseReturnValue:
     """The log-in, or, once inside, the projects."""
     caller = logged_in()
     if caller is None:
-        return render_template("login.html", csrf=csrf_token(), wrong=False), 200, PAGE_HEADERS
-    return render_template("projects.html", csrf=csrf_token(), projects=_projects_of(caller)), 200, PAGE_HEADERS
+        return render_template("login.html", csrf=csrf_token(), wrong=False)
+    return render_template("projects.html", csrf=csrf_token(), projects=_projects_of(caller))
 
 
 @blueprint.post("/")
@@ -77,9 +71,9 @@ def enter() -> ResponseReturnValue:
         with unit_of_work(services.database, read_only=True) as database_session:
             caller = caller_of(database_session, request.form.get("key", "").strip())
     except (Unauthorized, KeyRetired):
-        return render_template("login.html", csrf=csrf_token(), wrong=True), 401, PAGE_HEADERS
+        return render_template("login.html", csrf=csrf_token(), wrong=True), 401
     if caller.role not in READERS:
-        return render_template("login.html", csrf=csrf_token(), wrong=True), 403, PAGE_HEADERS
+        return render_template("login.html", csrf=csrf_token(), wrong=True), 403
     with unit_of_work(services.database) as database_session:
         _end_held(database_session)
         token = open_session(database_session, caller.key_id, now=utc_now())

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     TOO_LONG = "too_long"
     TOO_MANY_SIGNALS = "too_many_signals"
+    TOO_MANY_VALUES = "too_many_values"
     TOO_OLD = "too_old"
     UNDECLARED = "undeclared"
     UNKNOWN_FIELD = "unknown_field"

@@ -9,10 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from foundation.errors import Fault, UsageError
+from foundation.memory_budget import bytes_for_one_body
 
 PREFIX = "WINNOW_"
 SECRETS = ("secret_key", "pseudonym_key", "seal_key")
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     max_unpacked_bytes: int = Field(default=20_000_000, ge=1_000)
     max_signal_bytes: int = Field(default=32_768, ge=1_000)
     max_annotations: int = Field(default=100_000, ge=1)
+    max_bodies_bytes: int = Field(default=256_000_000, validate_default=True)
     body_deadline_s: float = Field(default=30.0, gt=0)
     trusted_proxies: int = Field(default=0, ge=0, le=10)
 
@@ -74,6 +76,14 @@ class Settings(BaseSettings):
     @classmethod
     def _home_is_absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @field_validator("max_bodies_bytes")
+    @classmethod
+    def _one_body_fits(cls, max_bodies_bytes: int, others: ValidationInfo) -> int:
+        needed = bytes_for_one_body(others.data.get("max_unpacked_bytes", 0))
+        if max_bodies_bytes < needed:
+            raise ValueError(f"must be at least {needed}, or a body of WINNOW_MAX_UNPACKED_BYTES never fits")
+        return max_bodies_bytes
 
     @property
     def is_production(self) -> bool:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from typing import Any, TypeVar
 
 import orjson
-import structlog
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ValidationError, create_model
@@ -25,20 +24,19 @@ from foundation.disk import require_space
 from foundation.document import pointer_to
 from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
 from foundation.guards import MANAGERS, Allowed, FindProject, NearProject, admit
-from foundation.identifiers import random_uuid
 from foundation.json_places import place_of_mistake
+from foundation.json_weight import refuse_heavy, utf8_fault
 from foundation.keys import Caller, Role
 from foundation.limits import Limiter
-from foundation.observability import REQUEST_SECONDS, REQUESTS
 from foundation.openapi import JSON, PARAMETERS, Parameter, body_of, operation_id, parameters_of, responses_of
 from foundation.settings import Settings
+from foundation.wsgi_environment import IS_WHOLE, LEASE
 
-log = structlog.get_logger(__name__)
 NameProjects = Callable[[Session, Collection[int]], dict[int, str]]
 """The names of projects by their ids."""
 EXTENSION = "winnow"
-REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
-"""A UUID or a trace id: anything freer could be a card or account number, and it would stand in the log."""
+DOCUMENT_BYTES = 4_000_000
+"""What a document of one object may become in memory: a list of some ten thousand ids."""
 Body = TypeVar("Body", bound=BaseModel)
 NONE: Mapping[str, str | Parameter] = {}
 NOBODY = Caller(key_id=uuid.UUID(int=0), role=Role.INGEST, project_id=None)
@@ -114,20 +112,25 @@ class Call:
             Unparseable, TooLarge, UnsupportedMedia, TimedOut: it did not come whole, or is not read here.
         """
         limit = min(self.settings.max_unpacked_bytes, most_bytes or self.settings.max_unpacked_bytes)
+        stream = request.environ["wsgi.input"]
+        # The stream has the whole body: let go, it is there once, with whoever reads it.
+        request.environ["wsgi.input"] = BytesIO()
         return read_body(
-            request.environ["wsgi.input"],
+            stream,
             content_length=declared_length(request.environ),
             encoding=request.headers.get("Content-Encoding"),
             max_packed=limit,
             max_unpacked=limit,
             deadline_s=self.settings.body_deadline_s,
-            port=int(request.environ.get("SERVER_PORT", 0)),
+            lease=request.environ.get(LEASE),
         )
 
     @property
     def is_body_whole(self) -> bool:
         """Whether it is known that nothing was cut off the body on its way."""
-        return is_known_to_be_whole(declared_length(request.environ), request.headers.get("Content-Encoding"))
+        is_told = bool(request.environ.get(IS_WHOLE))
+        length, encoding = declared_length(request.environ), request.headers.get("Content-Encoding")
+        return is_told or is_known_to_be_whole(length, encoding)
 
     def body_as(self, schema: type[Body]) -> Body:
         """A small JSON body, checked against its schema.
@@ -254,13 +257,13 @@ def load_json(body: bytes) -> Any:
 
     Raises:
         Unparseable: empty, not UTF-8, not JSON, nested too deep, or a lone surrogate.
+        TooLarge: more values than any call takes that reads its body so.
     """
-    if not body.strip():
+    if not body or body.isspace():
         raise Unparseable("the body is empty: send a JSON document", reason="empty_body")
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError:
-        raise Unparseable("the body is not UTF-8", reason="not_utf8") from None
+    if utf8_fault(body):
+        raise Unparseable("the body is not UTF-8", reason="not_utf8")
+    refuse_heavy(body, most=DOCUMENT_BYTES)
     try:
         return orjson.loads(body)
     except (orjson.JSONDecodeError, RecursionError):
@@ -299,29 +302,6 @@ def json_answer(value: Any, status: int = 200, **headers: str) -> Response:
 def services_of(app: Flask) -> Services:
     services: Services = app.extensions[EXTENSION]
     return services
-
-
-def observe_requests(app: Flask) -> None:
-    """A request id for each call, one log line with the route's template only, and the counters."""
-
-    @app.before_request
-    def _begin() -> None:
-        given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if REQUEST_ID.fullmatch(given) else str(random_uuid())
-        g.began = time.perf_counter()
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=g.request_id)
-
-    @app.after_request
-    def _end(response: Response) -> Response:
-        route = str(request.url_rule) if request.url_rule else "none"
-        seconds = time.perf_counter() - g.get("began", time.perf_counter())
-        REQUESTS.labels(route, request.method if request.url_rule else "none", response.status_code).inc()
-        REQUEST_SECONDS.labels(route).observe(seconds)
-        response.headers["X-Request-Id"] = g.get("request_id", "")
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        log.info("request", route=route, method=request.method, status=response.status_code, ms=round(seconds * 1e3, 1))
-        return response
 
 
 def _enter(allows: Allowed, path: Any, *, may_be_missing: bool, needs_space: bool) -> Call:

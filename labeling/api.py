@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from typing import Any
 
+import orjson
 from flask import Response, request
 from flask.typing import ResponseReturnValue
 
@@ -13,7 +16,7 @@ from collector.intake.reading import refuse_cut
 from foundation.activity import record_activity
 from foundation.changes import changes_between
 from foundation.cursors import bad_cursor, page_after, read_cursor
-from foundation.errors import Fault, InvalidBody, TooLarge
+from foundation.errors import Fault, InvalidBody
 from foundation.guards import MANAGERS, READERS
 from foundation.openapi import CURSOR, JSON, NDJSON, UUID_TEXT, Parameter
 from foundation.queue import enqueue_and_wake
@@ -26,7 +29,7 @@ from labeling.errors import NothingToLabel, StudioMissing
 from labeling.listing import Disagreement, ListedAnnotation, list_annotations, list_disagreements
 from labeling.queries import aliases_of, annotator_statistics, count_running, current_labeling, list_unanswerable
 from labeling.reading import read_list, read_ndjson
-from labeling.service import LINES_AT_ONCE, LineResult, LineStatus, count_statuses, import_annotations
+from labeling.service import LINES_AT_ONCE, LineResult, LineStatus, import_annotations
 from labeling.tasks import SYNC
 from labeling.webhook import proves
 from labeling.wishes import ask_for_push
@@ -54,18 +57,14 @@ def post_annotations(call: Call) -> ResponseReturnValue:
     body = call.read_body()
     if not call.is_body_whole:
         refuse_cut(body, ends_at=b"\n" if is_lines else b"")
-    lines = (read_ndjson if is_lines else read_list)(body)
-    if len(lines) > call.settings.max_annotations:
-        limit = call.settings.max_annotations
-        raise TooLarge(f"more than {limit} annotations in a request: send them in parts", limit=limit)
-    results: list[LineResult] = []
+    lines = (read_ndjson if is_lines else read_list)(body, most=call.settings.max_annotations)
+    del body
+    told = _Told(is_minimal="return=minimal" in request.headers.get("Prefer", ""))
     for start in range(0, len(lines), LINES_AT_ONCE):
         with call.unit_of_work() as session:
             part = lines[start : start + LINES_AT_ONCE]
-            results += import_annotations(
-                session, call.project_no, part, key=annotator_key(call.settings), now=call.now
-            )
-    return json_answer(_answer_of(results, is_minimal="return=minimal" in request.headers.get("Prefer", "")))
+            told.add(import_annotations(session, call.project_no, part, key=annotator_key(call.settings), now=call.now))
+    return Response(told.document(), content_type=JSON)
 
 
 @routes.route(
@@ -247,16 +246,25 @@ def refuse_without_studio(settings: Settings) -> None:
         )
 
 
-def _answer_of(results: Sequence[LineResult], *, is_minimal: bool) -> dict[str, Any]:
-    told = [
-        (index, result)
-        for index, result in enumerate(results)
-        if not is_minimal or result.status is LineStatus.REJECTED
-    ]
-    return {
-        **count_statuses(results),
-        "results": [{"index": index, "status": result.status.value, **_errors(result)} for index, result in told],
-    }
+class _Told:
+    """The answer to annotations, written as they are stored: as objects a hundred thousand results would be large."""
+
+    def __init__(self, *, is_minimal: bool) -> None:
+        self._is_minimal = is_minimal
+        self._counts: Counter[str] = Counter({status.value: 0 for status in LineStatus})
+        self._results = BytesIO()
+
+    def add(self, results: Sequence[LineResult]) -> None:
+        for index, result in enumerate(results, self._counts.total()):
+            if self._is_minimal and result.status is not LineStatus.REJECTED:
+                continue
+            row = orjson.dumps({"index": index, "status": result.status.value, **_errors(result)})
+            self._results.write(b"," + row if self._results.tell() else row)
+        self._counts.update(result.status.value for result in results)
+
+    def document(self) -> list[bytes]:
+        counts = orjson.dumps(self._counts)
+        return [counts[:-1] + b',"results":[', self._results.getvalue(), b"]}\n"]
 
 
 def _errors(result: LineResult) -> dict[str, Any]:

@@ -260,33 +260,44 @@ class TestLastLine:
 
         self.assert_refused_alone(answer)
 
-    @pytest.mark.parametrize("last_chunk", [b"0\r\n\r\n", b""], ids=["whole", "torn"])
-    def test_unpacked_in_chunks_it_may_be_cut_and_nothing_is_stored(self, world: World, last_chunk: bytes) -> None:
-        before = world.rows()
-        body = self.lines(b'{"id": "0199f0aa')
+    def test_in_chunks_that_came_to_their_end_too(self, world: World) -> None:
+        body = self.lines(self.BAD[-1])
 
-        answer = world.raw(
-            "Transfer-Encoding: chunked\r\n",
-            chunked(body[:100], body[100:]) + last_chunk,
-            media_type=NDJSON,
-            ends_with="wait" if last_chunk else "half-close",
+        self.assert_refused_alone(
+            world.raw(
+                "Transfer-Encoding: chunked\r\n",
+                chunked(body[:100], body[100:]) + b"0\r\n\r\n",
+                media_type=NDJSON,
+            )
         )
 
-        assert answer.status == 400 or (answer.status == 0 and not last_chunk)
+    @pytest.mark.parametrize("end", [b'{"id": "0199f0aa', b""], ids=["within a line", "between two lines"])
+    @pytest.mark.parametrize("ending", ["half-close", "reset"])
+    def test_chunks_that_were_cut_are_incomplete_and_nothing_is_stored(
+        self, world: World, end: bytes, ending: str
+    ) -> None:
+        before = world.rows()
+        body = self.lines(end)
+
+        answer = world.raw(
+            "Transfer-Encoding: chunked\r\n", chunked(body[:100], body[100:]), media_type=NDJSON, ends_with=ending
+        )
+
+        assert (answer.status, ending) in {(400, "half-close"), (0, "reset")}
         assert not answer.status or answer.json["reason"] == "body_incomplete"
+        assert world.is_well()
         assert world.rows() == before
 
     @pytest.mark.parametrize("content_type", [JSON, NDJSON])
     def test_a_torn_body_in_chunks_is_told_from_a_mistake(self, world: World, content_type: str) -> None:
-        head = "Transfer-Encoding: chunked\r\n"
-        torn, wrong = batch()[:-30], b'{"id": 1,}'
+        head, wrong = "Transfer-Encoding: chunked\r\n", b'{"id": 1,}'
 
-        answers = [world.raw(head, chunked(body) + b"0\r\n\r\n", media_type=content_type) for body in (torn, wrong)]
+        torn = world.raw(head, chunked(batch()[:-30]), media_type=content_type, ends_with="half-close")
+        whole = world.raw(head, chunked(wrong) + b"0\r\n\r\n", media_type=content_type)
 
-        assert answers[0].status == 400
-        assert answers[0].json["reason"] == "body_incomplete"
-        is_told = answers[1].json["reason"] == "not_json" if content_type == JSON else answers[1].json["rejected"] == 1
-        assert is_told, answers[1].body
+        assert (torn.status, torn.json["reason"]) == (400, "body_incomplete")
+        is_told = whole.json["reason"] == "not_json" if content_type == JSON else whole.json["rejected"] == 1
+        assert is_told, whole.body
 
     def test_a_body_torn_within_a_character_is_incomplete(self, world: World) -> None:
         torn = ndjson(make_signal(payload={"text": "ä"})).rpartition("ä".encode())[0] + b"\xc3"
@@ -309,6 +320,16 @@ class TestFraming:
                 assert answer.json["reason"] == "body_incomplete"
 
         assert world.rows() == before
+
+    @pytest.mark.parametrize("size", [1_000, 1_000_000])
+    def test_who_is_unknown_hears_the_same_however_much_is_sent(self, world: World, size: int) -> None:
+        body = orjson.dumps(envelope(make_signal())) + b" " * size
+        keys = {"Bearer winnow_ingest_none": 401, "": 401, f"Bearer {world.project.keys['retired']}": 403}
+
+        statuses = {key: world.post(body, Authorization=key).status for key in keys}
+
+        assert statuses == keys
+        assert world.post(body).json["accepted"] == 1
 
     def test_a_chunked_body_is_read(self, world: World) -> None:
         body = batch()

@@ -28,7 +28,9 @@ def intake(project: str, body: str) -> int:
     opening = Opening(
         names_of(settings.pseudonym_key.get_secret_value(), project), random_uuid(), now, now, settings.max_signal_bytes
     )
-    candidates = open_batch(read_json(Path(body).read_bytes(), max_signals=settings.max_signals), opening)
+    candidates = open_batch(
+        read_json(Path(body).read_bytes(), max_signals=settings.max_signals, max_signal_bytes=32_768), opening
+    )
     read, write = partial(glance, database), partial(unit_of_work, database)
     take_in(read, write, project_id, opening, candidates, is_ingest=True)
     sys.stdout.write("acknowledged\n")

@@ -14,11 +14,22 @@ from hypothesis import strategies as st
 
 from foundation.cursors import page_after, read_cursor
 from foundation.document import pointer_to
-from foundation.errors import Conflict, DomainError, Fault, InvalidBody, TooMany, Unavailable, Unparseable
+from foundation.errors import (
+    Conflict,
+    DomainError,
+    Fault,
+    InvalidBody,
+    TimedOut,
+    TooLarge,
+    TooMany,
+    Unavailable,
+    Unparseable,
+)
 from foundation.limits import open_limiter
 from foundation.problems import problem, register_problems, slug_of, status_of
 from foundation.settings import Settings
 from foundation.web import load_json
+from foundation.wsgi_environment import REFUSED
 from tests.signals import Phone, make_signal
 
 
@@ -145,12 +156,45 @@ class TestLogIn:
 
         assert (upload.status_code, large.status_code) == (415, 413)
 
-    def test_pages_allow_no_script_and_no_frame(self, phone: Phone) -> None:
-        headers = phone.client.get("/").headers
+    @pytest.mark.parametrize("path", ["/", "/docs", "/docs/", "/docs/settings", "/docs/flow.svg", "/nothing", "//docs"])
+    def test_pages_allow_no_script_and_no_frame(self, phone: Phone, path: str) -> None:
+        headers = phone.client.get(path, headers={"Accept": "text/html"}).headers
 
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         assert headers["X-Frame-Options"] == "DENY"
         assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cache-Control"] == "no-store"
+
+
+class TestAnswers:
+    def test_no_answer_of_the_api_is_kept_by_anybody(self, phone: Phone) -> None:
+        sent = phone.call("POST", "/signals", json=make_signal())
+        answers = [
+            sent,
+            phone.call("GET", "/plan"),
+            phone.call("GET", "/nothing"),
+            phone.client.get("/v1/projects"),
+        ]
+
+        assert [answer.headers["Cache-Control"] for answer in answers] == ["no-store"] * len(answers)
+
+    @pytest.mark.parametrize("path", ["//", "//docs", "//healthz", "///docs", "//evil.example/docs", "//v1/projects"])
+    def test_two_slashes_are_no_path(self, phone: Phone, path: str) -> None:
+        answer = phone.client.open(path="/x", environ_overrides={"PATH_INFO": path, "REQUEST_URI": path})
+
+        assert answer.status_code == 404
+        assert "Location" not in answer.headers
+
+    def test_what_was_refused_while_it_came_is_answered_as_any_problem(self, phone: Phone) -> None:
+        refused = TimedOut("too slow")
+
+        answer = phone.client.post("/v1/projects", environ_overrides={REFUSED: refused})
+
+        assert (answer.status_code, answer.content_type) == (408, "application/problem+json")
+        assert answer.json is not None
+        assert answer.json["type"] == "/docs/problems#timed-out"
+        assert len(answer.headers["X-Request-Id"]) == 36
 
 
 class TestJson:
@@ -158,6 +202,16 @@ class TestJson:
     def test_what_is_no_json_is_unparseable(self, body: bytes) -> None:
         with pytest.raises(Unparseable):
             load_json(body)
+
+    def test_what_would_be_large_in_memory_is_refused_before_it_is(self) -> None:
+        with pytest.raises(TooLarge) as refused:
+            load_json(b'{"ids": [' + b"1," * 500_000 + b"1]}")
+        assert refused.value.facts == {"reason": "too_many_values", "limit_bytes": 4_000_000}
+
+    def test_ten_thousand_ids_are_not(self) -> None:
+        ids = ["0199f0aa-7b1c-7000-8000-5d3e2f1a0b9c"] * 10_000
+
+        assert load_json(json.dumps(ids).encode()) == ids
 
     @pytest.mark.parametrize(
         ("body", "place"),

@@ -105,7 +105,9 @@ class TestCategories:
 
 def decoded(written: str) -> Any:
     """A value as the door decodes it."""
-    return read_json(f'{{"value": {written}}}'.encode(), max_signals=1).signals[0].value["value"]
+    return (
+        read_json(f'{{"value": {written}}}'.encode(), max_signals=1, max_signal_bytes=32_768).signals[0].value["value"]
+    )
 
 
 class TestSafeKey:

@@ -1,0 +1,280 @@
+"""The web server's side of the application: reads each body whole in the event loop, then lets a thread answer it.
+
+The server speaks ASGI, the application WSGI. While a body arrives and while an answer leaves no thread is held, so slow
+clients cost a connection and what they have sent, and nobody else's time. Nothing is written to a file on the way.
+
+Libraries were looked at: a2wsgi holds a thread while the body arrives, asgiref spools bodies to files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from itertools import chain
+from typing import Any, Protocol
+
+from foundation.errors import DomainError, TimedOut, TooLarge, Unavailable, Unparseable
+from foundation.memory_budget import SMALL_BODY_BYTES, Budget, Lease
+from foundation.wsgi_environment import IS_WHOLE, LEASE, REFUSED, Environ, Headers, Scope, environ_of
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+THREADS = 32
+MOST_WAITING = 512
+"""Requests that may wait for a thread; at some milliseconds each this is as long as a phone waits."""
+PATIENCE_S = 4.0
+"""How long a large body waits for room among those of others."""
+LOOK_EVERY_S = 0.05
+STALLED_S = 60.0
+"""A client that takes nothing of its answer for so long is given up."""
+IDLE_S = 60
+"""How long a connection may rest between two calls (`--http1-header-read-timeout` of the server, 60 s at most)."""
+STAYS_OPEN, CLOSES = (b"keep-alive", f"timeout={IDLE_S - 2}".encode()), (b"connection", b"close")
+OPEN_FILES = 16_384
+DRAINED_FACTOR = 2
+"""A body of up to so many times the limit is read to its end and forgotten before it is answered 413."""
+
+
+class Application(Protocol):
+    def __call__(self, environ: Any, start_response: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a body may be: most bytes as sent, and how long it may take to arrive."""
+
+    body_bytes: int
+    deadline_s: float
+
+
+@dataclass(slots=True)
+class _Answer:
+    status: int
+    headers: Headers
+    first: bytes
+    rest: Iterator[bytes] | None = None
+    close: Callable[[], object] = lambda: None
+
+
+@dataclass(slots=True)
+class _Body:
+    """What came of a body: all of it, or its beginning and why it is refused."""
+
+    kept: BytesIO
+    size: int = 0
+    refused: DomainError | None = None
+    is_read: bool = True
+    """Whether nothing of it is left on the connection."""
+
+
+class Front:
+    """An ASGI application around a WSGI one.
+
+    Args:
+        application: the WSGI application; its environment has `LEASE`, `IS_WHOLE` and, for what is refused, `REFUSED`.
+        bounds: of each body.
+        budget: of all bodies together.
+        knows: whether a key is one of ours, from the Authorization header; asked in a thread before more than a small
+            body is kept. Who has none is not refused here: the application says so better.
+    """
+
+    def __init__(
+        self, application: Application, *, bounds: Bounds, budget: Budget, knows: Callable[[str], bool]
+    ) -> None:
+        self._application, self._bounds, self._budget, self._knows = application, bounds, budget, knows
+        self._threads = ThreadPoolExecutor(THREADS, "request")
+        # Apart, so that a refusal need not wait for those who are being answered.
+        self._refusing = ThreadPoolExecutor(2, "refusal")
+        self._waiting = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        lease = Lease(self._budget)
+        try:
+            body = await self._read(scope, receive, lease)
+            if body.refused is None and self._waiting >= MOST_WAITING:
+                body.refused = Unavailable("too many requests wait for an answer: send the same again")
+            environ = environ_of(scope, body.kept, body.size)
+            environ.update({LEASE: lease, IS_WHOLE: True, REFUSED: body.refused})
+            body.kept = BytesIO()  # only the environment has it now, and lets it go when it is read
+            answer = await self._answer(environ)
+        finally:
+            lease.end()
+        answer.headers.append(STAYS_OPEN if body.is_read else CLOSES)
+        del environ, body
+        await self._send(answer, receive, send)
+
+    async def _read(self, scope: Scope, receive: Receive, lease: Lease) -> _Body:
+        body = _Body(BytesIO())
+        length = _length_of(scope["headers"])
+        if length == 0:
+            return body
+        # Who waits to be told to continue has sent nothing yet.
+        waits = any(name == b"expect" for name, _ in scope["headers"])
+        if length is not None and length > self._bounds.body_bytes * (1 if waits else DRAINED_FACTOR):
+            body.refused, body.is_read = self._too_large(), False
+            return body
+        try:
+            async with asyncio.timeout(self._bounds.deadline_s):
+                await self._receive(scope, receive, lease, body, length)
+            if body.refused is None:
+                await _as_soon_as_there_is_room(partial(lease.work_on, body.kept.tell()), patience_s=PATIENCE_S)
+        except Unavailable as refused:
+            body.refused = refused
+        except TimeoutError:
+            detail = f"The body has to arrive within {self._bounds.deadline_s:g} seconds; send less at a time."
+            body.refused, body.is_read = TimedOut(detail), False
+        if body.refused is not None:
+            self._refuse(body, lease, body.refused)
+            body.size = 0
+        return body
+
+    async def _receive(self, scope: Scope, receive: Receive, lease: Lease, body: _Body, length: int | None) -> None:
+        """Fills `body`. What is refused is read on and forgotten: most clients hear an answer only when they have sent all."""
+        most = min(SMALL_BODY_BYTES, self._bounds.body_bytes)
+        has_asked = False
+        while length is None or body.size < length:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                body.refused, body.is_read = _cut(), False
+                return
+            piece = message.get("body", b"")
+            body.size += len(piece)
+            if body.size > most and not has_asked:
+                has_asked = True
+                try:
+                    most = self._bounds.body_bytes if await self._is_known(scope["headers"]) else most
+                except Unavailable as refused:
+                    self._refuse(body, lease, refused)
+            if body.size > self._bounds.body_bytes and body.refused is None:
+                self._refuse(body, lease, self._too_large())
+            if body.size > DRAINED_FACTOR * self._bounds.body_bytes:
+                body.is_read = False
+                return
+            if body.size <= most and body.refused is None:
+                take = partial(lease.arrive, len(piece), most_bytes=self._bounds.body_bytes)
+                try:
+                    await _as_soon_as_there_is_room(take, patience_s=PATIENCE_S)
+                    body.kept.write(piece)
+                except Unavailable as refused:
+                    self._refuse(body, lease, refused)
+            if not message.get("more_body"):
+                return
+
+    def _refuse(self, body: _Body, lease: Lease, error: DomainError) -> None:
+        body.refused, body.kept = error, BytesIO()
+        lease.end()
+
+    def _too_large(self) -> TooLarge:
+        limit = self._bounds.body_bytes
+        return TooLarge(f"The body may have at most {limit} bytes; send it in smaller batches.", limit_bytes=limit)
+
+    async def _is_known(self, headers: Headers) -> bool:
+        authorization = b",".join(value for name, value in headers if name == b"authorization")
+        if not authorization:
+            return False
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._knows, authorization.decode("latin-1"))
+
+    async def _answer(self, environ: Environ) -> _Answer:
+        loop = asyncio.get_running_loop()
+        if environ[REFUSED] is not None:
+            return await loop.run_in_executor(self._refusing, self._begin, environ)
+        self._waiting += 1
+        try:
+            return await loop.run_in_executor(self._threads, self._begin, environ)
+        finally:
+            self._waiting -= 1
+
+    def _begin(self, environ: Environ) -> _Answer:
+        """Runs in a thread. An answer of one piece comes whole, another one with what the next pieces come from."""
+        answer = _Answer(500, [], b"")
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:  # noqa: ARG001
+            answer.status = int(status[:3])
+            answer.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+        result = self._application(environ, start_response)
+        close = getattr(result, "close", answer.close)
+        pieces = iter(result)
+        answer.first = next(pieces, b"")
+        second = next(pieces, None)
+        if second is None:
+            close()
+        else:
+            answer.rest, answer.close = chain([second], pieces), close
+        return answer
+
+    async def _send(self, answer: _Answer, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        if answer.rest is None:
+            await send({"type": "http.response.body", "body": answer.first})
+            return
+        loop = asyncio.get_running_loop()
+        is_gone = asyncio.ensure_future(_until_gone(receive))
+        piece: bytes | None = answer.first
+        try:
+            while piece is not None:
+                async with asyncio.timeout(STALLED_S):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                if is_gone.done():
+                    return
+                piece = await loop.run_in_executor(self._threads, next, answer.rest, None)
+            await send({"type": "http.response.body", "body": b""})
+        except TimeoutError:
+            return  # without the last piece the server breaks the connection off, so that nobody takes it for whole
+        finally:
+            is_gone.cancel()
+            await loop.run_in_executor(self._threads, answer.close)
+
+
+def allow_many_connections() -> None:
+    """Each connection is an open file, and the usual limit of 1,024 is soon reached by phones that keep theirs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+async def _as_soon_as_there_is_room(take: Callable[[], None], *, patience_s: float) -> None:
+    """Takes memory now, or when others have given back theirs. What is not read meanwhile waits with its sender.
+
+    Raises:
+        Unavailable: there was none for so long.
+    """
+    loop = asyncio.get_running_loop()
+    gives_up_at = loop.time() + patience_s
+    while True:
+        try:
+            return take()
+        except Unavailable:
+            if loop.time() >= gives_up_at:
+                raise
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _length_of(headers: Headers) -> int | None:
+    """Bytes of the body; None when it comes in chunks. The server lets no other Content-Length pass than one number."""
+    length = 0
+    for name, value in headers:
+        if name == b"transfer-encoding":
+            return None
+        if name == b"content-length":
+            length = int(value)
+    return length
+
+
+def _cut() -> Unparseable:
+    return Unparseable("The connection ended before the body did; send it again.", reason="body_incomplete")

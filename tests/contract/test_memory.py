@@ -1,0 +1,60 @@
+"""No body, whatever is in it, takes more than 30 MB beside its own length: each is answered in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from collector import queries
+from foundation.database import open_database
+from foundation.memory_budget import WORKING_BYTES
+from foundation.processes import MALLOC
+from foundation.settings import Settings
+from tests.api_server import environment_of
+from tests.contract.one_request import CASES
+from tests.signals import Held, make_project
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one call"),
+]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def installation(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Held, Mapping[str, str]]:
+    folder = tmp_path_factory.mktemp("memory")
+    path = folder / "winnow.sqlite3"
+    shutil.copy(migrated_sqlite, path)
+    database = open_database(f"sqlite:///{path}")
+    queries._FILES.clear()
+    project = make_project(database)
+    database.engine.dispose()
+    secrets = {name: letter * 40 for name, letter in (("secret_key", "a"), ("pseudonym_key", "b"), ("seal_key", "c"))}
+    settings = Settings.model_validate({"home": folder, "database_url": f"sqlite:///{path}", **secrets})
+    return project, {**MALLOC, **environment_of(settings, folder), "WINNOW_LOG_LEVEL": "ERROR"}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_body_takes_little_beside_its_length(installation: tuple[Held, Mapping[str, str]], name: str) -> None:
+    project, environment = installation
+    program = [sys.executable, "-m", "tests.contract.one_request", name, project.name]
+
+    done = subprocess.run(
+        program,
+        cwd=ROOT,
+        env={**environment, "KEY": project.keys["manage"]},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+
+    found = json.loads(done.stdout)
+    assert found["status"] < 500, found
+    assert found["took"] - found["unpacked"] < WORKING_BYTES, found
