@@ -13,7 +13,7 @@ from collector.intake.reading import refuse_cut
 from foundation.activity import record_activity
 from foundation.changes import changes_between
 from foundation.cursors import bad_cursor, page_after, read_cursor
-from foundation.errors import Fault, InvalidBody, TooLarge
+from foundation.errors import Fault, InvalidBody, TooLarge, errors_as_json, told_of_each
 from foundation.guards import MANAGERS, READERS
 from foundation.openapi import JSON, NDJSON
 from foundation.queue import enqueue_and_wake
@@ -248,25 +248,14 @@ def refuse_without_studio(settings: Settings) -> None:
 
 
 def _answer_of(results: Sequence[LineResult], *, is_minimal: bool) -> dict[str, Any]:
+    shown = told_of_each([result.faults for result in results])
     told = [
-        (index, result)
+        {"index": index, "status": result.status.value, **errors_as_json(result.faults, shown[index])}
         for index, result in enumerate(results)
         if not is_minimal or result.status is LineStatus.REJECTED
     ]
-    return {
-        **count_statuses(results),
-        "results": [{"index": index, "status": result.status.value, **_errors(result)} for index, result in told],
-    }
-
-
-def _errors(result: LineResult) -> dict[str, Any]:
-    if not result.faults:
-        return {}
-    return {
-        "errors": [
-            {"pointer": fault.pointer, "reason": fault.reason, "detail": fault.detail} for fault in result.faults
-        ]
-    }
+    more = sum(len(result.faults) for result in results) - sum(shown)
+    return {**count_statuses(results), **({"errors_more": more} if more else {}), "results": told}
 
 
 def _annotation(one: ListedAnnotation, aliases: Mapping[int, str]) -> dict[str, Any]:
