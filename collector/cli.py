@@ -185,17 +185,18 @@ def replay(project: str, dry_run: bool, as_json: bool) -> None:
 
     Example: winnow collector replay slang-sentiment --dry-run
     """
-    from collector.intake.batch import open_door
+    from collector.intake.door import open_door
     from collector.intake.identity import names_of
     from collector.intake.replay import replay_letters
     from collector.queries import project_named
+    from collector.subjects.proof import Speaker
     from foundation.database import unit_of_work
 
     with told_plainly(), opened_installation() as (settings, database):
         names = names_of(settings.pseudonym_key.get_secret_value(), project)
         with unit_of_work(database) as session:
             project_id = project_named(session, project)
-            door = open_door(session, project_id, names, is_ingest=False)
+            door = open_door(session, project_id, names, speaker=Speaker(is_app=False))
             replayed = replay_letters(session, door, dry_run=dry_run)
     answer = {"replayed": replayed.replayed, "still_rejected": replayed.still_rejected}
     if as_json:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from collector.intake.batch import Door, check_batch, judge_batch, write_batch
+from collector.intake.batch import check_batch, judge_batch, write_batch
 from collector.intake.dead_letters import LEFT_OUT, SETTLED, remove_letters
+from collector.intake.door import Door
 from collector.intake.reading import Settled
 from collector.intake.results import Status
 from collector.intake.signals import KNOWN, Candidate, read_age, read_captured_at, read_id
@@ -31,16 +32,15 @@ def replay_letters(
     session: Session, door: Door, *, ids: Sequence[uuid.UUID] | None = None, dry_run: bool = False
 ) -> Replayed:
     """Tries the letters named, or all; a dry run does the same and takes it back."""
-    newest_door = replace(door, is_ingest=False, readers={})
     replayed, refused = 0, _count_without_body(session, door.project_id, ids)
     last = uuid.UUID(int=0)
     while letters := _page(session, door.project_id, last, ids):
         last = letters[-1].id
         candidates = [_candidate(place, letter) for place, letter in enumerate(letters)]
         devices = {candidate.device for candidate in candidates if candidate.device}
-        check_batch(newest_door, candidates, known_clocks(session, door.project_id, devices))
+        check_batch(door, candidates, known_clocks(session, door.project_id, devices))
         savepoint = session.begin_nested()
-        judged = judge_batch(session, newest_door, candidates)
+        judged = judge_batch(session, door, candidates)
         judged.rows.letters.clear()
         results = write_batch(session, door.project_id, judged)
         taken = [letters[result.place].id for result in results if result.status is not Status.REJECTED]
@@ -83,6 +83,7 @@ def _candidate(place: int, letter: DeadLetter) -> Candidate:
     candidate.id = letter.signal_id or read_id(sent.get("id"), candidate.faults)
     candidate.subject_id = letter.subject_id
     candidate.device = letter.device_hmac
+    candidate.proven = letter.proven
     for name in sent:
         if name not in KNOWN:
             candidate.faults.append(Fault(f"/{name}", "unknown_field", "is not a member of a signal"))
