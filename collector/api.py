@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
 from datetime import datetime
 
 from flask import request
@@ -135,7 +134,7 @@ def post_signals(call: Call) -> ResponseReturnValue:
     answer = answer_of(results, minimal="return=minimal" in request.headers.get("Prefer", ""))
     for status in Status:
         SIGNALS.labels(status.value).inc(answer[status.value])
-    for (place, reason), n in sum((result.dropped.counts for result in results), Counter[tuple[str, str]]()).items():
+    for (place, reason), n in (kind for result in results for kind in result.dropped.counts.items()):
         DROPPED.labels(place, reason).inc(n)
     return json_answer(answer)
 

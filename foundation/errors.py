@@ -34,11 +34,13 @@ class Faults(list[Fault]):
     (['/a'], 2, 3)
     """
 
+    __slots__ = ("more", "most")
+
     def __init__(self, faults: Iterable[Fault] = (), *, most: int = MOST_FAULTS_OF_ONE) -> None:
-        super().__init__()
         self.most = most
         self.more = 0
-        self.extend(faults)
+        if faults:
+            self.extend(faults)
 
     @property
     def total(self) -> int:

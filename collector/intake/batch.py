@@ -20,7 +20,7 @@ from collector.intake.door import Door, Opened, open_door
 from collector.intake.event_time import ClockOffset, TimeQuality, next_offset
 from collector.intake.people import People, meet_people
 from collector.intake.reading import SentBatch
-from collector.intake.results import Dropped, Drops, Result, Retry, Status
+from collector.intake.results import NOTHING_DROPPED, Dropped, Drops, Result, Retry, Status
 from collector.intake.signals import Candidate, Opening, fill, open_candidate, read_consent
 from collector.queries import CONTEXT_DROPPED
 from collector.subjects.consent import Standing, fault_of_standing
@@ -312,7 +312,8 @@ def _take(door: Door, candidate: Candidate, item: uuid.UUID, past: Past) -> Resu
 
 def _result(candidate: Candidate, status: Status, *, item: uuid.UUID | None = None) -> Result:
     dropped = _unproven(candidate)
-    if status is not Status.REPLAYED:
+    if status is not Status.REPLAYED and (candidate.payload.dropped or candidate.unread):
+        dropped = Drops(dropped)
         dropped.extend(candidate.payload.dropped)
         dropped.extend(candidate.unread)
     return Result(
@@ -328,7 +329,7 @@ def _result(candidate: Candidate, status: Status, *, item: uuid.UUID | None = No
 
 def _unproven(candidate: Candidate) -> Drops:
     """The consent that was left out, if one was."""
-    return Drops([Dropped("/consent", "consent_unproven")] if candidate.is_consent_unproven else [])
+    return Drops([Dropped("/consent", "consent_unproven")]) if candidate.is_consent_unproven else NOTHING_DROPPED
 
 
 def _rejection(candidate: Candidate, past: Past) -> Result:

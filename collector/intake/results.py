@@ -55,22 +55,24 @@ class Drops(list[Dropped]):
     A payload may be nothing but fields that nobody declared: the pointers of those beyond the first are not even made.
     """
 
+    __slots__ = ("counts",)
+
     def __init__(self, dropped: Iterable[Dropped] = ()) -> None:
-        super().__init__()
-        self.counts: Counter[tuple[str, str]] = Counter()
+        self.counts: dict[tuple[str, str], int] = {}
         """By place and reason."""
-        self.extend(dropped)
+        if dropped:
+            self.extend(dropped)
 
     @property
     def more(self) -> int:
-        return self.counts.total() - len(self)
+        return sum(self.counts.values()) - len(self)
 
     @property
     def n_of_context(self) -> int:
         return sum(n for (place, _), n in self.counts.items() if place not in {PAYLOAD, PREDICTION, CONSENT})
 
     def note(self, place: str, reason: str, pointer: Callable[[], str]) -> None:
-        self.counts[place, reason] += 1
+        self.counts[place, reason] = self.counts.get((place, reason), 0) + 1
         if len(self) < MOST_DROPPED_TOLD:
             super().append(Dropped(pointer(), reason))
 
@@ -78,15 +80,22 @@ class Drops(list[Dropped]):
         self.note(dropped.place, dropped.reason, lambda: dropped.pointer)
 
     def extend(self, dropped: Iterable[Dropped], /) -> None:
-        counted = self.counts + dropped.counts if isinstance(dropped, Drops) else None
+        more = Counter(dropped.counts) if isinstance(dropped, Drops) else Counter()
         for one in dropped:
             self.append(one)
-        self.counts = counted or self.counts
+            more[one.place, one.reason] -= 1
+        for kind, n in more.items():
+            if n > 0:
+                self.counts[kind] = self.counts.get(kind, 0) + n
 
     def as_json(self) -> dict[str, Any]:
         """`dropped`, and `dropped_more` where there is more than it tells; empty where all was kept."""
         told = [{"pointer": one.pointer, "reason": one.reason} for one in self]
         return {**({"dropped": told} if told else {}), **({"dropped_more": self.more} if self.more else {})}
+
+
+NOTHING_DROPPED, NOTHING_WRONG = Drops(), Faults()
+"""What most signals have: shared, and never added to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +106,8 @@ class Result:
     retry: Retry
     item: uuid.UUID | None = None
     redactions: Mapping[str, int] = field(default_factory=dict)
-    dropped: Drops = field(default_factory=Drops)
-    faults: Faults = field(default_factory=Faults)
+    dropped: Drops = field(default_factory=lambda: NOTHING_DROPPED)
+    faults: Faults = field(default_factory=lambda: NOTHING_WRONG)
 
     def as_json(self, most_errors: int) -> dict[str, Any]:
         body: dict[str, Any] = {"id": str(self.id) if self.id else None, "status": self.status, "retry": self.retry}
@@ -106,7 +115,11 @@ class Result:
             body["item"] = str(self.item)
         if self.redactions:
             body["redactions"] = dict(self.redactions)
-        return body | self.dropped.as_json() | errors_as_json(self.faults, most_errors)
+        if self.dropped:
+            body |= self.dropped.as_json()
+        if self.faults:
+            body |= errors_as_json(self.faults, most_errors)
+        return body
 
     @property
     def is_plain(self) -> bool:

@@ -17,7 +17,7 @@ from collector.intake.fields import Payload, PayloadReader, safe_key
 from collector.intake.identity import Names
 from collector.intake.predictions import read_prediction
 from collector.intake.reading import Sent
-from collector.intake.results import Drops
+from collector.intake.results import NOTHING_DROPPED, Drops
 from collector.project_file import CONSENT_WORD, ProjectFile
 from collector.subjects.consent import FUTURE_LIMIT
 from collector.subjects.cover import Given
@@ -58,7 +58,7 @@ class Candidate:
     revision: int = 0
     payload: Payload = field(default_factory=Payload)
     context: dict[str, Any] = field(default_factory=dict)
-    unread: Drops = field(default_factory=Drops)
+    unread: Drops = field(default_factory=lambda: NOTHING_DROPPED)
     """What of the context and the prediction could not be read."""
     prediction: dict[str, Any] | None = None
     redactions: dict[str, int] = field(default_factory=dict)

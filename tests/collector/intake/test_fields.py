@@ -23,7 +23,9 @@ NAMES = [rule.name for rule in FILE.fields]
 
 class TestReading:
     @given(st.dictionaries(st.sampled_from(NAMES) | st.text(), JSON))
-    def test_no_payload_raises_and_each_member_is_kept_dropped_pointed_at_or_counted(self, sent: dict[str, Any]) -> None:
+    def test_no_payload_raises_and_each_member_is_kept_dropped_pointed_at_or_counted(
+        self, sent: dict[str, Any]
+    ) -> None:
         payload = READER.read(sent)
 
         told = {fault.pointer for fault in payload.faults} | {one.pointer for one in payload.dropped}

@@ -197,6 +197,18 @@ class TestSquatting:
         assert found["held_back"]["signals"] == 2
         assert "backend" in found["held_back"]["detail"]
 
+    @pytest.mark.parametrize(
+        ("method", "path"), [("PUT", "/subject/consent"), ("GET", "/subject"), ("DELETE", "/subject")]
+    )
+    def test_a_refused_call_is_enough_to_know_of_two(self, phone: Phone, method: str, path: str) -> None:
+        agree(phone, HIS)
+        send(phone, payload=text("of anna"))
+        assert texts_in(record(phone, HIS)) == {"of anna"}  # nothing tells yet that it is not his
+
+        assert phone.call(method, path, json=CONSENT, headers=named(HERS)).status_code == 403
+
+        assert texts_in(record(phone, HIS)) == set()
+
     def test_a_batch_with_another_token_is_enough_to_know_of_two(self, phone: Phone) -> None:
         agree(phone, HIS)
         send(phone, token=HERS, payload=text("of anna"))
