@@ -8,17 +8,18 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as settings_of
 from hypothesis import strategies as st
 
 from collector.intake.identity import names_of
 from collector.subjects.headers import read_subject
 from examples.phone import subject_header
-from foundation.database import Database
+from foundation.database import Database, utc_now
 from foundation.errors import InvalidBody
 from foundation.settings import Settings
 from tests.api_server import ApiServer, running_api
-from tests.signals import Held, Phone, make_signal
+from tests.signals import CONSENT, Held, Phone, make_signal
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=256)
 """All that a body takes as a subject."""
@@ -77,6 +78,16 @@ class TestReading:
 
 
 class TestEverybody:
+    @settings_of(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(NAMES)
+    def test_whatever_a_body_takes_as_a_name_is_found_and_erased(self, phone: Phone, name: str) -> None:
+        backend, headers = phone.as_role("backend"), {"Winnow-Subject": subject_header(name)}
+        phone.send(make_signal(subject=name), consent={**CONSENT, "given_at": utc_now().isoformat()})
+
+        gone = backend.call("DELETE", "/subject", headers=headers)
+
+        assert (gone.status_code, gone.json["held"]) == (202, True)
+
     @pytest.mark.parametrize("name", SOME)
     def test_who_was_accepted_is_erased(self, phone: Phone, name: str) -> None:
         backend = phone.as_role("backend")
