@@ -9,8 +9,9 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from collector import schemas
-from collector.intake.batch import open_batch, open_door, take_in
+from collector.intake.batch import open_batch, take_in
 from collector.intake.dead_letters import list_letters, why_no_replay
+from collector.intake.door import open_door
 from collector.intake.event_time import read_time
 from collector.intake.identity import Names, names_of
 from collector.intake.reading import read_json, read_ndjson, refuse_cut
@@ -21,6 +22,8 @@ from collector.project import parse_project
 from collector.project_document import MOST_BYTES, load_document
 from collector.queries import count_project, read_project, read_revision
 from collector.service import put_project
+from collector.subjects.headers import TOKEN, read_token
+from collector.subjects.proof import Speaker
 from foundation.cursors import page_after_moment, read_moment
 from foundation.errors import Fault, InvalidBody, PreconditionFailed, Unparseable
 from foundation.failpoints import failpoint
@@ -106,6 +109,7 @@ def get_project_file(call: Call) -> ResponseReturnValue:
     answers={200: schemas.SignalsAnswer},
     headers={
         SENT_AT: Parameter("the device's clock at this attempt (RFC 3339, with zone)", {"format": "date-time"}),
+        TOKEN: "with an app's key, in a batch of one person: the token that their name is bound to, or will be",
         "Content-Encoding": one_of("how the body is packed", ("identity", "gzip", "zstd")),
         "Prefer": "return=minimal leaves out of the results what is plainly accepted",
     },
@@ -121,18 +125,27 @@ def post_signals(call: Call) -> ResponseReturnValue:
         body, max_signals=call.settings.max_signals, max_signal_bytes=call.settings.max_signal_bytes
     )
     del body  # what it says is decoded: held beside that, it would be there twice
+    token = read_token(request.headers.get(TOKEN)) if call.is_ingest else None
     opening = Opening(_names(call), call.caller.key_id, call.now, _sent_at(), call.settings.max_signal_bytes)
     candidates = open_batch(batch, opening)
     if call.is_ingest:
         for subject in {str(candidate.subject_id) for candidate in candidates if candidate.subject_id}:
             call.services.limiter.count_subject(str(call.caller.key_id), subject)
-    results = take_in(call.glance, call.unit_of_work, call.project_no, opening, candidates, is_ingest=call.is_ingest)
+    results = take_in(
+        call.glance,
+        call.unit_of_work,
+        call.project_no,
+        opening,
+        candidates,
+        is_ingest=call.is_ingest,
+        token=token,
+    )
     failpoint("collector.after_commit")
     answer = answer_of(results, minimal="return=minimal" in request.headers.get("Prefer", ""))
     for status in Status:
         SIGNALS.labels(status.value).inc(answer[status.value])
-    for dropped in (dropped for result in results for dropped in result.dropped):
-        DROPPED.labels(dropped.place, dropped.reason).inc()
+    for (place, reason), n in (kind for result in results for kind in result.dropped.counts.items()):
+        DROPPED.labels(place, reason).inc(n)
     return json_answer(answer)
 
 
@@ -182,7 +195,7 @@ def post_replay(call: Call) -> ResponseReturnValue:
     asked = call.body_as(schemas.ReplayAsked)
     ids = None if asked.ids is None else [_id_of_letter(place, text) for place, text in enumerate(asked.ids)]
     with call.glance() as session:
-        door = open_door(session, call.project_no, _names(call), is_ingest=False)
+        door = open_door(session, call.project_no, _names(call), speaker=Speaker(is_app=False), read=call.glance)
     replayed = replay_letters(call.glance, call.unit_of_work, door, ids=ids, dry_run=asked.dry_run)
     return json_answer({"replayed": replayed.replayed, "still_rejected": replayed.still_rejected})
 

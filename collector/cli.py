@@ -18,6 +18,7 @@ from foundation.cli import RECORDS, SECTIONS, print_json, print_table, progress_
 from foundation.opening import opened_installation
 
 if TYPE_CHECKING:
+    from collector.intake.identity import Names
     from collector.models import DeadLetter
     from foundation.database import Database
     from foundation.settings import Settings
@@ -109,7 +110,7 @@ def erase(project: str, subject: str) -> None:
         names = names_of(settings.pseudonym_key.get_secret_value(), project)
         with unit_of_work(database) as session:
             project_id = project_named(session, project)
-            erasure = request_erasure(session, project_id, names.subject_id(subject), actor=ACTOR, now=utc_now())
+            erasure = request_erasure(session, project_id, _subject_id(names, subject), actor=ACTOR, now=utc_now())
             erasure_id = str(erasure.id)
             if not erasure.held:
                 say("nothing was ever held under this name: is it spelled right?")
@@ -135,7 +136,7 @@ def subject(context: click.Context, project: str, subject: str, as_json: bool) -
         names = names_of(settings.pseudonym_key.get_secret_value(), project)
         with unit_of_work(database, read_only=True) as session:
             project_id = project_named(session, project)
-        person = find_person(database, project_id, names.subject_id(subject))
+        person = find_person(database, project_id, _subject_id(names, subject))
         contributors = context.meta[RECORDS]()
         pieces = record_of(person, contributors, project=project, now=utc_now())
         if as_json:
@@ -187,23 +188,39 @@ def replay(project: str, dry_run: bool, as_json: bool) -> None:
     """
     from functools import partial
 
-    from collector.intake.batch import open_door
+    from collector.intake.door import open_door
     from collector.intake.identity import names_of
     from collector.intake.replay import replay_letters
     from collector.queries import project_named
+    from collector.subjects.proof import Speaker
     from foundation.database import glance, unit_of_work
 
     with told_plainly(), opened_installation() as (settings, database):
         names = names_of(settings.pseudonym_key.get_secret_value(), project)
         read, write = partial(glance, database), partial(unit_of_work, database)
         with read() as session:
-            door = open_door(session, project_named(session, project), names, is_ingest=False)
+            project_id = project_named(session, project)
+            door = open_door(session, project_id, names, speaker=Speaker(is_app=False), read=read)
         replayed = replay_letters(read, write, door, dry_run=dry_run)
     answer = {"replayed": replayed.replayed, "still_rejected": replayed.still_rejected}
     if as_json:
         print_json(answer)
     else:
         print_table("Dead letters", [answer])
+
+
+def _subject_id(names: Names, subject: str) -> uuid.UUID:
+    """A person by their name as the shell gave it, in any script.
+
+    Raises:
+        UsageError: it is not UTF-8, which no signal could have named.
+    """
+    from foundation.errors import UsageError
+
+    try:
+        return names.subject_id(subject)
+    except UnicodeEncodeError as error:
+        raise UsageError("the name is not UTF-8: no signal can have named it") from error
 
 
 def _letter_row(letter: DeadLetter) -> dict[str, Any]:

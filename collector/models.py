@@ -5,10 +5,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Text, Uuid, false
 from sqlmodel import Field, SQLModel
 
 from foundation.database import BigSerial, JsonText, UtcDateTime, project_key
+
+
+def is_proven() -> Column[bool]:
+    """Whether a row came with the token that its person's name was bound to then, or by a key that is in no app."""
+    return Column(Boolean, nullable=False, server_default=false())
 
 
 class ErasureState(StrEnum):
@@ -16,6 +21,14 @@ class ErasureState(StrEnum):
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
+
+
+class Claim(StrEnum):
+    """How sure it is that a person's name belongs to whoever holds the token it is bound to."""
+
+    FIRST = "first"
+    CONTESTED = "contested"
+    VOUCHED = "vouched"
 
 
 class Project(SQLModel, table=True):
@@ -50,6 +63,9 @@ class Subject(SQLModel, table=True):
     project_id: int = Field(sa_column=project_key())
     id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
     token_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary(32), nullable=True))
+    claim: str = Field(default=Claim.FIRST.value, sa_column=Column(String(12), nullable=False, server_default="first"))
+    """`first`: bound to the token that came first; `contested`: somebody else speaks in this name, too; `vouched`: the app's
+    own backend said whose it is."""
     erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     passes: bool = True
     passes_from: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -70,6 +86,7 @@ class Consent(SQLModel, table=True):
     given_at: datetime = Field(sa_type=UtcDateTime)
     received_at: datetime = Field(sa_type=UtcDateTime)
     age_confirmed: bool | None = None
+    proven: bool = Field(default=False, sa_column=is_proven())
 
 
 class Suppression(SQLModel, table=True):
@@ -123,6 +140,7 @@ class Signal(SQLModel, table=True):
     context: Any = Field(sa_column=Column(JsonText, nullable=False))
     extra: Any = Field(sa_column=Column(JsonText, nullable=False))
     prediction: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
+    proven: bool = Field(default=False, sa_column=is_proven())
 
 
 class DeadLetter(SQLModel, table=True):
@@ -148,6 +166,7 @@ class DeadLetter(SQLModel, table=True):
     received_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     body: Any = Field(default=None, sa_column=Column(JsonText, nullable=True))
+    proven: bool = Field(default=False, sa_column=is_proven())
 
 
 class Erasure(SQLModel, table=True):

@@ -26,7 +26,7 @@ from collector.project_file import (
 )
 from foundation.document import Definition, Reader, pointer_to
 from foundation.document_containers import Object
-from foundation.errors import Conflict, Fault, InvalidBody
+from foundation.errors import Conflict, Fault, InvalidBody, listed
 
 SHARES_TOLERANCE = 0.01
 """Shares of a population are often rounded figures: they may miss 1 by so much."""
@@ -141,7 +141,7 @@ def _read_all(reader: Reader, body: Mapping[str, Any], sections: Sequence[Sectio
     kinds = {rule.name: rule.kind.value for rule in file.fields}
     for section in sections:
         faults, instead = section.check(body, kinds)
-        reader.faults.extend(faults)
+        reader.take_over(faults)
         reader.instead.update(instead)
     return file
 
@@ -207,13 +207,13 @@ def _check_population(reader: Reader, given: Mapping[str, Mapping[str, float] | 
     for column, shares in given.items():
         at = pointer_to("/population", column)
         if column not in columns:
-            listed = f"{reader.near(column, columns)}allowed here: columns of context that are kept or derived: {', '.join(columns)}"
-            reader.fault(at, "unknown_field", listed)
+            allowed = f"{reader.near(column, columns)}allowed here: columns of context that are kept or derived: {listed(columns)}"
+            reader.fault(at, "unknown_field", allowed)
         elif shares:
             values = DERIVED_VALUES.get(column, tuple(shares))
             for value in shares:
                 if value not in values:
-                    near = f"{reader.near(value, values)}allowed here: {', '.join(values)}"
+                    near = f"{reader.near(value, values)}allowed here: {listed(values)}"
                     reader.fault(pointer_to(at, value), "unknown_field", near)
             if None not in shares.values() and abs(math.fsum(shares.values()) - 1) > SHARES_TOLERANCE:
                 reader.fault(at, "out_of_range", "the shares of a column must add up to 1")
@@ -227,7 +227,7 @@ def _identity(reader: Reader, given: tuple[str, ...] | None, fields: tuple[Field
     unknown = next((name for name in given if name not in names), None)
     if unknown is not None:
         near = reader.near(unknown, names)
-        reader.fault("/identity", "not_in_list", f"{near}must be a list of declared fields: {', '.join(names)}")
+        reader.fault("/identity", "not_in_list", f"{near}must be a list of declared fields: {listed(names)}")
         return texts
     for place, name in enumerate(given if reader.is_clean("/identity") else ()):
         if any(rule.name == name and rule.pii is Pii.DROP for rule in fields):
@@ -243,6 +243,6 @@ def _privacy(reader: Reader, given: Mapping[str, Any]) -> Privacy:
     for place, version in enumerate(accepted if reader.is_clean(at) else ()):
         if notices and version not in notices:
             near = reader.near(version, notices)
-            reader.fault(f"{at}/{place}", "not_in_list", f"{near}must be one of {', '.join(notices)}")
+            reader.fault(f"{at}/{place}", "not_in_list", f"{near}must be one of {listed(notices)}")
     known = {version: text for version, text in notices.items() if text is not None}
     return Privacy(given["consent"] == "required", given["purposes"], accepted, known, given["location_km"])

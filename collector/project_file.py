@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -107,11 +107,6 @@ class ProjectFile:
     def context_names(self) -> tuple[str, ...]:
         """Context columns in the order the file lists them."""
         return (*self.keep, *self.attributes)
-
-    @property
-    def intake_rules(self) -> Hashable:
-        """What decides whether a signal is taken: equal for revisions that take the same. No context refuses any."""
-        return (self.fields, self.drop_unknown)
 
     @property
     def scrub_hash(self) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, Select, and_, bindparam, exists, func, or_
@@ -16,6 +17,9 @@ from collector.project_file import NAME, ProjectFile
 from collector.subjects.cover import is_covered
 from foundation.document import did_you_mean
 from foundation.errors import NotFound
+
+if TYPE_CHECKING:
+    from collector.intake.revisions import History
 
 CONTEXT_DROPPED = "context_dropped"
 MOST_NAMES = 1_000
@@ -88,9 +92,32 @@ def current_file(session: Session, project_id: int) -> tuple[int, ProjectFile]:
 
 def file_of(session: Session, project_id: int, number: int) -> ProjectFile:
     """The project file of one revision; parsed once a process and database, since a revision never changes."""
+    return _known_revision(session, project_id, number).file
+
+
+def history_until(session: Session, project_id: int, number: int) -> History:
+    """What the revisions up to this one take; made once, when the first signal comes that this one does not take."""
+    from collector.intake.revisions import LOOK_BACK, history_of
+
+    known = _known_revision(session, project_id, number)
+    if known.history is None:
+        bodies = session.exec(
+            select(Revision.body)
+            .where(
+                col(Revision.project_id) == project_id,
+                col(Revision.number) <= number,
+                col(Revision.number) > number - LOOK_BACK,
+            )
+            .order_by(col(Revision.number))
+        )
+        known.history = history_of([load_file(body) for body in bodies], newest=number)
+    return known.history
+
+
+def _known_revision(session: Session, project_id: int, number: int) -> _KnownRevision:
     files = _FILES.setdefault(session.get_bind().engine, {})
     if (project_id, number) not in files:
-        files[project_id, number] = load_file(read_revision(session, project_id, number).body)
+        files[project_id, number] = _KnownRevision(load_file(read_revision(session, project_id, number).body))
     return files[project_id, number]
 
 
@@ -145,4 +172,10 @@ def _counted(session: Session, project_id: int, name: str) -> int:
     return _count(session, select(func.coalesce(func.sum(ProjectCounter.n), 0)).where(*of_counter))
 
 
-_FILES: WeakKeyDictionary[Engine, dict[tuple[int, int], ProjectFile]] = WeakKeyDictionary()
+@dataclass(slots=True)
+class _KnownRevision:
+    file: ProjectFile
+    history: History | None = None
+
+
+_FILES: WeakKeyDictionary[Engine, dict[tuple[int, int], _KnownRevision]] = WeakKeyDictionary()

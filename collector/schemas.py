@@ -73,6 +73,15 @@ class ConsentOnRecord(ConsentStanding):
     age_confirmed: bool | None
 
 
+class HeldBack(BaseModel):
+    """How much of a person's record an app's key does not see."""
+
+    signals: int
+    consents: int
+    dead_letters: int
+    detail: str = Field(description="what to do about it")
+
+
 class ConsentRecord(BaseModel):
     """The newest consent, what it covers, and everything on record."""
 
@@ -88,6 +97,10 @@ class ConsentRecord(BaseModel):
     )
     erased_at: str | None
     consents: list[ConsentOnRecord]
+    held_back: HeldBack | None = Field(
+        description="with an app's key, where somebody else speaks in this name, too: what came without its token, and is "
+        "not shown"
+    )
 
 
 class SubjectRecord(ConsentRecord):
@@ -156,9 +169,14 @@ class SignalResult(BaseModel):
     redactions: dict[str, int] | None = None
     dropped: list[ValueDropped] | None = Field(
         default=None,
-        description="values that were not kept: undeclared, personal by the project's rule, or not readable",
+        description="values that were not kept: undeclared, personal by the project's rule, not readable, or, at "
+        "`/consent`, a consent that needs the person's token (`consent_unproven`); at most 20",
     )
-    errors: list[Place] | None = None
+    dropped_more: int | None = Field(default=None, description="how many more values were not kept")
+    errors: list[Place] | None = Field(
+        default=None, description="what is wrong with it, at most 20, and 200 in all results"
+    )
+    errors_more: int | None = Field(default=None, description="how many more mistakes it has than `errors` tells")
 
 
 class SignalsAnswer(BaseModel):
@@ -166,6 +184,10 @@ class SignalsAnswer(BaseModel):
     duplicate: int
     replayed: int
     rejected: int
+    errors_more: int | None = Field(
+        default=None,
+        description="mistakes of all signals that no result tells: the first of each signal comes before all",
+    )
     results: list[SignalResult]
 
 

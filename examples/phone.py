@@ -7,7 +7,9 @@ Copy it, or read it as a list of what an app in the field has to do:
    device has not been restarted since, stamp each signal's `age_ms` too, by the clock that only counts up.
 3. Send whole bodies with a Content-Length, so that a connection that is cut is seen (`body_incomplete`).
 4. Wait as `Retry-After` says, else longer each time, with some chance in it, so that not all phones return together.
-5. Compare the number of results with the number sent, and drop a signal from the queue only when its result says so.
+5. Send the token that this person's name is bound to with each batch, and people's batches apart: then nobody else speaks
+   for them. Make names at random (an install id): a name that can be guessed can be claimed first.
+6. Compare the number of results with the number sent, and drop a signal from the queue only when its result says so.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import zstandard
@@ -80,7 +83,8 @@ class Tally:
         self.statuses[result["status"]] += 1
         self.redactions.update(result.get("redactions", {}))
         if result["status"] == "rejected":
-            self.reasons[result["errors"][0]["reason"]] += 1
+            # Of a batch that is all mistakes not each is told.
+            self.reasons[result["errors"][0]["reason"] if result["errors"] else "not told"] += 1
             self.given_up += result["retry"] == "no"
 
     def add(self, other: Tally) -> None:
@@ -102,6 +106,8 @@ class SignalQueue:
         project: the project's name.
         clock: the device's clock, in UTC; it may be wrong.
         age_ms: how long ago a signal was captured, by the clock that only counts up; None where that is not known.
+        token: what only this app knows of its person: 32 random bytes as base64 or hex, made once. Without it anybody may
+            send in their name.
         consent: goes along in each batch where the app has not recorded it by a call of its own.
         first_wait_s: the first pause after a failure; each further one doubles.
     """
@@ -112,6 +118,7 @@ class SignalQueue:
     max_batch: int = MAX_BATCH
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     age_ms: Callable[[Signal], int] | None = None
+    token: str | None = None
     consent: dict[str, Any] | None = None
     first_wait_s: float = FIRST_WAIT_S
     tally: Tally = field(default_factory=Tally)
@@ -190,6 +197,8 @@ class SignalQueue:
             media_type = "application/json"
             body = json.dumps({"consent": self.consent, "signals": list(batch)}).encode()
         headers = {"Content-Type": media_type, "Winnow-Sent-At": self.clock().isoformat(timespec="milliseconds")}
+        if self.token is not None:
+            headers["Winnow-Subject-Token"] = self.token
         if self.packing is Packing.GZIP:
             return gzip.compress(body), {**headers, "Content-Encoding": "gzip"}
         if self.packing is Packing.ZSTD:
@@ -211,6 +220,18 @@ class SignalQueue:
             self.held_for_consent.clear()
             raise KeyWasRetired(str(problem.get("detail", "")))
         raise NotTaken(f"status {response.status_code}: {problem.get('detail', 'no reason given')}")
+
+
+def subject_header(name: str) -> str:
+    """A person's name as the header Winnow-Subject carries it: as it is, or where it is not plain ASCII by RFC 8187.
+
+    >>> subject_header("install-7f3c"), subject_header("Jürgen")
+    ('install-7f3c', "UTF-8''J%C3%BCrgen")
+    """
+    is_plain = name.isascii() and name.isprintable() and name == name.strip()
+    if is_plain and not name.lower().startswith("utf-8''"):
+        return name
+    return f"UTF-8''{quote(name, safe='')}"
 
 
 def _problem_of(response: httpx.Response) -> dict[str, Any]:

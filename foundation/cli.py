@@ -149,5 +149,7 @@ def told_plainly() -> Iterator[None]:
     except DomainError as error:
         for fault in error.faults:
             say(f"{fault.pointer or '/'}: {fault.detail}")
+        if error.faults.more:
+            say(f"and {error.faults.more} more mistakes")
         say(f"error: {error.detail}")
         raise SystemExit(USAGE if isinstance(error, UsageError) else DID_NOT_HOLD) from error

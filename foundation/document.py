@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypeAlias
 
-from foundation.errors import Fault
+from foundation.errors import MOST_FAULTS_TOLD, Fault, Faults, listed
 
 Schema: TypeAlias = dict[str, Any]
 MAX_TEXT = 20_000
@@ -50,12 +50,14 @@ class Reader:
     """Reads documents by their definitions.
 
     Attributes:
-        faults: what is wrong, in the order it was met.
+        faults: what is wrong, in the order it was met; the first mistakes, and how many more there are.
+        wrong_at: the pointers of all of them.
         instead: for each setting that is kept but not acted upon yet, its pointer and what is done instead.
     """
 
     def __init__(self) -> None:
-        self.faults: list[Fault] = []
+        self.faults = Faults(most=MOST_FAULTS_TOLD)
+        self.wrong_at: set[str] = set()
         self.instead: dict[str, str] = {}
 
     def read(self, definition: Definition, raw: Any, at: str) -> Any:
@@ -71,7 +73,13 @@ class Reader:
         return value
 
     def fault(self, pointer: str, reason: str, detail: str) -> None:
-        self.faults.append(Fault(pointer, reason, detail))
+        self.wrong_at.add(pointer)
+        self.faults.note(lambda: Fault(pointer, reason, detail))
+
+    def take_over(self, faults: Sequence[Fault]) -> None:
+        """Notes what somebody else found wrong in the same document."""
+        self.wrong_at.update(fault.pointer for fault in faults)
+        self.faults.extend(faults)
 
     def near(self, name: object, known: Iterable[object]) -> str:
         """`did_you_mean`, as long as few mistakes are told: finding near names takes time, and a file may be all mistakes."""
@@ -79,7 +87,7 @@ class Reader:
 
     def is_clean(self, at: str) -> bool:
         """Whether nothing is wrong so far at a place and below it: then what was read stands where it stood."""
-        return not any(fault.pointer == at or fault.pointer.startswith(f"{at}/") for fault in self.faults)
+        return not any(pointer == at or pointer.startswith(f"{at}/") for pointer in self.wrong_at)
 
     def refuse(self, definition: Definition, at: str, reason: str, detail: str = "") -> Any:
         """Notes a fault in the definition's own words, and gives its default."""
@@ -252,18 +260,18 @@ class Choice(Definition):
 
     @property
     def allowed(self) -> str:
-        return f"{self.called or 'one'} of {', '.join(self.values) or 'none'}"
+        return f"{self.called or 'one'} of {listed(self.values) or 'none'}"
 
     def take(self, raw: Any, at: str, reader: Reader) -> Any:
         for value in self.values:
             if raw == value:
                 return value
-        listed = ", ".join(self.values) or "there is none"
+        allowed = listed(self.values) or "there is none"
         if raw in self.to_come:
-            return reader.refuse(self, at, "not_in_list", f"comes with a later release: for now only {listed}")
+            return reader.refuse(self, at, "not_in_list", f"comes with a later release: for now only {allowed}")
         near = reader.near(raw, self.values) if isinstance(raw, str) else ""
         must = f"must be {self.called}: " if self.called else "allowed: "
-        return reader.refuse(self, at, "not_in_list", f"{near}{must}{listed}")
+        return reader.refuse(self, at, "not_in_list", f"{near}{must}{allowed}")
 
     def done_instead_of(self, value: Any) -> str:
         return self.instead_of.get(value, "") or super().done_instead_of(value)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from foundation.document import Choice, Definition, Reader, Schema, pointer_to
+from foundation.errors import listed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +36,14 @@ class ListOf(Definition):
         if not isinstance(raw, list) or len(raw) < self.at_least:
             return reader.refuse(self, at, "wrong_type")
         entries = Reader() if self.as_one else reader
-        before = len(entries.faults)
+        before = entries.faults.total
         taken = [self.of.take(entry, pointer_to(at, place), entries) for place, entry in enumerate(raw)]
-        wrong = {fault.pointer for fault in entries.faults[before:]}
-        if self.as_one and wrong:
+        is_wrong = entries.faults.total > before
+        if self.as_one and is_wrong:
             reader.refuse(self, at, "wrong_type")
-        kept = tuple(entry for place, entry in enumerate(taken) if pointer_to(at, place) not in wrong)
+        kept = tuple(entry for place, entry in enumerate(taken) if pointer_to(at, place) not in entries.wrong_at)
         texts = [entry for entry in raw if isinstance(entry, str)]
-        if self.unique and len(set(texts)) < len(texts) and not (self.as_one and wrong):
+        if self.unique and len(set(texts)) < len(texts) and not (self.as_one and is_wrong):
             reader.refuse(self, at, "wrong_value", "names a thing twice")
         return kept
 
@@ -129,11 +130,11 @@ class Object(Definition):
         if not _is_mapping(raw):
             reader.refuse(self, at, "wrong_type")
             return self.absent(Reader(), at)
-        before = len(reader.faults)
+        before = reader.faults.total
         self.check_keys(raw, at, reader)
         known = {**self.keys, **{key: self.others for key in raw if key not in self.keys}} if self.others else self.keys
         taken = {key: reader.read(one, raw.get(key), pointer_to(at, key)) for key, one in known.items()}
-        if self.may_be_absent and len(reader.faults) > before:
+        if self.may_be_absent and reader.faults.total > before:
             return self.default
         return self.into(**taken) if self.into else taken
 
@@ -141,7 +142,7 @@ class Object(Definition):
         """Notes a fault for each key that is not known here."""
         for key in raw:
             if key not in self.keys and self.others is None:
-                allowed = f"{reader.near(key, self.keys)}allowed here: {', '.join(self.keys) or 'nothing'}"
+                allowed = f"{reader.near(key, self.keys)}allowed here: {listed(self.keys) or 'nothing'}"
                 reader.fault(pointer_to(at, key), "unknown_field", allowed)
 
     def form(self) -> Schema:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 
 from foundation.problems import MEDIA_TYPE
 from foundation.reasons import Reason
@@ -63,13 +63,14 @@ class Place(BaseModel):
 
 
 class ProblemDocument(BaseModel):
-    """RFC 9457; `errors` has one entry for each place that is wrong."""
+    """RFC 9457; `errors` has one entry for each place that is wrong, at most 200."""
 
     type: str
     title: str
     status: int
     detail: str
     errors: list[Place] | None = None
+    errors_more: int | None = Field(default=None, description="how many more places are wrong than `errors` names")
 
 
 def responses_of(answers: dict[int, type[BaseModel] | None], problems: Sequence[int]) -> dict[str, Any]:

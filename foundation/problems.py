@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from foundation import errors
 from foundation.disk import DiskFull, is_full
-from foundation.errors import DomainError, TooMany, Unavailable
+from foundation.errors import DomainError, TooMany, Unavailable, errors_as_json
 
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -57,11 +57,8 @@ def problem(error: DomainError) -> Response:
         "status": status,
         "detail": error.detail,
         **error.facts,
+        **errors_as_json(error.faults),
     }
-    if error.faults:
-        body["errors"] = [
-            {"pointer": fault.pointer, "reason": fault.reason, "detail": fault.detail} for fault in error.faults
-        ]
     response = _response(body, status)
     if isinstance(error, TooMany | Unavailable):
         response.headers["Retry-After"] = str(error.retry_after_s)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from io import BytesIO
 from typing import Any, TypeVar
 
@@ -22,7 +23,16 @@ from foundation.bodies import declared_length, is_known_to_be_whole, read_body
 from foundation.database import Database, glance, unit_of_work, utc_now
 from foundation.disk import require_space
 from foundation.document import pointer_to
-from foundation.errors import Fault, InvalidBody, NotFound, Unauthorized, Unparseable, UnsupportedMedia
+from foundation.errors import (
+    MOST_FAULTS_TOLD,
+    Fault,
+    Faults,
+    InvalidBody,
+    NotFound,
+    Unauthorized,
+    Unparseable,
+    UnsupportedMedia,
+)
 from foundation.guards import MANAGERS, Allowed, FindProject, NearProject, admit
 from foundation.json_places import place_of_mistake
 from foundation.json_weight import refuse_heavy, utf8_fault
@@ -246,10 +256,14 @@ def parse_as(schema: type[Body], body: bytes) -> Body:
     value = load_json(body)
     if not isinstance(value, dict):
         raise InvalidBody("the body must be a JSON object", reason="not_an_object")
+    # Pydantic tells of every key it does not know, at a hundred times its bytes: those beyond what is told are counted here.
+    unknown = set([key for key in value if key not in schema.model_fields][MOST_FAULTS_TOLD:])
     try:
-        return schema.model_validate(value)
+        return schema.model_validate({key: one for key, one in value.items() if key not in unknown})
     except ValidationError as error:
-        raise InvalidBody("the body breaks its schema", faults=faults_of(error)) from None
+        faults = faults_of(error)
+        faults.more += len(unknown)
+        raise InvalidBody("the body breaks its schema", faults=faults) from None
 
 
 def load_json(body: bytes) -> Any:
@@ -271,12 +285,16 @@ def load_json(body: bytes) -> Any:
         raise Unparseable(detail, reason="not_json") from None
 
 
-def faults_of(error: ValidationError) -> list[Fault]:
+def faults_of(error: ValidationError) -> Faults:
     """Pydantic's complaints without the values that caused them."""
-    return [
-        Fault(pointer_to("", *row["loc"]), _reason_of(str(row["type"])), str(row["msg"]))
-        for row in error.errors(include_input=False, include_url=False, include_context=False)
-    ]
+    faults = Faults(most=MOST_FAULTS_TOLD)
+    for row in error.errors(include_input=False, include_url=False, include_context=False):
+        faults.note(partial(_fault_of, row))
+    return faults
+
+
+def _fault_of(row: Mapping[str, Any]) -> Fault:
+    return Fault(pointer_to("", *row["loc"]), _reason_of(str(row["type"])), str(row["msg"]))
 
 
 def media_type_among(*allowed: str) -> str:

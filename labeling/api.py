@@ -16,7 +16,7 @@ from collector.intake.reading import refuse_cut
 from foundation.activity import record_activity
 from foundation.changes import changes_between
 from foundation.cursors import bad_cursor, page_after, read_cursor
-from foundation.errors import Fault, InvalidBody
+from foundation.errors import MOST_FAULTS_TOLD, Fault, InvalidBody, errors_as_json, told_of_each
 from foundation.guards import MANAGERS, READERS
 from foundation.openapi import CURSOR, JSON, NDJSON, UUID_TEXT, Parameter
 from foundation.queue import enqueue_and_wake
@@ -247,34 +247,41 @@ def refuse_without_studio(settings: Settings) -> None:
 
 
 class _Told:
-    """The answer to annotations, written as they are stored: as objects a hundred thousand results would be large."""
+    """The answer to annotations, written as they are stored: as objects a hundred thousand results would be large.
+
+    Which mistakes of a line are told depends on the later lines: the first ones wait with what was written between them.
+    """
 
     def __init__(self, *, is_minimal: bool) -> None:
         self._is_minimal = is_minimal
         self._counts: Counter[str] = Counter({status.value: 0 for status in LineStatus})
-        self._results = BytesIO()
+        self._written = [BytesIO()]
+        self._waiting: list[tuple[int, LineResult]] = []
+        self._n_faults = 0
 
     def add(self, results: Sequence[LineResult]) -> None:
         for index, result in enumerate(results, self._counts.total()):
-            if self._is_minimal and result.status is not LineStatus.REJECTED:
-                continue
-            row = orjson.dumps({"index": index, "status": result.status.value, **_errors(result)})
-            self._results.write(b"," + row if self._results.tell() else row)
+            self._n_faults += len(result.faults)
+            if result.faults and len(self._waiting) < MOST_FAULTS_TOLD:
+                self._waiting.append((index, result))
+                self._written.append(BytesIO())
+            elif result.status is LineStatus.REJECTED or not self._is_minimal:
+                self._written[-1].write(_row(index, result, told=0))
         self._counts.update(result.status.value for result in results)
 
     def document(self) -> list[bytes]:
-        counts = orjson.dumps(self._counts)
-        return [counts[:-1] + b',"results":[', self._results.getvalue(), b"]}\n"]
+        shown = told_of_each([result.faults for _, result in self._waiting])
+        rows = [self._written[0].getvalue()]
+        for (index, result), told, written in zip(self._waiting, shown, self._written[1:], strict=True):
+            rows += [_row(index, result, told=told), written.getvalue()]
+        more = self._n_faults - sum(shown)
+        counts = orjson.dumps({**self._counts, **({"errors_more": more} if more else {})})
+        return [counts[:-1] + b',"results":[', b"".join(rows)[1:], b"]}\n"]
 
 
-def _errors(result: LineResult) -> dict[str, Any]:
-    if not result.faults:
-        return {}
-    return {
-        "errors": [
-            {"pointer": fault.pointer, "reason": fault.reason, "detail": fault.detail} for fault in result.faults
-        ]
-    }
+def _row(index: int, result: LineResult, *, told: int) -> bytes:
+    """One result behind a comma."""
+    return b"," + orjson.dumps({"index": index, "status": result.status.value, **errors_as_json(result.faults, told)})
 
 
 def _annotation(one: ListedAnnotation, aliases: Mapping[int, str]) -> dict[str, Any]:

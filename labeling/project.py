@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from foundation.document import Anything, Choice, Definition, Number, Reader, Text, Whole, pointer_to
 from foundation.document_containers import MappingOf, Object
-from foundation.errors import Fault
+from foundation.errors import Fault, listed
 from labeling.questions.configuration import MAX_CHARS, LabelingConfiguration, parse_configuration
 from labeling.questions.kinds import (
     ACCURACY_MODELS,
@@ -231,7 +231,7 @@ def parse_labeling(
     configuration = LabelingConfiguration()
     if config:
         configuration, faults = parse_configuration(config, declared_fields=declared_fields)
-        reader.faults.extend(faults)
+        reader.take_over(faults)
     elif isinstance(section, Mapping) and section and reader.is_clean("/labeling/config"):
         reader.fault(
             "/labeling/config", "missing_field", "a Label Studio labeling configuration, as XML text, is needed"
@@ -301,7 +301,7 @@ def _told_of_unknown(name: str, configuration: LabelingConfiguration, reader: Re
         return "this control is stored and exported raw, but not measured: it has no settings"
     names = list(configuration.question_named)
     near = reader.near(name, names)
-    return f"{near}labeling.config asks no such question; allowed here: {', '.join(names) or 'nothing'}"
+    return f"{near}labeling.config asks no such question; allowed here: {listed(names) or 'nothing'}"
 
 
 def _settings_of(question: Question, raw: object) -> Object:

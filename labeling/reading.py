@@ -44,9 +44,11 @@ class Lines(Sequence[object]):
     @overload
     def __getitem__(self, at: slice) -> list[object]: ...
     def __getitem__(self, at: int | slice) -> object:
-        if isinstance(at, int):
-            return next(self._decoded(slice(at, at + 1 or None)))
-        return list(self._decoded(at))
+        if isinstance(at, slice):
+            return list(self._decoded(at))
+        for value in self._decoded(slice(at, at + 1 or None)):
+            return value
+        raise IndexError(at)
 
     def _decoded(self, at: slice) -> Iterator[object]:
         raws = self.bytes_of(at)

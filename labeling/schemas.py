@@ -41,12 +41,17 @@ class AnnotationFate(BaseModel):
     index: int
     status: LineStatus
     errors: list[Place] | None = None
+    errors_more: int | None = Field(default=None, description="how many more mistakes it has than `errors` tells")
 
 
 class AnnotationsAnswer(BaseModel):
     accepted: int
     replayed: int
     rejected: int
+    errors_more: int | None = Field(
+        default=None,
+        description="mistakes beyond the 200 that one answer tells, the first of each annotation before all",
+    )
     results: list[AnnotationFate]
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from collector.models import Item, Signal
-from foundation.errors import Fault
+from foundation.errors import Fault, listed
 from labeling.annotators import MAX_NAME_CHARS, numbers_of_names
 from labeling.ledger import Ledger, NewAnnotation, OpenAnswer
 from labeling.models import ANNOTATIONS, Source
@@ -176,6 +176,8 @@ class _LineReader:
 
     def __init__(self, section: LabelingSection, now: datetime) -> None:
         self.questions = section.configuration.question_named
+        asked = listed(self.questions) or "none: the project has no labeling configuration"
+        self._questions_say = f"must be a question of the project: {asked}"
         self.now = now
         self._ids: dict[str, uuid.UUID | None] = {}
         self._values: dict[tuple[str, type, Any], Value | Fault] = {}
@@ -219,9 +221,8 @@ class _LineReader:
         name = line.get("question")
         question = self.questions.get(name) if isinstance(name, str) else None
         if question is None:
-            allowed = ", ".join(self.questions) or "none: the project has no labeling configuration"
             reason = "missing_field" if name is None else "not_in_list"
-            faults.append(Fault("/question", reason, f"must be a question of the project: {allowed}"))
+            faults.append(Fault("/question", reason, self._questions_say))
         return question
 
     def _value(self, line: Mapping[str, Any], question: Question | None, faults: list[Fault]) -> Value | None:

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from collector.project import load_file
 from foundation.document import Anything, Definition, Reader, Text
 from foundation.document_containers import ListOf, MappingOf, Object
-from foundation.errors import Fault
+from foundation.errors import Fault, listed
 from quality.expectation_types import EXPECTATION_TYPES, columns_named_in
 from quality.expectations import check_suite, parse_suite
 from quality.queries import SIGNAL_COLUMNS
@@ -39,7 +39,7 @@ class QualitySection:
     def check(self, body: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[Sequence[Fault], Mapping[str, str]]:
         suite = body.get("expectations")
         reader = Reader()
-        reader.faults += [] if suite is None else check_suite(suite)
+        reader.take_over([] if suite is None else check_suite(suite))
         if suite and not reader.faults:
             _check_names(reader, suite, (*SIGNAL_COLUMNS, *fields, *load_file(body).context_names))
         return reader.faults, {}
@@ -66,5 +66,5 @@ def _check_names(reader: Reader, suite: object, columns: Collection[str]) -> Non
             reader.fault(f"{at}/type", "not_in_list", f"{near}Great Expectations has no expectation of this type")
         for pointer, column in columns_named_in(expectation.kwargs):
             if column not in columns:
-                listed = f"{reader.near(column, columns)}the signals' table has the columns {', '.join(columns)}"
-                reader.fault(f"{at}/kwargs{pointer}", "not_in_list", listed)
+                told = f"{reader.near(column, columns)}the signals' table has the columns {listed(columns)}"
+                reader.fault(f"{at}/kwargs{pointer}", "not_in_list", told)

@@ -6,11 +6,9 @@ open each signal -> check it by its revision -> scrub all texts in one pass -> n
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 from sqlmodel import Session
@@ -18,76 +16,37 @@ from sqlmodel import Session
 from collector.anonymization.scrub import scrub_texts
 from collector.intake import store
 from collector.intake.dead_letters import body_of, letter_of
+from collector.intake.door import Door, Opened, open_door
 from collector.intake.event_time import ClockOffset, TimeQuality, next_offset
-from collector.intake.fields import PayloadReader, reader_of
-from collector.intake.identity import Names
+from collector.intake.people import People, meet_people
 from collector.intake.reading import SentBatch
-from collector.intake.results import Result, Retry, Status
+from collector.intake.results import NOTHING_DROPPED, Dropped, Drops, Result, Retry, Status
 from collector.intake.signals import Candidate, Opening, fill, open_candidate, read_consent
-from collector.project_file import ProjectFile
-from collector.queries import CONTEXT_DROPPED, at_the_door, file_of
-from collector.subjects.consent import (
-    Lock,
-    Standing,
-    ensure_subjects,
-    fault_of_standing,
-    record_consent,
-    standings_of,
-)
+from collector.queries import CONTEXT_DROPPED
+from collector.subjects.consent import Standing, fault_of_standing
 from collector.subjects.cover import moment_of
-from foundation.errors import Fault, InvalidBody
+from collector.subjects.proof import speaker_of
+from foundation.errors import Fault, Faults, InvalidBody
 from foundation.failpoints import failpoint
 
-Opened = Callable[[], AbstractContextManager[Session]]
 LEAVES_NOTHING = frozenset({"erased", "consent_missing", "missing_field"})
 """Faults of a person: of a signal that nobody agreed to, or of somebody who left, no content is kept."""
 
-
-@dataclass(frozen=True)
-class Door:
-    """All that a batch is judged by; read once, before the first signal."""
-
-    project_id: int
-    number: int
-    file: ProjectFile
-    file_of: Callable[[int], ProjectFile | None]
-    names: Names
-    is_ingest: bool
-    has_erasures: bool
-    readers: dict[int, PayloadReader] = field(default_factory=dict)
-
-    def reader(self, number: int) -> tuple[ProjectFile, PayloadReader] | None:
-        """A revision's file and its reader; None where there is no such revision."""
-        file = self.file if number == self.number else self.file_of(number)
-        if file is None:
-            return None
-        if number not in self.readers:
-            self.readers[number] = reader_of(file, self.file)
-        return file, self.readers[number]
-
-    @cached_property
-    def older(self) -> list[int]:
-        """Older revisions, the newest first; of those that take the same signals only the newest."""
-        newest_of: dict[Hashable, int] = {self.file.intake_rules: self.number}
-        for number in range(self.number - 1, 0, -1):
-            file = self.file_of(number)
-            if file is not None:
-                newest_of.setdefault(file.intake_rules, number)
-        return list(newest_of.values())[1:]
-
-
-def open_door(session: Session, project_id: int, names: Names, *, is_ingest: bool) -> Door:
-    """The project as it stands now, and the older revisions an app may have been built for."""
-    number, has_erasures = at_the_door(session, project_id)
-    files = {revision: file_of(session, project_id, revision) for revision in range(1, number + 1)}
-    return Door(project_id, number, files[number], files.get, names, is_ingest, has_erasures)
+TELLS_OF_A_PERSON = frozenset({"erased", "consent_missing"})
+NOT_COVERED = Fault(
+    "/subject",
+    "consent_missing",
+    "no consent on record covers this signal: send it by PUT /subject/consent, or in the envelope of a batch of this one "
+    "person, with the Winnow-Subject-Token that this name is bound to",
+)
+"""All that a caller who has not sent the token of a name learns of why its signals are refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
     """What is stored already that decides a batch's fate; it grows with each signal of the batch."""
 
-    standings: Mapping[uuid.UUID, Standing]
+    people: People
     sources: dict[uuid.UUID, bytes]
     refused: set[uuid.UUID]
     suppressed: set[bytes]
@@ -100,8 +59,14 @@ class Past:
 
     def is_shut_for(self, candidate: Candidate) -> bool:
         """Whether its person left: what is still stored of them is about to go."""
-        standing = self.standings.get(candidate.subject_id) if candidate.subject_id else None
+        standing = self.standing_of(candidate)
         return standing is not None and standing.is_shut_for(candidate.captured_at or candidate.received_at)
+
+    def standing_of(self, candidate: Candidate) -> Standing | None:
+        return self.people.standings.get(candidate.subject_id) if candidate.subject_id else None
+
+    def is_hidden_from_caller(self, candidate: Candidate) -> bool:
+        return candidate.subject_id in self.people.hidden
 
 
 def open_batch(batch: SentBatch, opening: Opening) -> list[Candidate]:
@@ -110,7 +75,7 @@ def open_batch(batch: SentBatch, opening: Opening) -> list[Candidate]:
     Raises:
         InvalidBody: the envelope's consent is malformed.
     """
-    faults: list[Fault] = []
+    faults = Faults()
     shared = None
     if batch.consent is not None:
         shared = read_consent(batch.consent, "/consent", faults, received_at=opening.received_at)
@@ -130,10 +95,17 @@ def take_in(
     candidates: Sequence[Candidate],
     *,
     is_ingest: bool,
+    token: str | None = None,
 ) -> list[Result]:
-    """The whole way: a glance at what the batch is judged by, no transaction while it is checked, one to write it."""
+    """The whole way: a glance at what the batch is judged by, no transaction while it is checked, one to write it.
+
+    Args:
+        is_ingest: whether it came with a key that sits in an app.
+        token: what came along to prove that such a key speaks for the batch's one person.
+    """
+    speaker = speaker_of(is_app=is_ingest, token=token)
     with glance() as session:
-        door = open_door(session, project_id, opening.names, is_ingest=is_ingest)
+        door = open_door(session, project_id, opening.names, speaker=speaker, read=glance)
         known = store.known_clocks(session, project_id, {c.device for c in candidates if c.device})
     clocks = clocks_of(candidates, known, sent_at=opening.sent_at, received_at=opening.received_at)
     check_batch(door, candidates, clocks)
@@ -206,16 +178,15 @@ def judge_batch(session: Session, door: Door, candidates: Sequence[Candidate]) -
                     body=None if leaves_nothing else _kept(door, candidate),
                 )
             )
-            results.append(_rejection(candidate))
+            results.append(_rejection(candidate, past))
     return Judged(results, rows)
 
 
 def _kept(door: Door, candidate: Candidate) -> dict[str, Any] | None:
     """What a dead letter keeps of a signal; nothing where it was too large to be read, or no signal at all."""
-    found = door.reader(candidate.revision or door.number)
-    if not candidate.sent or found is None:
+    if not candidate.sent:
         return None
-    file, reader = found
+    file, reader = door.reader(candidate.revision or door.number)
     return body_of(candidate, file, reader, door.names.pseudonym)
 
 
@@ -223,7 +194,7 @@ def write_batch(session: Session, project_id: int, judged: Judged) -> list[Resul
     """Writes what was decided, in the caller's one transaction; the results as they hold once it commits."""
     lost = store.write(session, project_id, judged.rows)
     results = [_settled(result, lost, judged.rows) for result in judged.results]
-    if unread := sum(dropped.is_of_context for result in results for dropped in result.dropped):
+    if unread := sum(result.dropped.n_of_context for result in results):
         slot = next(iter(judged.rows.signals)).int
         store.count_up(session, project_id, CONTEXT_DROPPED, unread, slot=slot)
     failpoint("collector.before_commit")
@@ -241,20 +212,25 @@ def _check(door: Door, candidate: Candidate, offset: timedelta | None) -> None:
             candidate.faults.append(Fault("/revision", "wrong_value", allowed))
         candidate.faults.extend(_fill(door, candidate, candidate.revision, offset))
         return
-    newest_faults = _fill(door, candidate, door.number, offset)
-    if newest_faults and not candidate.faults and door.older:
-        if any(not _fill(door, candidate, number, offset) for number in door.older):
-            return
-        _fill(door, candidate, door.number, offset)
-    candidate.faults.extend(newest_faults)
+    faults = _fill(door, candidate, door.number, offset)
+    if not candidate.faults and (older := _older_revision_for(door, candidate, faults)):
+        faults = _fill(door, candidate, older, offset)
+    candidate.faults.extend(faults)
 
 
-def _fill(door: Door, candidate: Candidate, number: int, offset: timedelta | None) -> list[Fault]:
-    found = door.reader(number)
-    if found is None:
-        return [Fault("/revision", "wrong_value", "there is no such revision")]
+def _older_revision_for(door: Door, candidate: Candidate, faults: Faults) -> int | None:
+    """The newest revision that takes a payload which the newest of all does not; none where more than that is wrong."""
+    payload = candidate.sent.get("payload")
+    is_payload_alone = faults.total == candidate.payload.faults.total
+    if not faults or not is_payload_alone or not isinstance(payload, dict) or door.number == 1:
+        return None
+    return door.history.newest_accepting(payload)
+
+
+def _fill(door: Door, candidate: Candidate, number: int, offset: timedelta | None) -> Faults:
     candidate.revision = number
-    return fill(candidate, found[1], found[0], offset)
+    file, reader = door.reader(number)
+    return fill(candidate, reader, file, offset)
 
 
 def _anonymize(door: Door, candidates: Sequence[Candidate]) -> None:
@@ -274,7 +250,7 @@ def _anonymize(door: Door, candidates: Sequence[Candidate]) -> None:
 
 def _past(session: Session, door: Door, candidates: Sequence[Candidate], items: Mapping[int, uuid.UUID]) -> Past:
     """Consents come before the signals they are for; then what is stored of these ids, people and contents."""
-    standings = _record_consents(session, door, candidates)
+    people = meet_people(session, door.project_id, candidates, privacy=door.file.privacy, speaker=door.speaker)
     good = [candidate for candidate in candidates if not candidate.faults]
     ids = [candidate.id for candidate in candidates if candidate.id]
     suppressed: set[bytes] = set()
@@ -285,35 +261,10 @@ def _past(session: Session, door: Door, candidates: Sequence[Candidate], items: 
         session,
         door.project_id,
         ids,
-        pairs={(c.subject_id, items[c.place]) for c in good if c.subject_id} if door.is_ingest else (),
-        items=() if door.is_ingest else set(items.values()),
+        pairs={(c.subject_id, items[c.place]) for c in good if c.subject_id} if door.speaker.is_app else (),
+        items=() if door.speaker.is_app else set(items.values()),
     )
-    return Past(standings, stored.sources, stored.refused, suppressed, stored.seen)
-
-
-def _record_consents(session: Session, door: Door, candidates: Sequence[Candidate]) -> dict[uuid.UUID, Standing]:
-    """A person of whom nothing is kept gets no row."""
-    privacy = door.file.privacy
-    given_here = {(c.subject_id, c.consent) for c in candidates if c.subject_id and c.consent}
-    known_here = {c.subject_id for c in candidates if c.subject_id and (c.consent or not c.faults)}
-    everybody = {c.subject_id for c in candidates if c.subject_id}
-    lock = Lock.FOR_CHANGE if given_here else Lock.AGAINST_ERASURE
-    standings = standings_of(session, door.project_id, everybody, lock=lock)
-    if new := known_here - standings.keys():
-        all_new = ensure_subjects(session, door.project_id, new, privacy=privacy)
-        standings |= {} if all_new else standings_of(session, door.project_id, new, lock=lock)
-    for subject, given in sorted(given_here, key=lambda one: (one[0], one[1].given_at, not one[1].granted)):
-        standings[subject] = record_consent(
-            session,
-            door.project_id,
-            subject,
-            given,
-            privacy=privacy,
-            now=candidates[0].received_at,
-            may_lift=not door.is_ingest,
-            standing=standings.get(subject),
-        )
-    return standings
+    return Past(people, stored.sources, stored.refused, suppressed, stored.seen)
 
 
 def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None:
@@ -326,7 +277,6 @@ def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None
         )
     if candidate.id in past.sources and not candidate.faults:
         return Fault("/id", "id_conflict", "another signal with this id is stored: make a new id")
-    standing = past.standings.get(candidate.subject_id) if candidate.subject_id else None
     # Of what could not be read nobody knows the person.
     if not candidate.sent:
         return None
@@ -338,7 +288,7 @@ def _fault_of_past(door: Door, candidate: Candidate, past: Past) -> Fault | None
     is_believed = candidate.time is not None and candidate.time.quality is not TimeQuality.IMPLAUSIBLE
     captured_at = candidate.captured_at or candidate.received_at
     moment = moment_of(captured_at, candidate.received_at, is_believed=is_believed)
-    why = fault_of_standing(standing, door.file.privacy, moment)
+    why = fault_of_standing(past.standing_of(candidate), door.file.privacy, moment)
     return Fault("/subject", "consent_missing", why) if why else None
 
 
@@ -348,41 +298,57 @@ def _content(door: Door, candidate: Candidate) -> dict[str, Any]:
 
 
 def _take(door: Door, candidate: Candidate, item: uuid.UUID, past: Past) -> Result:
-    """An app is told only what this person sent before; who holds a larger key, what anybody did."""
-    mark = (candidate.subject_id if door.is_ingest else None, item)
-    is_known = mark in past.seen and (mark[0] is not None or not door.is_ingest)
+    """An app is told only what this person sent before, if it speaks for them; who holds a larger key, what anybody did."""
+    is_app = door.speaker.is_app
+    mark = (candidate.subject_id if is_app else None, item)
+    may_know = not is_app or (mark[0] is not None and not past.is_hidden_from_caller(candidate))
+    is_known = may_know and mark in past.seen
     past.seen.add(mark)
     if candidate.id:
         past.sources[candidate.id] = candidate.source
     status = Status.DUPLICATE if is_known else Status.ACCEPTED
-    return _result(candidate, status, item=None if door.is_ingest else item)
+    return _result(candidate, status, item=None if is_app else item)
 
 
 def _result(candidate: Candidate, status: Status, *, item: uuid.UUID | None = None) -> Result:
-    is_replay = status is Status.REPLAYED
+    dropped = _unproven(candidate)
+    if status is not Status.REPLAYED and (candidate.payload.dropped or candidate.unread):
+        dropped = Drops(dropped)
+        dropped.extend(candidate.payload.dropped)
+        dropped.extend(candidate.unread)
     return Result(
         place=candidate.place,
         id=candidate.id,
         status=status,
         retry=Retry.NO,
         item=item,
-        redactions={} if is_replay else candidate.redactions,
-        dropped=() if is_replay else (*candidate.payload.dropped, *candidate.unread),
+        redactions={} if status is Status.REPLAYED else candidate.redactions,
+        dropped=dropped,
     )
 
 
-def _rejection(candidate: Candidate) -> Result:
+def _unproven(candidate: Candidate) -> Drops:
+    """The consent that was left out, if one was."""
+    return Drops([Dropped("/consent", "consent_unproven")]) if candidate.is_consent_unproven else NOTHING_DROPPED
+
+
+def _rejection(candidate: Candidate, past: Past) -> Result:
+    faults = candidate.faults
+    if past.is_hidden_from_caller(candidate):
+        faults = Faults(NOT_COVERED if fault.reason in TELLS_OF_A_PERSON else fault for fault in faults)
+        faults.more = candidate.faults.more
     # With any other fault no consent would help: the phone must not send it again and again.
-    waits = all(fault.reason == "consent_missing" for fault in candidate.faults)
+    waits = all(fault.reason == "consent_missing" for fault in faults)
     retry = Retry.AFTER_CONSENT if waits else Retry.NO
-    return Result(candidate.place, candidate.id, Status.REJECTED, retry, faults=tuple(candidate.faults))
+    return Result(candidate.place, candidate.id, Status.REJECTED, retry, dropped=_unproven(candidate), faults=faults)
 
 
 def _settled(result: Result, lost: Mapping[uuid.UUID, bytes], rows: store.Rows) -> Result:
     """A neighbour may have stored the same id while we wrote: then ours is a replay, or a conflict."""
     if result.id is None or result.id not in lost or result.status is Status.REJECTED:
         return result
+    unproven = Drops(one for one in result.dropped if one.reason == "consent_unproven")
     if lost[result.id] == rows.source_of(result.id):
-        return Result(result.place, result.id, Status.REPLAYED, Retry.NO)
+        return replace(result, status=Status.REPLAYED, redactions={}, dropped=unproven)
     fault = Fault("/id", "id_conflict", "another signal with this id is stored: make a new id")
-    return Result(result.place, result.id, Status.REJECTED, Retry.NO, faults=(fault,))
+    return Result(result.place, result.id, Status.REJECTED, Retry.NO, dropped=unproven, faults=Faults([fault]))

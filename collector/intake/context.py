@@ -24,7 +24,7 @@ from collector.intake.context_values import (
 )
 from collector.intake.networks import read_network
 from collector.intake.reading import UNKEPT, Settled
-from collector.intake.results import Dropped
+from collector.intake.results import Dropped, Drops
 from collector.project_file import DERIVED_VALUES, ProjectFile
 from foundation.errors import Fault
 
@@ -34,7 +34,7 @@ SLOWNESS = (("slow-2g", 2000, 50), ("2g", 1400, 70), ("3g", 270, 700))
 
 def read_context(
     sent: Any, file: ProjectFile, event_time: datetime | None
-) -> tuple[dict[str, Any], list[Dropped], list[Fault]]:
+) -> tuple[dict[str, Any], Drops, list[Fault]]:
     """The context to be stored, what of it could not be read, and what is wrong with it.
 
     A phone's operating system writes a context, not the app's author: a value that cannot be read is None and said, and
@@ -47,9 +47,9 @@ def read_context(
     if sent is None:
         sent = {}
     if not isinstance(sent, Mapping):
-        return {}, [], [Fault("/context", "wrong_type", "must be an object")]
+        return {}, Drops(), [Fault("/context", "wrong_type", "must be an object")]
     kept: dict[str, Any] = {}
-    dropped: list[Dropped] = []
+    dropped = Drops()
     for name in file.keep:
         value = sent.get(name)
         derive = DERIVED.get(name)
@@ -68,7 +68,7 @@ def read_context(
     return kept, dropped, []
 
 
-def _kept(name: str, read: Any, dropped: list[Dropped]) -> Any:
+def _kept(name: str, read: Any, dropped: Drops) -> Any:
     if type(read) is not Unread:
         return read
     dropped.append(Dropped(f"/context/{name}", read))

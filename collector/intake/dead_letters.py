@@ -96,6 +96,7 @@ def letter_of(
         "sent_at": candidate.sent_at,
         "received_at": candidate.received_at,
         "expires_at": candidate.received_at + kept_for,
+        "proven": candidate.proven,
         "body": body,
     }
 

@@ -70,7 +70,8 @@ def read_time(text: object) -> datetime | None:
     >>> read_time("2026-11-22T08:26:18") is None
     True
     """
-    if not isinstance(text, str) or len(text) > LONGEST_TIME:
+    # Python's parser takes some texts with a NUL in them.
+    if not isinstance(text, str) or len(text) > LONGEST_TIME or "\0" in text:
         return None
     # Places before parsing: Python's parser also takes week dates and other forms of ISO 8601, and later ones hour 24.
     is_usual = (

@@ -10,10 +10,10 @@ from typing import Any
 from collector.anonymization.scrub import scrub_text
 from collector.intake.event_time import read_time
 from collector.intake.reading import UNKEPT, Settled
-from collector.intake.results import Dropped
-from collector.project_file import FieldKind, FieldRule, Pii, ProjectFile
+from collector.intake.results import PAYLOAD, Dropped, Drops
+from collector.project_file import MAX_CHARS, FieldKind, FieldRule, Pii, ProjectFile
 from foundation.document import MAX_KEY, pointer_to
-from foundation.errors import Fault
+from foundation.errors import Fault, Faults, listed
 
 INT64 = 2**63
 EXACT = 2**53
@@ -28,8 +28,8 @@ class Payload:
     values: dict[str, Any] = field(default_factory=dict)
     to_scrub: list[str] = field(default_factory=list)
     to_pseudonymize: list[str] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-    dropped: list[Dropped] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
+    dropped: Drops = field(default_factory=Drops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class PayloadReader:
             if pii is Pii.DROP:
                 continue
             if rule is None or value is None or pii is not Pii.PSEUDONYMIZE:
-                kept[name] = value
+                kept[name] = UNKEPT if _is_longer_than_any_rule_allows(value) else value
                 continue
             read, complaint = READ[rule.kind](rule, value)
             if complaint:
@@ -82,11 +82,13 @@ class PayloadReader:
         return kept, pseudonyms
 
     def _unknown(self, name: str, payload: Payload) -> None:
-        pointer = f"/payload/{safe_key(name)}"
         if self.drop_unknown:
-            payload.dropped.append(Dropped(pointer, "undeclared"))
+            payload.dropped.note(PAYLOAD, "undeclared", lambda: f"/payload/{safe_key(name)}")
         else:
-            payload.faults.append(Fault(pointer, "unknown_field", f"the project's fields are {', '.join(self.rules)}"))
+            allowed = "the project's fields are"
+            payload.faults.note(
+                lambda: Fault(f"/payload/{safe_key(name)}", "unknown_field", f"{allowed} {listed(self.rules)}")
+            )
 
 
 def reader_of(file: ProjectFile, newest: ProjectFile) -> PayloadReader:
@@ -111,6 +113,11 @@ def _with_pii(rule: FieldRule, pii: Pii) -> FieldRule:
     return replace(rule, pii=pii)
 
 
+def accepts(rule: FieldRule, value: Any) -> bool:
+    """Whether a field takes a value that is not null."""
+    return type(value) is Settled or READ[rule.kind](rule, value)[1] is None
+
+
 def _take(rule: FieldRule, value: Any, payload: Payload) -> None:
     read, complaint = (value, None) if type(value) is Settled else READ[rule.kind](rule, value)
     if complaint:
@@ -126,6 +133,13 @@ def _take(rule: FieldRule, value: Any, payload: Payload) -> None:
         payload.to_scrub.append(rule.name)
     elif rule.pii is Pii.PSEUDONYMIZE:
         payload.to_pseudonymize.append(rule.name)
+
+
+def _is_longer_than_any_rule_allows(value: Any) -> bool:
+    """Whether no revision to come can take a text: a letter of it need not be scrubbed."""
+    if not isinstance(value, str) or len(value) <= MAX_CHARS:
+        return False
+    return value.isascii() or len(unicodedata.normalize("NFC", value)) > MAX_CHARS
 
 
 def _text(rule: FieldRule, value: Any) -> tuple[Any, Complaint | None]:
@@ -181,9 +195,7 @@ def _category(rule: FieldRule, value: Any) -> tuple[Any, Complaint | None]:
         return None, ("wrong_type", "must be a text")
     if not value.isascii():
         value = unicodedata.normalize("NFC", value)
-    return (
-        (value, None) if value in rule.values else (None, ("not_in_list", f"must be one of {', '.join(rule.values)}"))
-    )
+    return (value, None) if value in rule.values else (None, ("not_in_list", f"must be one of {listed(rule.values)}"))
 
 
 def _datetime(_: FieldRule, value: Any) -> tuple[Any, Complaint | None]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from collector.intake.batch import Door, Opened, check_batch, judge_batch, write_batch
+from collector.intake.batch import check_batch, judge_batch, write_batch
 from collector.intake.dead_letters import LEFT_OUT, SETTLED, remove_letters
+from collector.intake.door import Door, Opened
 from collector.intake.reading import Settled
 from collector.intake.results import Status
 from collector.intake.signals import KNOWN, Candidate, read_age, read_captured_at, read_id
@@ -40,7 +41,6 @@ def replay_letters(
     A page of them at a time, and each is checked and scrubbed while no transaction is open: nobody waits for a hundred
     thousand of them. What was replayed stays so when a later page fails.
     """
-    newest_door = replace(door, is_ingest=False, readers={})
     with glance() as session:
         replayed, refused = 0, _count_without_body(session, door.project_id, ids)
         letters = _page(session, door.project_id, uuid.UUID(int=0), ids)
@@ -49,9 +49,9 @@ def replay_letters(
         devices = {candidate.device for candidate in candidates if candidate.device}
         with glance() as session:
             clocks = known_clocks(session, door.project_id, devices)
-        check_batch(newest_door, candidates, clocks)
+        check_batch(door, candidates, clocks)
         with unit_of_work() as session:
-            taken = _take(session, newest_door, letters, candidates, dry_run=dry_run)
+            taken = _take(session, door, letters, candidates, dry_run=dry_run)
         replayed += taken
         refused += len(letters) - taken
         with glance() as session:
@@ -105,6 +105,7 @@ def _candidate(place: int, letter: DeadLetter) -> Candidate:
     candidate.id = letter.signal_id or read_id(sent.get("id"), candidate.faults)
     candidate.subject_id = letter.subject_id
     candidate.device = letter.device_hmac
+    candidate.proven = letter.proven
     for name in sent:
         if name not in KNOWN:
             candidate.faults.append(Fault(f"/{name}", "unknown_field", "is not a member of a signal"))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from collector.project_file import KNOWN_CONTEXT
-from foundation.errors import Fault
+from foundation.errors import Faults, errors_as_json, told_of_each
 
 MOST_DROPPED_TOLD = 20
+PAYLOAD, PREDICTION, CONSENT = "payload", "prediction", "consent"
+"""Members of a signal of which something was dropped; of the context it is the name of what was."""
 
 
 class Status(StrEnum):
@@ -38,16 +40,62 @@ class Dropped:
     reason: str
 
     @property
-    def is_of_context(self) -> bool:
-        return self.pointer.startswith("/context/")
-
-    @property
     def place(self) -> str:
         """Where it stood, in words that name neither a project nor what it calls its fields."""
-        if not self.is_of_context:
-            return "payload"
-        name = self.pointer.split("/")[2]
+        member, _, below = self.pointer.removeprefix("/").partition("/")
+        if member != "context":
+            return member
+        name = below.split("/")[0]
         return name if name in KNOWN_CONTEXT else "attributes"
+
+
+class Drops(list[Dropped]):
+    """What was not kept of one signal: the first values, and how many there are of each kind.
+
+    A payload may be nothing but fields that nobody declared: the pointers of those beyond the first are not even made.
+    """
+
+    __slots__ = ("counts",)
+
+    def __init__(self, dropped: Iterable[Dropped] = ()) -> None:
+        self.counts: dict[tuple[str, str], int] = {}
+        """By place and reason."""
+        if dropped:
+            self.extend(dropped)
+
+    @property
+    def more(self) -> int:
+        return sum(self.counts.values()) - len(self)
+
+    @property
+    def n_of_context(self) -> int:
+        return sum(n for (place, _), n in self.counts.items() if place not in {PAYLOAD, PREDICTION, CONSENT})
+
+    def note(self, place: str, reason: str, pointer: Callable[[], str]) -> None:
+        self.counts[place, reason] = self.counts.get((place, reason), 0) + 1
+        if len(self) < MOST_DROPPED_TOLD:
+            super().append(Dropped(pointer(), reason))
+
+    def append(self, dropped: Dropped, /) -> None:
+        self.note(dropped.place, dropped.reason, lambda: dropped.pointer)
+
+    def extend(self, dropped: Iterable[Dropped], /) -> None:
+        more = Counter(dropped.counts) if isinstance(dropped, Drops) else Counter()
+        for one in dropped:
+            self.append(one)
+            more[one.place, one.reason] -= 1
+        for kind, n in more.items():
+            if n > 0:
+                self.counts[kind] = self.counts.get(kind, 0) + n
+
+    def as_json(self) -> dict[str, Any]:
+        """`dropped`, and `dropped_more` where there is more than it tells; empty where all was kept."""
+        told = [{"pointer": one.pointer, "reason": one.reason} for one in self]
+        return {**({"dropped": told} if told else {}), **({"dropped_more": self.more} if self.more else {})}
+
+
+NOTHING_DROPPED, NOTHING_WRONG = Drops(), Faults()
+"""What most signals have: shared, and never added to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +106,19 @@ class Result:
     retry: Retry
     item: uuid.UUID | None = None
     redactions: Mapping[str, int] = field(default_factory=dict)
-    dropped: tuple[Dropped, ...] = ()
-    faults: tuple[Fault, ...] = ()
+    dropped: Drops = field(default_factory=lambda: NOTHING_DROPPED)
+    faults: Faults = field(default_factory=lambda: NOTHING_WRONG)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, most_errors: int) -> dict[str, Any]:
         body: dict[str, Any] = {"id": str(self.id) if self.id else None, "status": self.status, "retry": self.retry}
         if self.item:
             body["item"] = str(self.item)
         if self.redactions:
             body["redactions"] = dict(self.redactions)
         if self.dropped:
-            body["dropped"] = [
-                {"pointer": one.pointer, "reason": one.reason} for one in self.dropped[:MOST_DROPPED_TOLD]
-            ]
+            body |= self.dropped.as_json()
         if self.faults:
-            body["errors"] = [
-                {"pointer": fault.pointer, "reason": fault.reason, "detail": fault.detail} for fault in self.faults
-            ]
+            body |= errors_as_json(self.faults, most_errors)
         return body
 
     @property
@@ -84,9 +128,19 @@ class Result:
 
 
 def answer_of(results: Sequence[Result], *, minimal: bool) -> dict[str, Any]:
-    """The answer to a batch, in the order sent; `minimal` leaves out what is plainly accepted."""
+    """The answer to a batch, in the order sent; `minimal` leaves out what is plainly accepted.
+
+    `errors_more`, beside the counts, says how many mistakes of the whole batch are not told, where there are such.
+    """
     counts = Counter(result.status for result in results)
+    told = told_of_each([result.faults for result in results])
+    more = sum(result.faults.total for result in results) - sum(told)
     return {
         **{status.value: counts[status] for status in Status},
-        "results": [result.as_json() for result in results if not (minimal and result.is_plain)],
+        **({"errors_more": more} if more else {}),
+        "results": [
+            result.as_json(most)
+            for result, most in zip(results, told, strict=True)
+            if not (minimal and result.is_plain)
+        ],
     }

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from collector.anonymization.scrub import scrub_text
@@ -15,21 +15,22 @@ from collector.intake.context import read_context
 from collector.intake.event_time import EventTime, TimeQuality, event_time_of, read_time
 from collector.intake.fields import Payload, PayloadReader, safe_key
 from collector.intake.identity import Names
+from collector.intake.predictions import read_prediction
 from collector.intake.reading import Sent
-from collector.intake.results import Dropped
+from collector.intake.results import NOTHING_DROPPED, Drops
 from collector.project_file import CONSENT_WORD, ProjectFile
 from collector.subjects.consent import FUTURE_LIMIT
 from collector.subjects.cover import Given
-from foundation.errors import Fault
+from foundation.errors import Fault, Faults
 
 KNOWN = frozenset(
     {"id", "subject", "captured_at", "device", "age_ms", "payload", "context", "prediction", "revision", "consent"}
 )
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 NIL = uuid.UUID(int=0)
+KNOWN_SAYS = f"allowed: {', '.join(sorted(KNOWN))}"
 CONSENT_KEYS = ("granted", "purposes", "notice", "given_at", "age_confirmed")
 MAX_NAME = 256
-MAX_PREDICTED = 1e9
 MAX_AGE_MS = 10 * 366 * 86_400_000
 
 
@@ -50,14 +51,18 @@ class Candidate:
     age_ms: float | None = None
     time: EventTime | None = None
     consent: Given | None = None
+    is_consent_unproven: bool = False
+    """Whether its consent was left out, since who sent it did not prove that they speak for this person."""
+    proven: bool = True
+    """Whether it came from its person, as far as anybody knows: by their token, or by a key that is in no app."""
     revision: int = 0
     payload: Payload = field(default_factory=Payload)
     context: dict[str, Any] = field(default_factory=dict)
-    unread: list[Dropped] = field(default_factory=list)
-    """What of the context could not be read."""
+    unread: Drops = field(default_factory=lambda: NOTHING_DROPPED)
+    """What of the context and the prediction could not be read."""
     prediction: dict[str, Any] | None = None
     redactions: dict[str, int] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ def open_candidate(place: int, sent: Sent, opening: Opening) -> Candidate:
     found.source = opening.names.source_hmac(_with_id_in_small_letters(value) if found.id else value)
     for key in value:
         if key not in KNOWN:
-            found.faults.append(Fault(f"/{safe_key(key)}", "unknown_field", f"allowed: {', '.join(sorted(KNOWN))}"))
+            found.faults.note(partial(_unknown, "", key, KNOWN_SAYS))
     if subject := _name(value.get("subject"), "/subject", found.faults):
         found.subject_id = opening.subject_id(subject)
     if device := _name(value.get("device"), "/device", found.faults):
@@ -114,17 +119,24 @@ def open_candidate(place: int, sent: Sent, opening: Opening) -> Candidate:
     return found
 
 
+def _unknown(at: str, key: str, allowed: str) -> Fault:
+    return Fault(f"{at}/{safe_key(key)}", "unknown_field", allowed)
+
+
 def _with_id_in_small_letters(signal: Mapping[str, Any]) -> Mapping[str, Any]:
     """A UUID in capitals is the same UUID (RFC 9562, section 4), so the same signal."""
     written = signal["id"].lower()
     return signal if written == signal["id"] else {**signal, "id": written}
 
 
-def fill(candidate: Candidate, reader: PayloadReader, file: ProjectFile, offset: timedelta | None) -> list[Fault]:
-    """Reads payload, time, context and prediction by one revision; the faults found are also what is answered."""
+def fill(candidate: Candidate, reader: PayloadReader, file: ProjectFile, offset: timedelta | None) -> Faults:
+    """Reads payload, time, context and prediction by one revision; the faults found are also what is answered.
+
+    Those of the payload, the only ones that another revision may not find, stand in `candidate.payload.faults` too.
+    """
     sent = candidate.sent
     candidate.payload = reader.read(sent.get("payload"))
-    faults = list(candidate.payload.faults)
+    faults = Faults(candidate.payload.faults)
     if candidate.captured_at is not None:
         candidate.time = event_time_of(
             candidate.captured_at, candidate.received_at, age_ms=candidate.age_ms, offset=offset
@@ -135,11 +147,11 @@ def fill(candidate: Candidate, reader: PayloadReader, file: ProjectFile, offset:
     event_time = candidate.time.at if candidate.time and believable else None
     candidate.context, candidate.unread, context_faults = read_context(sent.get("context"), file, event_time)
     faults.extend(context_faults)
-    candidate.prediction = _prediction(sent.get("prediction"), faults)
+    candidate.prediction = read_prediction(sent.get("prediction"), faults, candidate.unread)
     return faults
 
 
-def read_id(value: Any, faults: list[Fault]) -> uuid.UUID | None:
+def read_id(value: Any, faults: Faults) -> uuid.UUID | None:
     """A signal's id, a UUID in its usual writing; upper case is read as lower case."""
     if value is None:
         faults.append(Fault("/id", "missing_field", "is required: a UUID made by the app"))
@@ -150,14 +162,15 @@ def read_id(value: Any, faults: list[Fault]) -> uuid.UUID | None:
     return found
 
 
-def read_consent(value: Any, at: str, faults: list[Fault], *, received_at: datetime) -> Given | None:
+def read_consent(value: Any, at: str, faults: Faults, *, received_at: datetime) -> Given | None:
     """A consent `{granted, purposes, notice, given_at, age_confirmed?}`; None, and faults, where it is wrong."""
     if not isinstance(value, dict):
         faults.append(Fault(at, "wrong_type", "must be an object with granted, purposes, notice and given_at"))
         return None
-    before = len(faults)
-    allowed = f"allowed: {', '.join(CONSENT_KEYS)}"
-    faults.extend(Fault(f"{at}/{safe_key(key)}", "unknown_field", allowed) for key in value if key not in CONSENT_KEYS)
+    before = faults.total
+    for key in value:
+        if key not in CONSENT_KEYS:
+            faults.note(partial(_unknown, at, key, f"allowed: {', '.join(CONSENT_KEYS)}"))
     _check_flag(value, at, "granted", faults, required=True)
     _check_flag(value, at, "age_confirmed", faults, required=False)
     purposes = value.get("purposes", [])
@@ -172,12 +185,12 @@ def read_consent(value: Any, at: str, faults: list[Fault], *, received_at: datet
         faults.append(Fault(f"{at}/given_at", reason, "must be a time with zone (RFC 3339)"))
     elif given_at > received_at + FUTURE_LIMIT:
         faults.append(Fault(f"{at}/given_at", "out_of_range", "must not lie in the future"))
-    if len(faults) > before or given_at is None:
+    if faults.total > before or given_at is None:
         return None
     return Given(value["granted"], tuple(purposes), notice, given_at, value.get("age_confirmed"))
 
 
-def _check_flag(value: Mapping[str, Any], at: str, name: str, faults: list[Fault], *, required: bool) -> None:
+def _check_flag(value: Mapping[str, Any], at: str, name: str, faults: Faults, *, required: bool) -> None:
     if value.get(name) is None and not required:
         return
     if not isinstance(value.get(name), bool):
@@ -195,7 +208,7 @@ def _is_word(value: Any) -> bool:
     return isinstance(value, str) and CONSENT_WORD.fullmatch(value) is not None and _is_plain(value)
 
 
-def _name(value: Any, at: str, faults: list[Fault]) -> str | None:
+def _name(value: Any, at: str, faults: Faults) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not value:
@@ -209,7 +222,7 @@ def _name(value: Any, at: str, faults: list[Fault]) -> str | None:
     return None
 
 
-def read_captured_at(value: Any, faults: list[Fault]) -> datetime | None:
+def read_captured_at(value: Any, faults: Faults) -> datetime | None:
     at = read_time(value)
     if at is None:
         reason = "missing_field" if value is None else "wrong_type"
@@ -219,7 +232,7 @@ def read_captured_at(value: Any, faults: list[Fault]) -> datetime | None:
     return at
 
 
-def read_age(value: Any, faults: list[Fault]) -> float | None:
+def read_age(value: Any, faults: Faults) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -229,35 +242,3 @@ def read_age(value: Any, faults: list[Fault]) -> float | None:
     else:
         return value
     return None
-
-
-def _prediction(value: Any, faults: list[Fault]) -> dict[str, Any] | None:
-    """What the app's own model said, `{model, values, confidence?, latency_ms?}`; its texts are scrubbed like any."""
-    if value is None:
-        return None
-    if (
-        not isinstance(value, dict)
-        or not isinstance(value.get("model"), str)
-        or not isinstance(value.get("values"), dict)
-    ):
-        faults.append(
-            Fault("/prediction", "wrong_type", "must be an object with model (a text) and values (an object)")
-        )
-        return None
-    kept: dict[str, Any] = {"model": safe_key(value["model"]), "values": {}}
-    for name, answer in list(value["values"].items())[:50]:
-        if isinstance(answer, str):
-            kept["values"][safe_key(name)] = safe_key(answer)
-        elif isinstance(answer, int | float) and abs(answer) <= MAX_PREDICTED:
-            kept["values"][safe_key(name)] = answer
-        else:
-            faults.append(Fault(f"/prediction/values/{safe_key(name)}", "wrong_type", "must be a text or a number"))
-    for name, limit in (("confidence", 1.0), ("latency_ms", 3.6e6)):
-        number = value.get(name)
-        if number is None:
-            continue
-        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= limit:
-            faults.append(Fault(f"/prediction/{name}", "out_of_range", f"must be a number from 0 to {limit:g}"))
-            continue
-        kept[name] = number
-    return kept

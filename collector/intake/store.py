@@ -29,7 +29,7 @@ SLOTS = 16
 ITEM_COLUMNS = ("project_id", "id", "content", "revision", "scrub_hash", "ready", "hold", "created_at")
 SIGNAL_COLUMNS = ("project_id", "id", "source_hmac", "subject_id", "device_hmac", "item_id", "key_id", "revision",
                   "captured_at", "sent_at", "received_at", "event_time", "time_quality", "context", "extra",
-                  "prediction")  # fmt: skip
+                  "prediction", "proven")  # fmt: skip
 AMONG = {"postgresql": "= ANY (CAST(%s AS uuid[]))", "sqlite": "IN (SELECT value FROM json_each(?))"}
 """Ids as one parameter. PostgreSQL takes an array to its index; joined with a list it may read the whole project."""
 MARK = {"postgresql": "%s", "sqlite": "?"}
@@ -88,7 +88,7 @@ class Rows:
             project_id, candidate.id, candidate.source, candidate.subject_id, candidate.device, item, candidate.key_id,
             candidate.revision, candidate.captured_at, candidate.sent_at, candidate.received_at, candidate.time.at,
             candidate.time.quality.value, orjson.dumps(candidate.context).decode(), orjson.dumps(extra).decode(),
-            orjson.dumps(candidate.prediction).decode() if candidate.prediction else None,
+            orjson.dumps(candidate.prediction).decode() if candidate.prediction else None, candidate.proven,
         )  # fmt: skip
 
     def source_of(self, signal_id: uuid.UUID) -> bytes | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,41 +14,50 @@ from flask.typing import ResponseReturnValue
 from collector import schemas
 from collector.intake.identity import Names, names_of
 from collector.intake.signals import MAX_NAME, read_consent
-from collector.models import ErasureState
+from collector.models import Claim, ErasureState
 from collector.queries import current_file
 from collector.subjects.consent import (
     Lock,
     describe,
     ensure_subjects,
-    own_or_claim,
-    prove_token,
     record_consent,
     standings_of,
 )
 from collector.subjects.erasure import (
     describe_erasure,
     describe_erasures,
-    held_token,
     list_erasures,
     read_erasure,
     request_erasure,
+)
+from collector.subjects.headers import SUBJECT, TOKEN, read_subject, read_token
+from collector.subjects.proof import (
+    TokenMismatch,
+    contest,
+    held_back_from,
+    held_token,
+    own_or_claim,
+    prove_token,
+    vouch,
 )
 from collector.subjects.record import find_person, ground_for, record_of
 from collector.tasks import ERASURE
 from foundation.cursors import page_after_moment, read_moment
 from foundation.database import after_commit
-from foundation.errors import Fault, Forbidden, InvalidBody, NotFound
+from foundation.errors import Fault, Faults, Forbidden, InvalidBody, NotFound
 from foundation.guards import MANAGERS, WRITERS
 from foundation.keys import Role
 from foundation.openapi import CURSOR, JSON, Parameter, one_of
 from foundation.queue import announce
 from foundation.web import Call, Routes, json_answer, load_json, media_type_among
 
-SUBJECT, TOKEN = "Winnow-Subject", "Winnow-Subject-Token"
-TOKEN_CHARS = (32, 128)
 NAME: dict[str, Any] = {"minLength": 1, "maxLength": MAX_NAME, "pattern": r"\S"}
 PERSON: dict[str, str | Parameter] = {
-    SUBJECT: Parameter("the app's name for the person; never in a path, where logs would keep it", NAME, required=True),
+    SUBJECT: Parameter(
+        "the app's name for the person, where it is not plain ASCII as UTF-8''J%C3%BCrgen (RFC 8187); never in a path",
+        NAME,
+        required=True,
+    ),
     TOKEN: "with an app's key: 32 random bytes made by the app, as base64 or hex; the first consent call binds them",
 }
 PAGE = 100
@@ -68,18 +79,24 @@ routes = Routes("subjects", title="People")
     problems=(400, 413, 415, 422, 429, 503),
 )
 def put_consent(call: Call) -> ResponseReturnValue:
-    """The person is named by the header Winnow-Subject; with an app's key, Winnow-Subject-Token proves who asks."""
+    """The person is named by the header Winnow-Subject; with an app's key, Winnow-Subject-Token proves who asks.
+
+    With a backend, manage or admin key Winnow-Subject-Token may come along, and the name is bound to it from now on, whatever
+    it was bound to: whose name it is, the app's own backend knows.
+    """
     media_type_among(JSON)
-    faults: list[Fault] = []
+    faults = Faults()
     given = read_consent(load_json(call.read_body()), "", faults, received_at=call.now)
     if given is None:
         raise InvalidBody("the consent is malformed", faults=faults)
     subject_id, token = _subject(call), _token(call)
-    with call.unit_of_work() as session:
+    with _other_claims_remembered(call, subject_id), call.unit_of_work() as session:
         _, file = current_file(session, call.project_no)
-        ensure_subjects(session, call.project_no, [subject_id], privacy=file.privacy)
+        is_new = ensure_subjects(session, call.project_no, [subject_id], privacy=file.privacy)
         if token is not None:
-            own_or_claim(session, call.project_no, subject_id, token)
+            own_or_claim(session, call.project_no, subject_id, token, is_new=is_new)
+        elif (vouched := read_token(request.headers.get(TOKEN))) is not None:
+            vouch(session, call.project_no, subject_id, vouched, actor=call.actor, now=call.now)
         standing = record_consent(
             session,
             call.project_no,
@@ -88,10 +105,14 @@ def put_consent(call: Call) -> ResponseReturnValue:
             privacy=file.privacy,
             now=call.now,
             may_lift=True,
+            proven=True,
             standing=standings_of(session, call.project_no, [subject_id], lock=Lock.FOR_CHANGE).get(subject_id),
         )
     # One given before an erasure is not recorded, and the app must not believe that it holds.
-    return json_answer(describe(standing.newest or replace(given, granted=False)))
+    shown = standing.newest or replace(given, granted=False)
+    if call.is_ingest and standing.claim is Claim.CONTESTED:  # the newest may be somebody else's
+        shown = replace(given, granted=shown.granted)
+    return json_answer(describe(shown))
 
 
 @routes.route(
@@ -107,7 +128,8 @@ def get_consent(call: Call) -> ResponseReturnValue:
     """With an app's key, Winnow-Subject-Token proves who asks."""
     subject_id = _proven_subject(call)
     with call.unit_of_work(read_only=True) as session:
-        ground = ground_for(session, call.project_no, subject_id)
+        held_back = held_back_from(session, call.project_no, subject_id, is_app=call.is_ingest)
+        ground = ground_for(session, call.project_no, subject_id, held_back=held_back)
     return json_answer({"subject": str(subject_id), **ground.as_json()}, Cache_Control=UNCACHED)
 
 
@@ -123,7 +145,7 @@ def get_consent(call: Call) -> ResponseReturnValue:
 def get_subject(call: Call) -> ResponseReturnValue:
     """What is held, on what ground, and who got it. A stream: however much it is, it comes as one JSON document."""
     subject_id = _proven_subject(call)
-    person = find_person(call.services.database, call.project_no, subject_id)
+    person = find_person(call.services.database, call.project_no, subject_id, is_app=call.is_ingest)
     stream = record_of(person, call.services.records, project=call.project, now=call.now)
     response = Response(stream, content_type=JSON)
     response.headers["Cache-Control"] = UNCACHED
@@ -142,7 +164,7 @@ def get_subject(call: Call) -> ResponseReturnValue:
 def delete_subject(call: Call) -> ResponseReturnValue:
     """From now on nothing of this person is taken; what is held goes, floor by floor: GET /erasures/{e} says how far it is."""
     subject_id, token = _subject(call), _token(call)
-    with call.unit_of_work() as session:
+    with _other_claims_remembered(call, subject_id), call.unit_of_work() as session:
         if token is not None:
             prove_token(held_token(session, call.project_no, subject_id), token)
         erasure = request_erasure(session, call.project_no, subject_id, actor=call.actor, now=call.now)
@@ -210,20 +232,17 @@ def uuid_in_path(text: str) -> uuid.UUID:
 
 def _subject(call: Call) -> uuid.UUID:
     """The person a call is about; never in a path, where logs would keep the name."""
-    subject = request.headers.get(SUBJECT, "")
-    if not 0 < len(subject) <= MAX_NAME:
-        fault = Fault(SUBJECT, "missing_field", f"is a header of 1 to {MAX_NAME} characters")
-        raise InvalidBody(f"name the person in the header {SUBJECT}", faults=[fault])
+    subject_id = _names(call).subject_id(read_subject(request.headers.get(SUBJECT, "")))
     if call.is_ingest:
-        call.services.limiter.count_subject(str(call.caller.key_id), str(_names(call).subject_id(subject)))
-    return _names(call).subject_id(subject)
+        call.services.limiter.count_subject(str(call.caller.key_id), str(subject_id))
+    return subject_id
 
 
 def _proven_subject(call: Call) -> uuid.UUID:
     """The person a call reads about. An app's key without their token learns nothing, not even whether they are known."""
     subject_id, token = _subject(call), _token(call)
     if token is not None:
-        with call.unit_of_work(read_only=True) as session:
+        with _other_claims_remembered(call, subject_id), call.unit_of_work(read_only=True) as session:
             prove_token(held_token(session, call.project_no, subject_id), token)
     return subject_id
 
@@ -242,10 +261,21 @@ def _token(call: Call) -> str | None:
     """The proof that an app speaks for this person; keys that never sit in an app need none."""
     if call.caller.role in KEEPERS:
         return None
-    token = request.headers.get(TOKEN, "")
-    if not TOKEN_CHARS[0] <= len(token) <= TOKEN_CHARS[1]:
+    token = read_token(request.headers.get(TOKEN))
+    if token is None:
         raise Forbidden(f"send {TOKEN}: 32 random bytes made by the app, as base64 or hex", reason="token_missing")
     return token
+
+
+@contextmanager
+def _other_claims_remembered(call: Call, subject_id: uuid.UUID) -> Iterator[None]:
+    """Whoever comes with another token speaks in this name, too: that is kept, though the call is refused."""
+    try:
+        yield
+    except TokenMismatch:
+        with call.unit_of_work() as session:
+            contest(session, call.project_no, [subject_id])
+        raise
 
 
 def _names(call: Call) -> Names:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
@@ -14,12 +14,10 @@ from sqlalchemy import bindparam, func, insert, update
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
-from collector.models import Consent, Project, Subject
+from collector.models import Claim, Consent, Project, Subject
 from collector.project_file import Privacy
 from collector.subjects.cover import CLOSED, GRACE, Cover, Given, Recorded, cover_of, fault_of_terms, line_of
 from foundation.database import JsonText, insert_ignoring
-from foundation.errors import Forbidden
-from foundation.identifiers import hash_of_token
 
 FUTURE_LIMIT = timedelta(hours=25)
 
@@ -31,6 +29,8 @@ class Standing:
     erased_at: datetime | None = None
     newest: Given | None = None
     cover: Cover = CLOSED
+    token_hash: bytes | None = None
+    claim: Claim = Claim.FIRST
 
     def is_shut_for(self, captured_at: datetime) -> bool:
         """After an erasure nothing captured before it comes back, and nothing new without a consent given since."""
@@ -38,10 +38,6 @@ class Standing:
             return False
         is_back = self.newest is not None and self.newest.granted
         return not is_back or captured_at <= self.erased_at
-
-
-class TokenMismatch(Forbidden):
-    title = "That is another subject's token"
 
 
 def fault_of_standing(standing: Standing | None, privacy: Privacy, moment: datetime) -> str | None:
@@ -67,7 +63,13 @@ class Lock(StrEnum):
 # Made once: every batch asks these, and making a statement costs more than the database takes to answer it.
 _STANDINGS = {
     lock: select_columns(
-        col(Subject.id), col(Subject.erased_at), col(Subject.consent), col(Subject.passes), col(Subject.passes_from)
+        col(Subject.id),
+        col(Subject.erased_at),
+        col(Subject.consent),
+        col(Subject.passes),
+        col(Subject.passes_from),
+        col(Subject.token_hash),
+        col(Subject.claim),
     )
     .where(col(Subject.project_id) == bindparam("of_project"), col(Subject.id).in_(bindparam("wanted", expanding=True)))
     .order_by(col(Subject.id))
@@ -104,7 +106,13 @@ def standings_of(
         return {}
     rows = session.connection().execute(_STANDINGS[lock], {"of_project": project_id, "wanted": wanted})
     return {
-        row.id: Standing(row.erased_at, _given(row.consent), Cover(row.passes, row.passes_from if row.passes else None))
+        row.id: Standing(
+            row.erased_at,
+            _given(row.consent),
+            Cover(row.passes, row.passes_from if row.passes else None),
+            bytes(row.token_hash) if row.token_hash is not None else None,
+            Claim(row.claim),
+        )
         for row in rows
     }
 
@@ -118,12 +126,14 @@ def record_consent(
     privacy: Privacy,
     now: datetime,
     may_lift: bool,
+    proven: bool,
     standing: Standing | None,
 ) -> Standing:
     """Adds a consent to the record and says how the person stands then; the same one again adds nothing.
 
     Args:
         may_lift: whether this may end a withdrawal. An envelope sent with an app's key may not: anybody has that key.
+        proven: whether it came with the person's token, or by a key that is in no app.
     """
     known = standing or Standing()
     if known.newest == given or not _may_be_added(known, Recorded(given, now), may_lift=may_lift):
@@ -132,9 +142,10 @@ def record_consent(
     records = [] if is_first else records_of(session, project_id, [subject_id]).get(subject_id, [])
     if any(record.given == given for record in records):
         return known
-    row = _row(project_id, subject_id, given, now)
+    row = _row(project_id, subject_id, given, now) | {"proven": proven}
     session.connection().execute(_ADD_CONSENT, {**row, "of_project": project_id, "of_subject": subject_id})
     changed = _standing_by([*records, Recorded(given, now)], privacy, known.erased_at)
+    changed = replace(changed, token_hash=known.token_hash, claim=known.claim)
     session.connection().execute(
         _SET_CONSENT,
         {
@@ -148,13 +159,14 @@ def record_consent(
     return changed
 
 
-def records_of(session: Session, project_id: int, subjects: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Recorded]]:
-    """Everything on record of at most some hundred people, each as it was received."""
-    rows = session.exec(
-        select(Consent)
-        .where(col(Consent.project_id) == project_id, col(Consent.subject_id).in_(subjects))
-        .order_by(col(Consent.subject_id), col(Consent.seq))
-    )
+def records_of(
+    session: Session, project_id: int, subjects: Sequence[uuid.UUID], *, only_proven: bool = False
+) -> dict[uuid.UUID, list[Recorded]]:
+    """Everything on record of at most some hundred people, or what came with their token, each as it was received."""
+    of_people = select(Consent).where(col(Consent.project_id) == project_id, col(Consent.subject_id).in_(subjects))
+    if only_proven:
+        of_people = of_people.where(col(Consent.proven))
+    rows = session.exec(of_people.order_by(col(Consent.subject_id), col(Consent.seq)))
     return {
         subject: [Recorded(_given_of(row), row.received_at) for row in mine]
         for subject, mine in groupby(rows, key=lambda row: row.subject_id)
@@ -168,30 +180,6 @@ def ensure_subjects(session: Session, project_id: int, subjects: Iterable[uuid.U
         for subject in sorted(set(subjects))
     ]
     return insert_ignoring(session, Subject.__table__, rows) == len(rows)  # type: ignore[attr-defined]
-
-
-def own_or_claim(session: Session, project_id: int, subject_id: uuid.UUID, token: str) -> None:
-    """Binds a subject to the token its app made, or checks that it is the one it is bound to.
-
-    Raises:
-        TokenMismatch: the subject belongs to another token.
-    """
-    subject = session.exec(
-        select(Subject).where(col(Subject.project_id) == project_id, col(Subject.id) == subject_id).with_for_update()
-    ).one()
-    if subject.token_hash is None:
-        subject.token_hash = hash_of_token(token)
-        session.add(subject)
-        session.flush()
-    prove_token(subject.token_hash, token)
-
-
-def prove_token(held: bytes | None, token: str) -> None:
-    """Raises TokenMismatch unless this token's hash is held; the comparison takes the same time either way."""
-    from hmac import compare_digest
-
-    if not compare_digest(held or bytes(32), hash_of_token(token)):
-        raise TokenMismatch("this subject is bound to another token: send the one its first consent call was made with")
 
 
 def reconsider_subjects(session: Session, project: Project, privacy: Privacy) -> None:

@@ -17,6 +17,7 @@ from sqlmodel import col
 from collector.intake.event_time import TimeQuality
 from collector.models import Signal, Subject
 from collector.project_file import Privacy
+from foundation.errors import listed
 
 GRACE = timedelta(minutes=5)
 """How much later than the capture a consent may be stamped: two clocks of one phone are never quite equal."""
@@ -124,9 +125,9 @@ def fault_of_terms(given: Given, privacy: Privacy) -> str | None:
     if not given.granted:
         return "consent was withdrawn"
     if not set(privacy.purposes) <= set(given.purposes):
-        return f"the consent does not cover {', '.join(sorted(set(privacy.purposes) - set(given.purposes)))}"
+        return f"the consent does not cover {listed(sorted(set(privacy.purposes) - set(given.purposes)))}"
     if privacy.accept_notices and given.notice not in privacy.accept_notices:
-        return f"the notice must be one of {', '.join(privacy.accept_notices)}"
+        return f"the notice must be one of {listed(privacy.accept_notices)}"
     return None
 
 

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from collector.intake.identity import Names
 from collector.models import (
+    Claim,
     Consent,
     DeadLetter,
     Erasure,
@@ -24,6 +25,7 @@ from collector.models import (
     Subject,
     Suppression,
 )
+from collector.subjects.proof import held_token
 from foundation.activity import record_activity
 from foundation.database import insert_ignoring
 from foundation.errors import NotFound
@@ -64,7 +66,7 @@ def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *,
     ordered_at = max(now, newest) if newest else now
     token_hash = held_token(session, project_id, subject_id)
     subject.erased_at, subject.passes, subject.passes_from = ordered_at, False, None
-    subject.token_hash, subject.consent = None, None
+    subject.token_hash, subject.claim, subject.consent = None, Claim.FIRST.value, None
     session.add(subject)
     if waiting is not None and not has_come_back:
         waiting.requested_at, waiting.token_hash, waiting.held = ordered_at, token_hash, held
@@ -102,19 +104,6 @@ def was_ever_held(session: Session, project_id: int, subject_id: uuid.UUID, *, i
         select(Erasure.held).where(col(Erasure.project_id) == project_id, col(Erasure.subject_id) == subject_id)
     ).all()
     return not earlier or any(held is not False for held in earlier)
-
-
-def held_token(session: Session, project_id: int, subject_id: uuid.UUID) -> bytes | None:
-    """The hash of the token a person is bound to, or left with: a phone that lost the answer to an erasure asks again."""
-    subject = session.get(Subject, (project_id, subject_id))
-    if subject is not None and subject.token_hash is not None:
-        return subject.token_hash
-    return session.exec(
-        select(Erasure.token_hash)
-        .where(col(Erasure.project_id) == project_id, col(Erasure.subject_id) == subject_id)
-        .order_by(col(Erasure.requested_at).desc())
-        .limit(1)
-    ).first()
 
 
 def open_erasures(session: Session, floor: str) -> Sequence[Erasure]:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import orjson
 from sqlalchemy import Select, func
 from sqlalchemy import select as select_columns
+from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, select
 
 from collector.intake.event_time import TimeQuality
@@ -27,6 +28,7 @@ from collector.queries import current_file
 from collector.subjects.consent import records_of
 from collector.subjects.cover import Cover, Line, Recorded, cover_of, ground_of, line_of, moment_of
 from collector.subjects.erasure import describe_erasures, list_erasures, was_ever_held
+from collector.subjects.proof import HeldBack, held_back_from, held_token
 from foundation.database import Database, these, unit_of_work
 
 AT_ONCE = 500
@@ -45,6 +47,8 @@ class Person:
     id: uuid.UUID
     signals: bytes
     items: bytes
+    held_back: HeldBack | None = None
+    """What is left out of the record, since whoever asks may not be the person; None where all of it is shown."""
 
     def read(self) -> AbstractContextManager[Session]:
         """A transaction for one page: none stays open while whoever reads the record takes their time."""
@@ -67,9 +71,8 @@ class Person:
         rows = session.connection().execute(
             select_columns(col(Signal.item_id), func.min(Signal.received_at))
             .where(
-                col(Signal.project_id) == self.project_id,
                 col(Signal.item_id).in_(these(session, items)),
-                col(Signal.subject_id) == self.id,
+                *_mine(Signal, self.project_id, self.id, self.held_back),
             )
             .group_by(col(Signal.item_id))
         )
@@ -86,13 +89,18 @@ class Contributes(Protocol):
     def __call__(self, person: Person) -> Mapping[str, Iterator[Row]]: ...
 
 
-def find_person(database: Database, project_id: int, subject_id: uuid.UUID) -> Person:
-    """Reads which signals and items are a person's; whoever is not known has none."""
-    mine = (col(Signal.project_id) == project_id, col(Signal.subject_id) == subject_id)
+def find_person(database: Database, project_id: int, subject_id: uuid.UUID, *, is_app: bool = False) -> Person:
+    """Reads which signals and items are a person's; whoever is not known has none.
+
+    Args:
+        is_app: whether a key asks that sits in an app: of a name that is contested it sees what came with the token.
+    """
     with unit_of_work(database, read_only=True) as session:
+        held_back = held_back_from(session, project_id, subject_id, is_app=is_app)
+        mine = _mine(Signal, project_id, subject_id, held_back)
         signals = _packed(session, select_columns(col(Signal.id)).where(*mine))
         items = _packed(session, select_columns(col(Signal.item_id)).where(*mine).distinct())
-    return Person(database, project_id, subject_id, signals, items)
+    return Person(database, project_id, subject_id, signals, items, held_back)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,7 @@ class Ground:
     cover: Cover
     erased_at: datetime | None
     held: bool
+    held_back: HeldBack | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The newest consent, from when on it covers what is captured, and everything on record."""
@@ -119,19 +128,23 @@ class Ground:
             "covers_from": _iso(self.cover.since),
             "erased_at": _iso(self.erased_at),
             "consents": [_consent(record) for record in self.records],
+            "held_back": self.held_back.as_json() if self.held_back else None,
         }
 
 
-def ground_for(session: Session, project_id: int, subject_id: uuid.UUID) -> Ground:
-    """On what ground a person's signals may be used now."""
+def ground_for(
+    session: Session, project_id: int, subject_id: uuid.UUID, *, held_back: HeldBack | None = None
+) -> Ground:
+    """On what ground a person's signals may be used now; with something held back, as far as that is shown."""
     _, file = current_file(session, project_id)
     subject = session.get(Subject, (project_id, subject_id))
-    erased_at = subject.erased_at if subject else None
-    records = tuple(records_of(session, project_id, [subject_id]).get(subject_id, ()))
+    erased_at = subject.erased_at if subject and held_back is None else None
+    found = records_of(session, project_id, [subject_id], only_proven=held_back is not None)
+    records = tuple(found.get(subject_id, ()))
     line = line_of(records, erased_at=erased_at)
     cover = cover_of(line, file.privacy, erased_at=erased_at)
     held = was_ever_held(session, project_id, subject_id, is_known=subject is not None)
-    return Ground(line, records, cover, erased_at, held)
+    return Ground(line, records, cover, erased_at, held, held_back)
 
 
 def record_of(person: Person, contributors: Sequence[Contributes], *, project: str, now: datetime) -> Iterator[bytes]:
@@ -140,10 +153,12 @@ def record_of(person: Person, contributors: Sequence[Contributes], *, project: s
     It is no snapshot: what comes in or goes while it is read may be in it or not. A record that breaks off is no JSON.
     """
     with person.read() as session:
-        ground = ground_for(session, person.project_id, person.id)
-        erasures = describe_erasures(
-            session, list_erasures(session, person.project_id, limit=AT_ONCE, subject_id=person.id)
-        )
+        ground = ground_for(session, person.project_id, person.id, held_back=person.held_back)
+        orders = list_erasures(session, person.project_id, limit=AT_ONCE, subject_id=person.id)
+        if person.held_back:  # whoever left before may have been somebody else
+            held = held_token(session, person.project_id, person.id)
+            orders = [order for order in orders if order.token_hash is not None and order.token_hash == held]
+        erasures = describe_erasures(session, orders)
     head = {"project": project, "subject": str(person.id), "at": now.isoformat(), **ground.as_json()}
     sections: dict[str, Iterator[Row]] = {
         "erasures": iter(erasures),
@@ -210,8 +225,7 @@ def _dead_letters(person: Person) -> Iterator[Row]:
             letters = session.exec(
                 select(DeadLetter)
                 .where(
-                    col(DeadLetter.project_id) == person.project_id,
-                    col(DeadLetter.subject_id) == person.id,
+                    *_mine(DeadLetter, person.project_id, person.id, person.held_back),
                     col(DeadLetter.id) > last,
                 )
                 .order_by(col(DeadLetter.id))
@@ -230,6 +244,14 @@ def _dead_letters(person: Person) -> Iterator[Row]:
                 "body": letter.body,
             }
         last = letters[-1].id
+
+
+def _mine(
+    table: type[Signal | DeadLetter], project_id: int, subject_id: uuid.UUID, held_back: HeldBack | None
+) -> list[ColumnElement[bool]]:
+    """Which rows of a person are shown."""
+    mine = [col(table.project_id) == project_id, col(table.subject_id) == subject_id]
+    return mine if held_back is None else [*mine, col(table.proven).is_(True)]
 
 
 def _consent(record: Recorded) -> dict[str, Any]:

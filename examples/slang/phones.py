@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from examples.phone import NotTaken, Signal, SignalQueue, Tally
+from examples.phone import NotTaken, Signal, SignalQueue, Tally, subject_header
 from examples.slang.fleet import ConsentCall, SimulatedPhone
 from examples.slang.memory import Memory
 from examples.slang.mishaps import LossyTransport
@@ -55,6 +55,7 @@ def _send(phone: SimulatedPhone, url: str, key: str, memory: Memory) -> SignalQu
             max_batch=MAX_BATCH,
             clock=lambda: _now_on(phone),
             age_ms=(lambda signal: _age_ms(phone, signal)) if phone.has_run_through else None,
+            token=memory.token(phone.subject),
             first_wait_s=FIRST_WAIT_S,
         )
         agreed = _consent_of(phone, memory)
@@ -89,7 +90,7 @@ def _consent_of(phone: SimulatedPhone, memory: Memory) -> dict[str, Any]:
 
 
 def _record_consent(client: httpx.Client, phone: SimulatedPhone, agreed: dict[str, Any], memory: Memory) -> None:
-    headers = {"Winnow-Subject": phone.subject, "Winnow-Subject-Token": memory.token(phone.subject)}
+    headers = {"Winnow-Subject": subject_header(phone.subject), "Winnow-Subject-Token": memory.token(phone.subject)}
     response = client.put(f"/v1/projects/{PROJECT}/subject/consent", json=agreed, headers=headers)
     if not response.is_success:
         raise NotTaken(f"consent was answered with status {response.status_code}: {response.text}")

@@ -15,7 +15,7 @@ from xml.etree.ElementTree import ParseError  # only the error; the parser is de
 import defusedxml.ElementTree
 
 from foundation.document import Reader
-from foundation.errors import Fault
+from foundation.errors import Fault, listed
 from labeling.questions.kinds import Question, QuestionKind, number_in
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ def _faults_of_fields(shown: list[_Placed], declared: Collection[str] | None) ->
         if _field_of(one) not in declared:
             near = reader.near(f"${_field_of(one)}", fields)
             told = f"{one.place}: shows a field that the project does not declare; {near}allowed: "
-            reader.fault(POINTER, "unknown_field", told + (", ".join(fields) or "none is declared"))
+            reader.fault(POINTER, "unknown_field", told + (listed(fields) or "none is declared"))
     yield from reader.faults
 
 

@@ -152,6 +152,25 @@ class TestErase:
             (erasure,) = session.exec(select(Erasure).where(Erasure.project_id == held.id)).all()
             assert done.stdout == f"{erasure.id}\n"
 
+    @pytest.mark.parametrize("name", ["Jürgen €", "张伟", "utf-8''x"])
+    def test_a_name_in_any_script_is_the_one_that_a_body_gave(
+        self, run: Run, held: Held, tmp_path: Path, name: str
+    ) -> None:
+        file = tmp_path / "one.ndjson"
+        file.write_bytes(ndjson(make_signal(subject=name, consent=CONSENT)))
+        assert json.loads(run("ingest", held.name, file, "--json").stdout)["accepted"] == 1
+
+        done = run("erase", held.name, name)
+
+        assert done.exit_code == 0
+        assert "spelled" not in done.stderr
+
+    def test_a_name_that_is_no_text_is_told_in_one_line(self, run: Run, held: Held) -> None:
+        done = run("erase", held.name, "J\udcfcrgen")
+
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr == "error: the name is not UTF-8: no signal can have named it\n"
+
 
 @pytest.mark.parametrize(
     "arguments",

@@ -57,6 +57,24 @@ def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 PLACES = list(places(FULL))
 
 
+class TestManyMistakes:
+    """A file of nothing but mistakes, each of which a list of thousands could be told for."""
+
+    def test_the_answer_is_bounded(self) -> None:
+        values = [f"value number {n} of a long list" for n in range(2_000)]
+        fields = {"store": {"kind": "category", "values": values}} | {
+            f"Bad {n}": {"kind": "nothing", **{f"k{m}": 1 for m in range(20)}} for n in range(150)
+        }
+        population = {"part_of_day": {f"hour {n}": 0.1 for n in range(2_000)}, "color": {"red": 1}}
+
+        refused = refusal_of(lambda: parse_project(project_body(fields=fields, population=population), SECTIONS))
+
+        assert refused is not None
+        assert len(refused.faults) == 200
+        assert refused.faults.more > 1_000
+        assert sum(len(fault.detail) for fault in refused.faults) < 100_000
+
+
 def refusal_of(act: Callable[[], object]) -> DomainError | None:
     """The expected failure an act ends in; whatever else it raises fails the test."""
     try:

@@ -148,6 +148,14 @@ class TestSettle:
         assert queue.tally.given_up == 1
         assert queue.tally.reasons == {"too_long": 1}
 
+    def test_so_does_what_is_refused_without_telling_why(self) -> None:
+        queue = make_queue(lambda request: results(request, **{**rejected("too_long", "no"), "errors": []}))
+        queue.add(signals(1))
+        queue.flush()
+
+        assert not queue.waiting
+        assert queue.tally.reasons == {"not told": 1}
+
     def test_what_the_server_wants_later_waits_for_the_next_flush(self) -> None:
         queue = make_queue(lambda request: results(request, **rejected("busy", "later")))
         queue.add(signals(1))
@@ -183,6 +191,20 @@ class TestBody:
 
         assert seen[0]["consent"] == {"granted": True}
         assert len(seen[0]["signals"]) == 1
+
+    @pytest.mark.parametrize("token", [None, "t" * 43])
+    def test_the_persons_token_goes_along_with_each_batch(self, token: str | None) -> None:
+        seen: list[str | None] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            seen.append(request.headers.get("Winnow-Subject-Token"))
+            return results(request, status="accepted", retry="no")
+
+        queue = make_queue(answer, max_batch=1, token=token)
+        queue.add(signals(2))
+        queue.flush()
+
+        assert seen == [token, token]
 
     def test_the_age_of_a_signal_is_stamped_at_each_attempt(self) -> None:
         ages = iter([5, 9])

@@ -174,6 +174,15 @@ class TestManyMistakes:
         assert len(reader.faults) == 30
         assert sum("did you mean" in fault.detail for fault in reader.faults) == 20
 
+    def test_the_first_are_told_and_the_rest_is_counted(self) -> None:
+        reader = Reader()
+
+        kept = reader.read(ListOf(of=Whole()), ["x"] * 500 + [7], "/at")
+
+        assert (len(reader.faults), reader.faults.total) == (200, 500)
+        assert kept == (7,)
+        assert not reader.is_clean("/at/499")
+
 
 class TestPointers:
     def test_what_somebody_else_named_is_cut_and_fit_for_json(self) -> None:

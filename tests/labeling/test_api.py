@@ -112,6 +112,16 @@ class TestPostAnnotations:
         counts = app_client.get(labelled.url, headers=key(labelled)).json["counts"]  # type: ignore[index]
         assert counts["annotations"] == 2
 
+    def test_of_many_mistakes_the_first_of_each_line_is_told_and_the_rest_counted(
+        self, app_client: FlaskClient, labelled: Held
+    ) -> None:
+        answer = annotate(app_client, labelled, *[{"colour": "blue"}] * 300).json
+
+        assert answer["rejected"] == 300  # type: ignore[index]
+        errors = [one["errors"] for one in answer["results"]]  # type: ignore[index]
+        assert [len(one) for one in errors] == [1] * 200 + [0] * 100
+        assert answer["errors_more"] == sum(one.get("errors_more", 0) for one in answer["results"])  # type: ignore[index]
+
     def test_a_bad_last_line_of_a_whole_body_is_refused_alone_and_of_a_torn_one_asked_for_again(
         self, app_client: FlaskClient, labelled: Held, items: list[uuid.UUID]
     ) -> None:

@@ -16,15 +16,16 @@ from hypothesis import settings as tried
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from collector.intake.batch import open_door
 from collector.intake.dead_letters import body_of, expire_letters, scrub_value
+from collector.intake.door import open_door
 from collector.intake.fields import reader_of
 from collector.intake.identity import names_of
 from collector.intake.replay import BATCH, Replayed, replay_letters
 from collector.intake.signals import Candidate
 from collector.models import DeadLetter, Signal
 from collector.project import parse_project
-from foundation.database import Database, unit_of_work, utc_now
+from collector.subjects.proof import Speaker
+from foundation.database import Database, glance, unit_of_work, utc_now
 from foundation.settings import Settings
 from tests.collector.intake.test_context import JSON
 from tests.signals import CONSENT, Held, Phone, make_signal, project_body, revise, rows_of
@@ -272,7 +273,7 @@ class TestReplay:
         revise(database, project, fields=WITH_EXTRA)
         names = names_of(settings.pseudonym_key.get_secret_value(), project.name)
         with unit_of_work(database, read_only=True) as session:
-            door = open_door(session, project.id, names, is_ingest=False)
+            door = open_door(session, project.id, names, speaker=Speaker(is_app=False), read=partial(glance, database))
         opened: list[str] = []
 
         @contextmanager

@@ -29,7 +29,8 @@ def covered(database: Database) -> list[bool]:
 
 
 def told(phone: Phone, **changes: Any) -> str:
-    result = phone.send_one(make_signal(subject="anna", **changes), consent=None)
+    signal = make_signal(subject="anna", **changes)
+    result = phone.send_one(signal, consent=None, Winnow_Subject_Token=OWN["Winnow-Subject-Token"])
     return str(result["errors"][0]["detail"]) if result["status"] == "rejected" else ""
 
 
