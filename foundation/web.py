@@ -193,9 +193,7 @@ class Routes:
 
             guarded.__name__, guarded.__doc__ = view.__name__, view.__doc__
             guarded.__annotations__ = {"path": path_model} if path_model else {}
-            target = guarded if path_model else _without_path(guarded)
-            register = getattr(self.blueprint, method.lower())
-            register(
+            getattr(self.blueprint, method.lower())(
                 rule,
                 summary=summary,
                 operation_id=operation_id(view.__name__),
@@ -206,7 +204,7 @@ class Routes:
                     PARAMETERS: parameters_of(query, headers),
                     **(body_of(takes, takes_also, required=not takes_nothing) if takes else {}),
                 },
-            )(target)
+            )(guarded if path_model else _without_path(guarded))
             return view
 
         return add
