@@ -49,6 +49,8 @@ EXTENSION = "winnow"
 REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 """A UUID or a trace id: anything freer could be a card or account number, and it would stand in the log."""
 Body = TypeVar("Body", bound=BaseModel)
+MOST_BYTES_OF_A_MODEL = 1 << 20
+"""A body that a model checks is small; what pydantic makes of a large one that is all mistakes is not."""
 NONE: Mapping[str, str] = {}
 NOBODY = Caller(key_id=uuid.UUID(int=0), role=Role.INGEST, project_id=None)
 """Who calls a route that takes no key: allowed nothing."""
@@ -145,7 +147,7 @@ class Call:
             InvalidBody: each fault points at its place and says what is allowed; no value is repeated.
         """
         media_type_among(JSON)
-        return parse_as(schema, self.read_body())
+        return parse_as(schema, self.read_body(most_bytes=MOST_BYTES_OF_A_MODEL))
 
 
 class Routes:
