@@ -48,6 +48,8 @@ EXTENSION = "winnow"
 DOCUMENT_BYTES = 4_000_000
 """What a document of one object may become in memory: a list of some ten thousand ids."""
 Body = TypeVar("Body", bound=BaseModel)
+MOST_BYTES_OF_A_MODEL = 1 << 20
+"""A body that a model checks is small; what pydantic makes of a large one that is all mistakes is not."""
 NONE: Mapping[str, str | Parameter] = {}
 NOBODY = Caller(key_id=uuid.UUID(int=0), role=Role.INGEST, project_id=None)
 """Who calls a route that takes no key: allowed nothing."""
@@ -149,7 +151,7 @@ class Call:
             InvalidBody: each fault points at its place and says what is allowed; no value is repeated.
         """
         media_type_among(JSON)
-        return parse_as(schema, self.read_body())
+        return parse_as(schema, self.read_body(most_bytes=MOST_BYTES_OF_A_MODEL))
 
 
 class Routes:

@@ -61,6 +61,8 @@ PERSON: dict[str, str | Parameter] = {
     TOKEN: "with an app's key: 32 random bytes made by the app, as base64 or hex; the first consent call binds them",
 }
 PAGE = 100
+MOST_BYTES = 1 << 16
+"""A consent has some hundred bytes."""
 UNCACHED = "no-store"
 PROJECT = "/v1/projects/<project>"
 KEEPERS = frozenset({Role.BACKEND, Role.MANAGE, Role.ADMIN})
@@ -86,7 +88,7 @@ def put_consent(call: Call) -> ResponseReturnValue:
     """
     media_type_among(JSON)
     faults = Faults()
-    given = read_consent(load_json(call.read_body()), "", faults, received_at=call.now)
+    given = read_consent(load_json(call.read_body(most_bytes=MOST_BYTES)), "", faults, received_at=call.now)
     if given is None:
         raise InvalidBody("the consent is malformed", faults=faults)
     subject_id, token = _subject(call), _token(call)

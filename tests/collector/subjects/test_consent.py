@@ -42,6 +42,15 @@ class TestTokens:
         assert told(phone) == ""
 
 
+class TestSize:
+    def test_what_is_larger_than_any_consent_is_refused_unread(self, phone: Phone) -> None:
+        answer = phone.call(
+            "PUT", "/subject/consent", data=b" " * 70_000 + b"{}", content_type="application/json", headers=OWN
+        )
+
+        assert (answer.status_code, answer.json["limit_bytes"]) == (413, 65_536)
+
+
 class TestClocksAhead:
     @pytest.mark.parametrize(("minutes", "status"), [(25 * 60 - 1, 200), (25 * 60 + 1, 422)])
     def test_a_consent_may_be_stamped_up_to_twenty_five_hours_ahead(
