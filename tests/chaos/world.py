@@ -54,8 +54,8 @@ class World:
     """Erasures asked for, by person."""
     has_own_disk: bool = False
     """Whether HOME lies on a small file system of its own, which may be filled."""
-    expected_failures: set[str] = field(default_factory=set)
-    """Jobs that had to fail."""
+    was_poisoned: bool = False
+    """Whether an expectation without end was asked for: jobs had to fail, and to say so."""
     written: list[Path] = field(default_factory=list)
     """Folders in which anything of the campaign may lie."""
 
