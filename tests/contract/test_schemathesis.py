@@ -22,7 +22,7 @@ from tests.api_server import running_api
 from tests.exports.rigs import Rig, close_rig, open_rig, project_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
-EXAMPLES = int(os.environ.get("WINNOW_FUZZ_EXAMPLES", "4"))  # read at import: no setting of the shell reaches a test
+EXAMPLES = int(os.environ.get("WINNOW_FUZZ_EXAMPLES", "2"))  # read at import: no setting of the shell reaches a test
 SEED = os.environ.get("WINNOW_FUZZ_SEED", "20261130")
 KEPT = os.environ.get("WINNOW_FUZZ_REPORTS", "")
 PROJECT = "slang"
