@@ -108,7 +108,7 @@ def get_project_file(call: Call) -> ResponseReturnValue:
     takes_also=(NDJSON,),
     answers={200: schemas.SignalsAnswer},
     headers={
-        SENT_AT: Parameter("the device's clock at this attempt (RFC 3339, with zone)", {"format": "date-time"}),
+        SENT_AT: Parameter("the device's clock at this attempt (RFC 3339, with zone)", {"format": "rfc3339"}),
         TOKEN: "with an app's key, in a batch of one person: the token that their name is bound to, or will be",
         "Content-Encoding": one_of("how the body is packed", ("identity", "gzip", "zstd")),
         "Prefer": "return=minimal leaves out of the results what is plainly accepted",
