@@ -12,6 +12,8 @@ from foundation.database import unit_of_work, utc_now
 from foundation.keys import Role
 from tests.exports.rigs import Rig
 
+pytestmark = pytest.mark.slow
+
 
 class TestDownloads:
     def test_each_has_version_file_key_and_time(self, rig: Rig) -> None:

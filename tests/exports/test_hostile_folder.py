@@ -26,6 +26,8 @@ from exports.manifest import CHECKSUMS, MANIFEST, checksum_lines, digest_of, jso
 from exports.verify import ProblemReason, verify_folder
 from tests.exports.making import write
 
+pytestmark = pytest.mark.slow
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

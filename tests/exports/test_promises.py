@@ -10,6 +10,8 @@ from exports.project import ExportSection, parse_export
 from exports.promises import Lowered, lowered_since, promises_lowered, settings_changed
 from tests.exports.rigs import Rig, project_file
 
+pytestmark = pytest.mark.slow
+
 GATES = {
     "mood": {"alpha": 0.6, "bound": "lower"},
     "expectations": "pass",

@@ -195,6 +195,7 @@ class TestRules:
 
 
 class TestShares:
+    @pytest.mark.slow
     def test_sides_get_about_their_shares(self):
         candidates = [Candidate(f"{number:06d}") for number in range(20_000)]
 

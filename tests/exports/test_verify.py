@@ -20,6 +20,8 @@ from exports.verify import ProblemReason, verify_folder
 from foundation.errors import UsageError
 from tests.exports.making import write
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):

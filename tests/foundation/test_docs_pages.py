@@ -75,6 +75,7 @@ class TestOpenApi:
         assert models["SignalResult"]["properties"]["status"] == {"$ref": "#/components/schemas/Status"}
         assert models["Place"]["properties"]["reason"] == {"$ref": "#/components/schemas/Reason"}
 
+    @pytest.mark.slow
     def test_the_list_of_reasons_is_the_one_the_code_gives(self) -> None:
         assert (_reasons() | set(BreakReason) | {LOWERED}) - set(Reason) == set()
 

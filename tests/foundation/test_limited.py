@@ -17,6 +17,8 @@ from foundation.limited import Limit, LimitMet, Limits, run_limited
 from foundation.parts import wait_until
 from tests.architecture.sources import ROOT
 
+pytestmark = pytest.mark.slow
+
 HERE = "tests.foundation.test_limited"
 LIMITS = Limits(step_cpu_s=1, wall_s=60, memory_bytes=1 << 30, output_bytes=10_000)
 

@@ -22,6 +22,8 @@ from foundation.readiness import WITHIN_S, Check, Readiness, checks_of, status_o
 from foundation.settings import Settings
 from tests.signals import Held
 
+pytestmark = pytest.mark.slow
+
 LONG_S = 60.0
 
 

@@ -164,6 +164,7 @@ SUITE = json.dumps([{"type": "expect_column_values_to_not_be_null", "kwargs": {"
 
 
 class TestExpectations:
+    @pytest.mark.slow
     def test_a_table_that_holds_ends_with_0(self, run):
         done = run("expectations", "t.csv", "s.json", "--json", t_csv="a\n1\n", s_json=SUITE)
 
@@ -183,12 +184,14 @@ class TestExpectations:
             ],
         }
 
+    @pytest.mark.slow
     def test_a_table_that_does_not_hold_ends_with_1_and_names_every_row(self, run):
         done = run("expectations", "t.csv", "s.json", "--json", t_csv="a,b\n" + ",1\n" * 300, s_json=SUITE)
 
         assert done.exit_code == 1
         assert json.loads(done.stdout)["expectations"][0]["failing_rows"] == list(range(300))
 
+    @pytest.mark.slow
     def test_nothing_is_said_beside_the_result(self, run, caplog):
         done = run("expectations", "t.csv", "s.json", "--json", t_csv="a\n1\n", s_json="\ufeff" + SUITE)
 
@@ -196,18 +199,21 @@ class TestExpectations:
         assert done.stderr == ""
         assert caplog.messages == []
 
+    @pytest.mark.slow
     def test_a_column_that_is_not_there_is_an_error_of_its_expectation(self, run):
         done = run("expectations", "t.csv", "s.json", "--json", t_csv="b\n1\n", s_json=SUITE)
 
         assert done.exit_code == 1
         assert "no column 'a'" in json.loads(done.stdout)["expectations"][0]["error"]
 
+    @pytest.mark.slow
     def test_a_person_reads_a_table(self, run):
         done = run("expectations", "t.csv", "s.json", t_csv="b\n1\n", s_json=SUITE)
 
         assert "Expectations" in done.stdout
         assert "/expectations/0: the table has no column" in done.stderr
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("suite", "said"),
         [

@@ -11,6 +11,8 @@ from quality.expectation import Expectation
 from quality.expectations import run_suite
 from quality.limited_suite import LEFT_ALONE, MOST_STARTS, run_suite_limited
 
+pytestmark = pytest.mark.slow
+
 NOT_NULL = Expectation("expect_column_values_to_not_be_null", {"column": "text"})
 ENDLESS = Expectation("expect_column_values_to_match_regex", {"column": "text", "regex": "^(?=a)(a+)+$"})
 LINEAR = Expectation("expect_column_values_to_match_regex", {"column": "text", "regex": "^(?:a+)+$"})

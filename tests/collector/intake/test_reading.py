@@ -146,6 +146,7 @@ class TestLargeBodies:
         with pytest.raises(InvalidBody, match="line 2 is not an object"):
             read_ndjson(b"{}\n[" + b"1," * 40_000 + b"1]", max_signals=2, max_signal_bytes=32_768)
 
+    @pytest.mark.slow
     def test_signals_of_many_values_are_refused_together(self) -> None:
         line = b'{"id":"1","payload":[' + b"[]," * 10_000 + b"1]}\n"
 

@@ -139,6 +139,7 @@ class TestBinding:
 
         assert agree(phone, HERS) == 200
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("role", ["backend", "manage", "admin"])
     def test_the_apps_own_backend_binds_anew_and_the_log_says_so(
         self, phone: Phone, database: Database, role: str

@@ -9,6 +9,8 @@ import pytest
 
 from labeling.questions.configuration import MAX_CHARS, LabelingConfiguration, compare, parse_configuration
 
+pytestmark = pytest.mark.slow
+
 WHOLE = '<View><Text name="t" value="$text"/>%s</View>'
 CHOICES = '<Choices name="s" toName="t">%s</Choices>'
 MADE: dict[str, Callable[[int], str]] = {
