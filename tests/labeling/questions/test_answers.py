@@ -101,7 +101,7 @@ class TestReadAnswers:
         for _ in range(100_000):
             deep = [deep]
 
-        assert faults_of([deep]) == [("", "wrong_type")]
+        assert faults_of([deep]) == [("", "too_deep")]
         assert faults_of([region(meta="\ud800")]) == [("", "wrong_type")]
 
     @given(
