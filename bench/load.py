@@ -13,13 +13,14 @@ import http.client
 import json
 import os
 import queue
+import socket
 import tempfile
 import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ SHARE = 0.6
 OVERLOAD = 5
 OVERLOAD_S = 60.0
 REACHED_WITHIN_S = 15.0
+SLOW_SENDERS = 500
+SLOW_S = 25.0
 CONNECTIONS = 64
 OVERLOAD_CONNECTIONS = 600
 """More than the server lets wait: where each waits for its answer, fewer would ask for no more than it can do."""
@@ -84,6 +87,7 @@ def measure() -> dict[str, object]:
         _make_project(world)
         reached = _reached(world)
         steady, slope, beside = _steady(world, SHARE * reached)
+        slow = _beside_slow_senders(world, SHARE * reached)
         overload, seconds = _send(world, OVERLOAD * reached, OVERLOAD_S, connections=OVERLOAD_CONNECTIONS)
         normal_s = _normal_after(world, quantile(steady.late_ms, 0.5))
     goodput = overload.statuses[200] / seconds
@@ -97,6 +101,7 @@ def measure() -> dict[str, object]:
             "slope_mb_per_10_min": round(slope, 2),
             "beside": dict(beside),
         },
+        "slow_senders": slow,
         "overload": {
             "asked_signals_s": round(OVERLOAD * reached * BATCH),
             "goodput_share": round(goodput / reached, 2),
@@ -197,6 +202,39 @@ def _send(world: World, rate: float, seconds: float, *, connections: int = CONNE
     for worker in workers:
         worker.join(TIMEOUT_S * 2)
     return sent, time.perf_counter() - began
+
+
+def _beside_slow_senders(world: World, rate: float) -> dict[str, object]:
+    """The same load over 500 connections, first alone, then beside 500 more that send a byte a second and never end."""
+    alone, _ = _send(world, rate, SLOW_S, connections=SLOW_SENDERS)
+    stop = threading.Event()
+    slow = threading.Thread(target=_crawl, args=(world, stop), daemon=True)
+    slow.start()
+    beside, _ = _send(world, rate, SLOW_S, connections=SLOW_SENDERS)
+    stop.set()
+    slow.join(TIMEOUT_S)
+    return {
+        "senders": SLOW_SENDERS,
+        "p99_ms_without": round(quantile(alone.late_ms, 0.99), 1),
+        "p99_ms": round(quantile(beside.late_ms, 0.99), 1),
+        "answers": dict(beside.statuses),
+    }
+
+
+def _crawl(world: World, stop: threading.Event) -> None:
+    head = f"POST /v1/projects/bench/signals HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.keys['bench']}\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
+    with ExitStack() as opened:
+        connections = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", world.port), timeout=TIMEOUT_S))
+            for _ in range(SLOW_SENDERS)
+        ]
+        for connection in connections:
+            connection.sendall(head.encode())
+        while not stop.wait(1):
+            for connection in connections:
+                with suppress(OSError):  # told 408 at its deadline, as it should be
+                    connection.sendall(b"{")
 
 
 def _normal_after(world: World, usual_ms: float) -> float:

@@ -141,7 +141,7 @@ class TestCost:
         add_revisions(database, project, 297)
         many = cpu_of_a_bad_batch(phone)
 
-        assert many < 3 * few
+        assert many < 8 * few  # each revision tried by itself, it is 25 times as much
 
     @pytest.mark.slow
     def test_of_good_batches_older_revisions_are_not_even_read(

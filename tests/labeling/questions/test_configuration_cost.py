@@ -52,10 +52,11 @@ def cost_s(text: str) -> float:
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_twice_the_length_is_at_most_some_three_times_the_cost(name: str) -> None:
+def test_four_times_the_length_is_at_most_ten_times_the_cost(name: str) -> None:
+    """Work that is linear takes 4 times as much, or somewhat more on a machine that others use; quadratic work 16 times."""
     make = MADE[name]
     most = longest(make)
 
-    half, whole = cost_s(make(most // 2)), cost_s(make(most))
+    quarter, whole = cost_s(make(most // 4)), cost_s(make(most))
 
-    assert whole <= 3 * half + 0.02
+    assert whole <= 10 * quarter + 0.02
