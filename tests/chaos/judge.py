@@ -15,7 +15,7 @@ from tests.chaos.phones import BATCH, Fleet, send, wait
 from tests.chaos.raters import annotations_in_studio, rate, studio_project, tasks_in_studio
 from tests.chaos.world import World
 
-SETTLED_WITHIN_S = 90.0
+SETTLED_WITHIN_S = 180.0
 FRESH_WITHIN_S = 60.0
 LABELLED = 60
 POISONED = "s of CPU and was ended"
