@@ -93,8 +93,9 @@ def _kill_everywhere(world: World, operation: Operation, step: int) -> dict[str,
 
 def _put_back(world: World, operation: Operation) -> None:
     """HOME as it was before the operation."""
-    shutil.rmtree(world.home)
-    shutil.copytree(operation.before, world.home)
+    for left in world.home.iterdir():  # HOME itself may be a file system of its own
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    shutil.copytree(operation.before, world.home, dirs_exist_ok=True)
     operation.prepare()
 
 
@@ -200,7 +201,9 @@ def _pull_fault(world: World, given: int) -> str | None:
 
 def _empty_studio(world: World) -> None:
     with studio_client(world) as studio:
-        studio.delete(f"/api/projects/{studio_project(world)}/tasks/").raise_for_status()
+        project = studio_project(world)
+        if project is not None:
+            studio.delete(f"/api/projects/{project}/tasks/").raise_for_status()
 
 
 def _build(world: World, before: Path) -> Operation:
