@@ -27,6 +27,9 @@ LIBRARY: Final = "mlcroissant"
 MOST_BYTES: Final = 16 << 20
 MOST_FAULTS: Final = 20
 MOST_FAULT_CHARS: Final = 2_000
+OTHER_SHAPE: Final = (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, NotImplementedError)
+"""What reading a document of another shape than ours raises: members of other types or missing, ids that nest for ever, and
+data files that are none (Arrow's errors are ValueError, OSError and NotImplementedError)."""
 WITHOUT_LIBRARY: Final = "croissant.json was checked without the library mlcroissant, which is not installed here: ids, files and columns only"
 
 
@@ -51,7 +54,7 @@ def check_croissant(folder: Path) -> CroissantCheck:
         document = orjson.loads(written)
         faults = list(islice(_own_faults(folder, document), MOST_FAULTS))
         is_ours = document["@context"] == CONTEXT
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, NotImplementedError):
+    except OTHER_SHAPE:
         return CroissantCheck(("cannot be read as a description of a dataset",), by_library)
     if not is_ours:
         # The library would fetch what another context names.

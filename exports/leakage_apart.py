@@ -1,21 +1,21 @@
-"""Counts leakage in a process of its own, with limits: files from elsewhere may be made to eat memory, time, or the reader."""
+"""Counts leakage in a child with limits: files from elsewhere may be made to eat memory or time, or to end who reads them."""
 
 from __future__ import annotations
 
 import json
-import resource
-import subprocess
-import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from exports.leakage import Leakage, count_leakage, shards_in
+from foundation.limited import LimitMet, Limits, run_limited
 
 SHORTEST_S: Final = 120
 BYTES_A_SECOND: Final = 2_000_000
 """Far below what the slowest disk gives: whoever needs longer for so many bytes is led on."""
-MOST_MEMORY_BYTES: Final = 2 << 30
+MOST_MEMORY_BYTES: Final = 4 << 30
+"""Of address space, of which Arrow alone reserves a large part."""
 MEMORY_PER_BYTE: Final = 32
 """62 bits a row are kept, and a row has more than two bytes."""
 
@@ -23,34 +23,27 @@ MEMORY_PER_BYTE: Final = 32
 def count_leakage_apart(folder: Path, *, near_duplicates: bool) -> Leakage | None:
     """As `count_leakage` for a version's folder; None where its files cannot be read as those of a version.
 
-    The count may take 2 GB and two minutes, and more the larger the files are.
+    The count may take 4 GB of address space and two minutes, and more the larger the files are.
     """
     size_bytes = sum(path.stat().st_size for shards in shards_in(folder).values() for path in shards)
     patience_s = SHORTEST_S + size_bytes // BYTES_A_SECOND
     memory_bytes = MOST_MEMORY_BYTES + MEMORY_PER_BYTE * size_bytes
-    command = [sys.executable, "-m", __name__, str(folder), str(int(near_duplicates)), str(memory_bytes)]
+    limits = Limits(step_cpu_s=patience_s, memory_bytes=memory_bytes, wall_s=float(patience_s))
+    asked = json.dumps([str(folder), near_duplicates]).encode()
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=patience_s,
-            check=True,
-            cwd=Path(__file__).parent.parent,
-        )
-        return Leakage(**json.loads(done.stdout))
-    except (subprocess.SubprocessError, OSError, ValueError, TypeError):
+        (found,) = run_limited("exports.leakage_apart:count_in_child", asked, limits)
+        return Leakage(**found)
+    except (LimitMet, RuntimeError, ValueError, TypeError):
         return None
 
 
-def main(folder: str, near_duplicates: str, memory_bytes: str) -> None:
-    """What the process does; whatever goes wrong in it ends it, which is the answer."""
-    for limit, value in ((resource.RLIMIT_DATA, int(memory_bytes)), (resource.RLIMIT_CORE, 0)):
-        resource.setrlimit(limit, (value, value))
+def count_in_child(asked: bytes) -> Iterator[dict[str, Any]]:
+    """What the child does; whatever goes wrong in it ends it, which is the answer."""
+    folder, near_duplicates = json.loads(asked)
     shards = shards_in(Path(folder))
     for path in (path for paths in shards.values() for path in paths):
         refuse_more_rows_than_bytes(path)
-    sys.stdout.write(json.dumps(asdict(count_leakage(shards, near_duplicates=near_duplicates == "1"))))
+    yield asdict(count_leakage(shards, near_duplicates=near_duplicates))
 
 
 def refuse_more_rows_than_bytes(path: Path) -> None:
@@ -60,7 +53,3 @@ def refuse_more_rows_than_bytes(path: Path) -> None:
     with parquet.ParquetFile(path) as file:
         if file.metadata.num_rows > path.stat().st_size:
             raise ValueError("more rows than bytes")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

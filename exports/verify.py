@@ -19,6 +19,7 @@ from exports.leakage import Leakage
 from exports.leakage_apart import count_leakage_apart
 from exports.manifest import CHECKSUMS, FORMAT, MANIFEST, checksum_lines, digest_of
 from foundation.errors import UsageError
+from foundation.json_weight import count_parts
 
 MOST_MANIFEST_BYTES: Final = 64 << 20
 MOST_PARTS: Final = 4_000_000
@@ -209,7 +210,7 @@ def _manifest_in(folder: Path) -> tuple[Mapping[str, Any], list[FileEntry]]:
     if written is None:
         raise UnusableManifest(f"has more than {MOST_MANIFEST_BYTES} bytes: no manifest has")
     # Two bytes of JSON can become a hundred times as many in memory.
-    if sum(written.count(mark) for mark in (b",", b"[", b"{")) > MOST_PARTS:
+    if count_parts(written) > MOST_PARTS:
         raise UnusableManifest(f"has more than {MOST_PARTS} parts: no manifest has")
     try:
         manifest = orjson.loads(written)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, SupportsIndex
+from typing import Any, Self
 
 MOST_FAULTS_OF_ONE, MOST_FAULTS_TOLD = 20, 200
 """So many mistakes are told of one signal or line, and in one answer; the rest is counted."""
@@ -60,8 +60,9 @@ class Faults(list[Fault]):
             self.append(fault)
         self.more += faults.more if isinstance(faults, Faults) else 0
 
-    def insert(self, place: SupportsIndex, fault: Fault, /) -> None:
-        raise NotImplementedError("mistakes stand in the order in which they were found")
+    def __iadd__(self, faults: Iterable[Fault], /) -> Self:  # type: ignore[misc, override]
+        self.extend(faults)
+        return self
 
 
 def told_of_each(found: Sequence[Sequence[Fault]]) -> list[int]:

@@ -69,6 +69,15 @@ def too_heavy(most: int = DECODED_BYTES) -> TooLarge:
     return TooLarge(detail, reason="too_many_values", limit_bytes=most)
 
 
+def count_parts(text: bytes) -> int:
+    """How many values a JSON text may have, at most: marks in its texts count, too.
+
+    >>> count_parts(b'[1, {"a": [2]}]')
+    4
+    """
+    return sum(text.count(mark) for mark in (b",", b"[", b"{"))
+
+
 def count_elements(text: bytes, *, up_to: int) -> int:
     """The elements of a JSON list, or one more than `up_to` where there are more; a trailing comma counts as one.
 

@@ -281,10 +281,9 @@ def run_job(job_id: str) -> None:
     if leased is None:
         return
     failpoint("jobs.after_claim")
-    structlog.contextvars.bind_contextvars(job=job_id, kind=leased.kind, request_id=leased.request_id)
-    with _giving_signs(here):
+    said = {"job": job_id, "kind": leased.kind, "request_id": leased.request_id}
+    with structlog.contextvars.bound_contextvars(**said), _giving_signs(here):
         _attempt(Work(here, leased.id, holder, leased.project_id, leased.args), _JOBS[leased.kind])
-    structlog.contextvars.clear_contextvars()
 
 
 def _attempt(work: Work, function: JobFunction) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,9 +14,12 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from collector import queries
+from foundation.database import open_database
 from foundation.parts import LOOPBACK, Part, free_port, running
 from foundation.processes import Up, parts_of
 from foundation.settings import SECRETS, Settings
+from tests.signals import Held, make_project
 
 PLENTY = "1000000"
 ANSWER_TIMEOUT_S = 30
@@ -90,6 +94,18 @@ def api_server(settings: Settings, folder: Path, **environment: str) -> ApiServe
     part = next(part for part in parts_of(wanted, shared) if part.name == "api")
     part.log = folder / "api.log"
     return ApiServer(part, f"http://{LOOPBACK}:{wanted.port}")
+
+
+def installation_on_sqlite(folder: Path, migrated: Path) -> tuple[Settings, Held]:
+    """Settings of an installation in a folder, on a copy of a migrated file with a project in it."""
+    path = folder / "winnow.sqlite3"
+    shutil.copy(migrated, path)
+    database = open_database(f"sqlite:///{path}")
+    queries._FILES.clear()
+    project = make_project(database)
+    database.engine.dispose()
+    secrets = {name: letter * 40 for name, letter in zip(SECRETS, "abc", strict=True)}
+    return Settings.model_validate({"home": folder, "database_url": f"sqlite:///{path}", **secrets}), project
 
 
 def environment_of(settings: Settings, folder: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from foundation.json_weight import count_parts
 from labeling.errors import StudioGone, StudioRefused, StudioUnavailable, StudioUnreadable
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _judged(status: int, body: bytes, retry_after: str) -> Any:
 
 
 def _json(body: bytes) -> Any:
-    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_PARTS:
+    if count_parts(body) > MAX_PARTS:
         raise StudioUnreadable("Label Studio's answer has more parts than it may have")
     try:
         return orjson.loads(body)

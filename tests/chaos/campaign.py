@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from foundation.parts import wait_until
 from tests.chaos.faults import FAULTS
 from tests.chaos.judge import judge
 from tests.chaos.oracle import Oracle
-from tests.chaos.phones import Fleet, wait
+from tests.chaos.phones import Fleet
 from tests.chaos.raters import rate
 from tests.chaos.world import World, running_world
 
@@ -73,7 +74,7 @@ def _disturb(world: World, fleet: Fleet, name: str, chance: random.Random, say: 
     if not world.wait_until_ready(RECOVERED_WITHIN_S):
         wrong.append(f"{name}: not ready {RECOVERED_WITHIN_S:.0f} s later")
     taken = len(fleet.acknowledged)
-    if not wait(lambda: len(fleet.acknowledged) > taken, within_s=RECOVERED_WITHIN_S):
+    if not wait_until(lambda: len(fleet.acknowledged) > taken, timeout_s=RECOVERED_WITHIN_S):
         wrong.append(f"{name}: no signal is taken {RECOVERED_WITHIN_S:.0f} s later")
     if world.studio is not None:
         rate(world, 2)

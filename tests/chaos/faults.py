@@ -16,9 +16,8 @@ from typing import Any, Final
 
 import httpx
 
-from foundation.parts import LOOPBACK
+from foundation.parts import LOOPBACK, Part, kill_group, wait_until
 from tests.chaos.oracle import PEOPLE, PROJECT, project_file
-from tests.chaos.phones import wait
 from tests.chaos.proxy import Mode, Proxy
 from tests.chaos.raters import rate, studio_project
 from tests.chaos.world import PROCESSES, World
@@ -90,16 +89,13 @@ def kill_pushing(world: World, chance: random.Random) -> None:
             world.project("POST", "/sync")
         time.sleep(0.2 + chance.random())
         world.hurt("worker", signal.SIGKILL)
-        wait(lambda: bool(world.pids("worker")), within_s=30)
+        wait_until(lambda: bool(world.pids("worker")), timeout_s=30)
 
 
 @fault("F6", "Label Studio is killed, and comes back", "label_studio")
 def kill_studio(world: World, _: random.Random) -> None:
     assert world.label_studio is not None
-    if world.label_studio.pid:
-        with suppress(ProcessLookupError):
-            os.killpg(world.label_studio.pid, signal.SIGKILL)
-        world.label_studio.wait(10)
+    _kill(world.label_studio)
     world.label_studio.start()
     world.label_studio.wait_until_it_answers(timeout_s=120)
 
@@ -107,10 +103,7 @@ def kill_studio(world: World, _: random.Random) -> None:
 @fault("F7", "PostgreSQL is killed as a whole, and comes back", "postgresql")
 def kill_postgres(world: World, _: random.Random) -> None:
     assert world.postgres is not None
-    if world.postgres.pid:
-        with suppress(ProcessLookupError):
-            os.killpg(world.postgres.pid, signal.SIGKILL)
-        world.postgres.wait(10)
+    _kill(world.postgres)
     time.sleep(SOME_S / 2)
     world.postgres.start()
     world.postgres.wait_until_it_answers(timeout_s=60)
@@ -118,7 +111,7 @@ def kill_postgres(world: World, _: random.Random) -> None:
 
 @fault("F8", "Valkey is killed, and comes back")
 def kill_broker(world: World, _: random.Random) -> None:
-    _kill_valkey(world)
+    _kill(world.valkey)
     world.valkey.start()
     world.valkey.wait_until_it_answers(timeout_s=30)
 
@@ -132,7 +125,7 @@ def flush_broker(world: World, _: random.Random) -> None:
 
 @fault("F8c", "Valkey's log of messages is cut in the middle of a message")
 def cut_broker_log(world: World, chance: random.Random) -> None:
-    _kill_valkey(world)
+    _kill(world.valkey)
     for log in (world.folder / "valkey" / "appendonlydir").glob("*.incr.aof"):
         os.truncate(log, max(0, log.stat().st_size - chance.randint(1, 40)))
     world.valkey.start()
@@ -341,11 +334,11 @@ def _for_a_while(proxy: Proxy, mode: Mode, *, seconds: float = SOME_S) -> None:
     proxy.set(Mode.PASS)
 
 
-def _kill_valkey(world: World) -> None:
-    if world.valkey.pid:
-        with suppress(ProcessLookupError):
-            os.killpg(world.valkey.pid, signal.SIGKILL)
-        world.valkey.wait(10)
+def _kill(part: Part) -> None:
+    """With all it has started, and waits until it is gone."""
+    if part.pid:
+        kill_group(part.pid)
+        part.wait(10)
 
 
 def _put(world: World, body: dict[str, Any]) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 
+from foundation.parts import wait_until
 from tests.chaos.oracle import CANARY_EVERY, PROJECT, WRONG_EVERY, Oracle
-from tests.chaos.phones import BATCH, Fleet, send, wait
+from tests.chaos.phones import BATCH, Fleet, send
 from tests.chaos.raters import annotations_in_studio, rate, studio_project, tasks_in_studio
 from tests.chaos.world import World
 
@@ -94,9 +95,9 @@ def _judge_erasures(world: World, verdict: Verdict) -> None:
         if not world.erased[person]:  # the answer was lost: asked again, it is the same erasure or one more
             world.erase(person)
         path = f"/v1/projects/{PROJECT}/erasures/{world.erased[person]}"
-        done = wait(
+        done = wait_until(
             lambda path=path: world.call("GET", path).json().get("status") == "completed",  # type: ignore[misc]
-            within_s=SETTLED_WITHIN_S,
+            timeout_s=SETTLED_WITHIN_S,
         )
         verdict.expect(done, f"the erasure of {person} does not end: {world.call('GET', path).text[:300]}")
     verdict.facts["erasures"] = len(world.erased)
@@ -128,7 +129,9 @@ def _judge_fresh_signal(world: World, verdict: Verdict) -> None:
     if world.studio is None or studio_project(world) is None:
         return
     verdict.expect(rate(world, 1) == 1, "nobody can answer a task any more")
-    came = wait(lambda: world.project("GET")["counts"]["annotations"] > before["annotations"], within_s=FRESH_WITHIN_S)
+    came = wait_until(
+        lambda: world.project("GET")["counts"]["annotations"] > before["annotations"], timeout_s=FRESH_WITHIN_S
+    )
     verdict.expect(came, "a fresh answer does not come back from Label Studio")
 
 
@@ -137,7 +140,9 @@ def _judge_jobs(world: World, verdict: Verdict) -> None:
         rows = world.project("GET", "/jobs")["jobs"]
         return [row for row in rows if row["status"] in {"queued", "running"} and row["kind"] != "labeling.sync"]
 
-    verdict.expect(wait(lambda: not open_jobs(), within_s=SETTLED_WITHIN_S), f"jobs that do not end: {open_jobs()[:3]}")
+    verdict.expect(
+        wait_until(lambda: not open_jobs(), timeout_s=SETTLED_WITHIN_S), f"jobs that do not end: {open_jobs()[:3]}"
+    )
     rows = world.project("GET", "/jobs")["jobs"]
     failed = [
         row for row in rows if row["status"] == "failed" and not (world.was_poisoned and POISONED in row["error"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import threading
-import time
 from collections.abc import Container
 from dataclasses import dataclass, field
 from itertools import count
@@ -104,13 +103,3 @@ def send(client: httpx.Client, key: str, oracle: Oracle, numbers: list[int]) -> 
     }
     body = gzip.compress(orjson.dumps(oracle.envelope(numbers)), 1)
     return client.post(f"/v1/projects/{PROJECT}/signals", content=body, headers=headers)
-
-
-def wait(holds: Any, *, within_s: float, pause_s: float = 0.2) -> bool:
-    """Asks until it holds; False when the time is over."""
-    ends = time.monotonic() + within_s
-    while not holds():
-        if time.monotonic() > ends:
-            return False
-        time.sleep(pause_s)
-    return True

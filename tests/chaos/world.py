@@ -19,9 +19,8 @@ import httpx
 import psutil
 
 from foundation.embedded import LabelStudioServer, Valkey
-from foundation.parts import LOOPBACK, Part, answers_http, free_port, kill_what_belongs_to
+from foundation.parts import LOOPBACK, Part, answers_http, free_port, kill_what_belongs_to, wait_until
 from tests.chaos.oracle import PROJECT, Oracle, project_file
-from tests.chaos.phones import wait
 from tests.chaos.proxy import Mode, Proxy
 from tests.servers import postgres_part
 
@@ -87,7 +86,7 @@ class World:
             )
 
     def wait_until_ready(self, within_s: float = READY_WITHIN_S) -> bool:
-        return wait(lambda: answers_http(f"{self.url}/readyz", timeout_s=5), within_s=within_s)
+        return wait_until(lambda: answers_http(f"{self.url}/readyz", timeout_s=5), timeout_s=within_s)
 
     def pids(self, part: str) -> list[int]:
         """The processes of a part, the oldest first; none while it is down."""
@@ -144,7 +143,7 @@ class World:
             row.update(self.call("GET", f"/v1/jobs/{job}").json())
             return row.get("status") in {"done", "failed"}
 
-        wait(has_ended, within_s=within_s)
+        wait_until(has_ended, timeout_s=within_s)
         return row
 
     def erase(self, person: str) -> None:

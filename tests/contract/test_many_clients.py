@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
-import shutil
 import socket
 import threading
 import time
@@ -19,12 +18,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from collector import queries
-from foundation.database import open_database
 from foundation.parts import wait_until
-from foundation.settings import Settings
-from tests.api_server import ApiServer, running_api
-from tests.signals import Held, envelope, make_project, make_signal
+from tests.api_server import ApiServer, installation_on_sqlite, running_api
+from tests.signals import Held, envelope, make_signal
 
 pytestmark = pytest.mark.slow
 DEADLINE_S = 4
@@ -81,14 +77,7 @@ def _memory_of(pid: int, name: str) -> int:
 
 @contextmanager
 def installed(folder: Path, migrated: Path, *, deadline_s: int) -> Iterator[Installation]:
-    path = folder / "winnow.sqlite3"
-    shutil.copy(migrated, path)
-    database = open_database(f"sqlite:///{path}")
-    queries._FILES.clear()
-    project = make_project(database)
-    database.engine.dispose()
-    secrets = {name: letter * 40 for name, letter in (("secret_key", "a"), ("pseudonym_key", "b"), ("seal_key", "c"))}
-    settings = Settings.model_validate({"home": folder, "database_url": f"sqlite:///{path}", **secrets})
+    settings, project = installation_on_sqlite(folder, migrated)
     with running_api(settings, folder, WINNOW_BODY_DEADLINE_S=str(deadline_s), WINNOW_LOG_LEVEL="WARNING") as server:
         yield Installation(server, project)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,14 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from collector import queries
-from foundation.database import open_database
 from foundation.memory_budget import WORKING_BYTES
 from foundation.processes import MALLOC
-from foundation.settings import Settings
-from tests.api_server import environment_of
+from tests.api_server import environment_of, installation_on_sqlite
 from tests.contract.one_request import CASES
-from tests.signals import Held, make_project
+from tests.signals import Held
 
 pytestmark = [
     pytest.mark.slow,
@@ -30,14 +26,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def installation(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Held, Mapping[str, str]]:
     folder = tmp_path_factory.mktemp("memory")
-    path = folder / "winnow.sqlite3"
-    shutil.copy(migrated_sqlite, path)
-    database = open_database(f"sqlite:///{path}")
-    queries._FILES.clear()
-    project = make_project(database)
-    database.engine.dispose()
-    secrets = {name: letter * 40 for name, letter in (("secret_key", "a"), ("pseudonym_key", "b"), ("seal_key", "c"))}
-    settings = Settings.model_validate({"home": folder, "database_url": f"sqlite:///{path}", **secrets})
+    settings, project = installation_on_sqlite(folder, migrated_sqlite)
     return project, {**MALLOC, **environment_of(settings, folder), "WINNOW_LOG_LEVEL": "ERROR"}
 
 

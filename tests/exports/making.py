@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
+from exports.files import FileEntry, hash_file
 from exports.folder import WrittenVersion, write_version
 from exports.gates import AgreementFigure, AlphaGate, Bound, evaluate_gates
+from exports.manifest import CHECKSUMS, MANIFEST, checksum_lines, digest_of, json_bytes
 from exports.plan import FieldSpec, FrozenInputs, TargetSpec, VersionPlan
 from exports.splits import Shares, Split, Splitter
 
@@ -127,3 +130,14 @@ if __name__ == "__main__":
     import sys
 
     print(write(Path(sys.argv[1]), batch_rows=int(sys.argv[2])).digest)
+
+
+def seal(folder: Path, **changes: Any) -> None:
+    """Makes a version's manifest, its digest and the checksums fit whatever lies in the folder."""
+    manifest = orjson.loads((folder / MANIFEST).read_bytes()) | changes
+    for file in manifest["files"]:
+        file["bytes"], file["sha256"] = hash_file(folder / file["path"])
+    manifest["digest"] = digest_of(manifest)
+    (folder / MANIFEST).write_bytes(json_bytes(manifest))
+    files = [FileEntry(**file) for file in manifest["files"]]
+    (folder / CHECKSUMS).write_bytes(checksum_lines([*files, FileEntry(MANIFEST, *hash_file(folder / MANIFEST))]))

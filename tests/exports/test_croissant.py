@@ -18,11 +18,10 @@ from hypothesis import strategies as st
 from exports.cli import commands
 from exports.croissant import identifier
 from exports.croissant_check import LIBRARY, check_croissant
-from exports.files import FileEntry, hash_file
 from exports.folder import write_version
-from exports.manifest import CHECKSUMS, MANIFEST, checksum_lines, digest_of, json_bytes
+from exports.manifest import json_bytes
 from exports.plan import TargetSpec, column_faults
-from tests.exports.making import make_candidates, make_plan, make_rows, split_of, write
+from tests.exports.making import make_candidates, make_plan, make_rows, seal, split_of, write
 
 pytestmark = pytest.mark.slow
 NAMES = [
@@ -64,13 +63,7 @@ def rewrite(folder: Path, change: Any) -> None:
     document = json.loads((folder / "croissant.json").read_bytes())
     change(document)
     (folder / "croissant.json").write_bytes(json_bytes(document))
-    manifest = json.loads((folder / MANIFEST).read_bytes())
-    for file in manifest["files"]:
-        file["bytes"], file["sha256"] = hash_file(folder / file["path"])
-    manifest["digest"] = digest_of(manifest)
-    (folder / MANIFEST).write_bytes(json_bytes(manifest))
-    files = [FileEntry(**file) for file in manifest["files"]]
-    (folder / CHECKSUMS).write_bytes(checksum_lines([*files, FileEntry(MANIFEST, *hash_file(folder / MANIFEST))]))
+    seal(folder)
 
 
 def verify(folder: Path) -> Any:

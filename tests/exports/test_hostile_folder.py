@@ -21,10 +21,10 @@ from pyarrow import parquet
 from exports import leakage_apart, verify
 from exports.cli import commands
 from exports.croissant_check import CROISSANT
-from exports.files import FileEntry, hash_file
-from exports.manifest import CHECKSUMS, MANIFEST, checksum_lines, digest_of, json_bytes
+from exports.files import hash_file
+from exports.manifest import CHECKSUMS, MANIFEST
 from exports.verify import ProblemReason, verify_folder
-from tests.exports.making import write
+from tests.exports.making import seal, write
 
 pytestmark = pytest.mark.slow
 
@@ -48,17 +48,6 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(published: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(published, tmp_path / published.name))
-
-
-def seal(folder: Path, **changes: Any) -> None:
-    """Makes a manifest, its digest and the checksums fit whatever lies in the folder."""
-    manifest = orjson.loads((folder / MANIFEST).read_bytes()) | changes
-    for file in manifest["files"]:
-        file["bytes"], file["sha256"] = hash_file(folder / file["path"])
-    manifest["digest"] = digest_of(manifest)
-    (folder / MANIFEST).write_bytes(json_bytes(manifest))
-    files = [FileEntry(**file) for file in manifest["files"]]
-    (folder / CHECKSUMS).write_bytes(checksum_lines([*files, FileEntry(MANIFEST, *hash_file(folder / MANIFEST))]))
 
 
 def run(folder: Path) -> str:
