@@ -127,6 +127,7 @@ def _services(settings: Settings) -> Services:
 
 def create_front(application: Flask) -> Front:
     """What the web server serves: the application behind the part that reads bodies."""
+    from foundation.each_request import refuse
     from foundation.front import Bounds, Front, allow_many_connections
     from foundation.guards import knows_key
     from foundation.memory_budget import Budget
@@ -137,6 +138,7 @@ def create_front(application: Flask) -> Front:
     settings = services.settings
     return Front(
         application.wsgi_app,
+        refuse=refuse,
         bounds=Bounds(settings.max_unpacked_bytes, settings.body_deadline_s),
         budget=Budget(settings.max_bodies_bytes),
         knows=partial(knows_key, services.database),

@@ -3,8 +3,8 @@
     make bench ONLY=load                        30 minutes, PostgreSQL with fsync, with erasures and builds beside
     BENCH_LOAD_MINUTES=2 make bench ONLY=load   shorter, for a look
 
-Open loop: a batch is due at its time whether or not earlier ones were answered, and its latency counts from then, so a
-server that stands still is not kindly asked less meanwhile. The client runs on the same machine and takes its share of it.
+Open loop: a batch's latency counts from when it was due, so a server that stands still is not kindly asked less meanwhile.
+The client runs on the same machine and takes its share of it.
 """
 
 from __future__ import annotations
@@ -12,22 +12,19 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import queue
 import socket
 import tempfile
 import threading
 import time
-import uuid
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from bench.ingest import BATCH, PROJECT, bodies
+from bench.ingest import BATCH, PROJECT
+from bench.open_loop import TIMEOUT_S, Sent, Target, fresh_bodies, quantile, send_at_rate, send_flat_out
 from tests.chaos.oracle import CONFIG, Oracle
 from tests.chaos.world import World, running_world
 
@@ -46,8 +43,6 @@ ERASE_EVERY_S = 20.0
 BUILD_EVERY_S = 120.0
 SAMPLE_EVERY_S = 5.0
 NORMAL_WITHIN_S = 30.0
-TIMEOUT_S = 60.0
-GOOD, REFUSED = {200}, {429, 503}
 BUDGET = {
     "p99_ms": 150,
     "slope_mb_per_10_min": 1,
@@ -55,25 +50,6 @@ BUDGET = {
     "refused_p99_ms": 20,
     "normal_after_s": 5,
 }
-
-
-@dataclass
-class Sent:
-    """Answers by status, and the milliseconds of each; `late` counts from when a batch was due, `took` from its sending."""
-
-    statuses: Counter[int] = field(default_factory=Counter)
-    late_ms: list[float] = field(default_factory=list)
-    refused_ms: list[float] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, status: int, due: float, began: float) -> None:
-        now = time.perf_counter()
-        with self.lock:
-            self.statuses[status] += 1
-            if status in REFUSED:
-                self.refused_ms.append((now - began) * 1e3)
-            else:
-                self.late_ms.append((now - due) * 1e3)
 
 
 def measure() -> dict[str, object]:
@@ -85,12 +61,13 @@ def measure() -> dict[str, object]:
         ) as world,
     ):
         _make_project(world)
-        reached = _reached(world)
-        steady, slope, beside = _steady(world, SHARE * reached)
-        slow = _beside_slow_senders(world, SHARE * reached)
-        overload, seconds = _send(world, OVERLOAD * reached, OVERLOAD_S, connections=OVERLOAD_CONNECTIONS)
+        target = Target(world.port, "/v1/projects/bench/signals", world.keys["bench"])
+        reached = _reached(target)
+        steady, slope, beside = _steady(world, target, SHARE * reached)
+        slow = _beside_slow_senders(world, target, SHARE * reached)
+        overload = send_at_rate(target, OVERLOAD * reached, OVERLOAD_S, connections=OVERLOAD_CONNECTIONS)
         normal_s = _normal_after(world, quantile(steady.late_ms, 0.5))
-    goodput = overload.statuses[200] / seconds
+    goodput = overload.statuses[200] / overload.seconds
     return {
         "reached_signals_s": round(reached * BATCH),
         "minutes": MINUTES,
@@ -111,11 +88,6 @@ def measure() -> dict[str, object]:
         },
         "budget": BUDGET,
     }  # fmt: skip
-
-
-def quantile(values: list[float], at: float) -> float:
-    """The value below which a share of all lies; 0 where there is none."""
-    return sorted(values)[min(len(values) - 1, int(len(values) * at))] if values else 0.0
 
 
 def _make_project(world: World) -> None:
@@ -140,28 +112,13 @@ def _of_project(world: World, method: str, path: str, **parts: Any) -> Any:
     return answer.json()
 
 
-def _reached(world: World) -> float:
+def _reached(target: Target) -> float:
     """Batches a second that are answered with 200 when four connections send as fast as they can."""
-    ends, done = time.perf_counter() + REACHED_WITHIN_S, Counter[int]()
-    made = fresh_bodies()
-    lock = threading.Lock()
-
-    def send() -> None:
-        connection = _connection(world)
-        while time.perf_counter() < ends:
-            with lock:
-                body = next(made)
-            done[_post(world, connection, body)] += 1
-
-    threads = [threading.Thread(target=send) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return done[200] / REACHED_WITHIN_S
+    sent = send_flat_out(target, REACHED_WITHIN_S, connections=4)
+    return sent.statuses[200] / sent.seconds
 
 
-def _steady(world: World, rate: float) -> tuple[Sent, float, Counter[str]]:
+def _steady(world: World, target: Target, rate: float) -> tuple[Sent, float, Counter[str]]:
     """The load for its minutes; the slope of the API's memory in MB per 10 minutes; what was done beside."""
     stop, samples, beside = threading.Event(), list[tuple[float, float]](), Counter[str]()
     helpers = [
@@ -171,46 +128,19 @@ def _steady(world: World, rate: float) -> tuple[Sent, float, Counter[str]]:
     ]
     for helper in helpers:
         helper.start()
-    sent, _ = _send(world, rate, MINUTES * 60)
+    sent = send_at_rate(target, rate, MINUTES * 60, connections=CONNECTIONS)
     stop.set()
     settled = samples[len(samples) // 5 :]
     return sent, _slope(settled) * 600, beside
 
 
-def _send(world: World, rate: float, seconds: float, *, connections: int = CONNECTIONS) -> tuple[Sent, float]:
-    """Batches at their times, by whichever connection is free first; answers how long it took until the last answer."""
-    due: queue.Queue[tuple[float, bytes] | None] = queue.Queue()
-    sent = Sent()
-
-    def work() -> None:
-        connection = _connection(world)
-        while (one := due.get()) is not None:
-            began = time.perf_counter()
-            sent.add(_post(world, connection, one[1]), one[0], began)
-
-    workers = [threading.Thread(target=work, daemon=True) for _ in range(connections)]
-    for worker in workers:
-        worker.start()
-    began, made = time.perf_counter(), fresh_bodies()
-    for number in range(int(rate * seconds)):
-        at = began + number / rate
-        body = next(made)
-        time.sleep(max(0.0, at - time.perf_counter()))
-        due.put((at, body))
-    for _ in workers:
-        due.put(None)
-    for worker in workers:
-        worker.join(TIMEOUT_S * 2)
-    return sent, time.perf_counter() - began
-
-
-def _beside_slow_senders(world: World, rate: float) -> dict[str, object]:
+def _beside_slow_senders(world: World, target: Target, rate: float) -> dict[str, object]:
     """The same load over 500 connections, first alone, then beside 500 more that send a byte a second and never end."""
-    alone, _ = _send(world, rate, SLOW_S, connections=SLOW_SENDERS)
+    alone = send_at_rate(target, rate, SLOW_S, connections=SLOW_SENDERS)
     stop = threading.Event()
     slow = threading.Thread(target=_crawl, args=(world, stop), daemon=True)
     slow.start()
-    beside, _ = _send(world, rate, SLOW_S, connections=SLOW_SENDERS)
+    beside = send_at_rate(target, rate, SLOW_S, connections=SLOW_SENDERS)
     stop.set()
     slow.join(TIMEOUT_S)
     return {
@@ -246,25 +176,6 @@ def _normal_after(world: World, usual_ms: float) -> float:
         status = _post(world, connection, next(made))
         quick = quick + 1 if status == 200 and (time.perf_counter() - at) * 1e3 < 3 * max(usual_ms, 1) else 0
     return time.perf_counter() - began
-
-
-def fresh_bodies() -> Iterator[bytes]:
-    """Batches without end, each of them with ids that nobody has used."""
-    made = bodies(0)
-    split = [_between_ids(body) for body in made]
-    while True:
-        for parts in split:
-            ids = (str(uuid.uuid4()).encode() for _ in range(len(parts) - 1))
-            yield parts[0] + b"".join(one + part for one, part in zip(ids, parts[1:], strict=True))
-
-
-def _between_ids(body: bytes) -> list[bytes]:
-    ids = [signal["id"].encode() for signal in json.loads(body)["signals"]]
-    parts = []
-    for one in ids:
-        before, _, body = body.partition(one)
-        parts.append(before)
-    return [*parts, body]
 
 
 def _connection(world: World) -> http.client.HTTPConnection:

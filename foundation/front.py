@@ -16,19 +16,21 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from foundation.errors import DomainError, TimedOut, TooLarge, Unavailable, Unparseable
 from foundation.memory_budget import SMALL_BODY_BYTES, Budget, Lease
-from foundation.wsgi_environment import IS_WHOLE, LEASE, REFUSED, Environ, Headers, Scope, environ_of
+from foundation.wsgi_environment import IS_WHOLE, LEASE, Environ, Headers, Scope, environ_of
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+T = TypeVar("T")
 
-THREADS = 32
+THREADS = 8
+"""Of each lane. Python runs one of them at a time; more would only keep the event loop, which runs beside them, waiting."""
 MOST_WAITING = 192
-"""Requests that may wait for a thread: at 20 ms a batch they are answered within some four seconds. Whoever comes then is told
-at once to come again, which costs a phone less than waiting, and the rest of us nothing."""
+"""Requests of a lane that may wait for a thread: at 20 ms a batch they are answered within some four seconds. Whoever comes then
+is told at once to come again, which costs a phone less than waiting, and the rest of us nothing."""
 PATIENCE_S = 4.0
 """How long a large body waits for room among those of others."""
 LOOK_EVERY_S = 0.05
@@ -44,6 +46,12 @@ DRAINED_FACTOR = 2
 
 class Application(Protocol):
     def __call__(self, environ: Any, start_response: Any, /) -> Any: ...
+
+
+class Refuse(Protocol):
+    """The whole answer to a request that the application never sees: status, headers, body. It may wait for nothing."""
+
+    def __call__(self, scope: Scope, error: DomainError, /) -> tuple[int, Headers, bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +82,31 @@ class _Body:
     """Whether nothing of it is left on the connection."""
 
 
+class _Lane:
+    """Threads and who waits for one."""
+
+    def __init__(self, name: str, most_waiting: int) -> None:
+        self._threads = ThreadPoolExecutor(THREADS, name)
+        self._waiting, self._most = 0, THREADS + most_waiting
+
+    @property
+    def is_full(self) -> bool:
+        return self._waiting >= self._most
+
+    async def run(self, work: Callable[..., T], *given: Any) -> T:
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
+        finally:
+            self._waiting -= 1
+
+
 class Front:
     """An ASGI application around a WSGI one.
 
     Args:
-        application: the WSGI application; its environment has `LEASE`, `IS_WHOLE` and, for what is refused, `REFUSED`.
+        application: the WSGI application; its environment has `LEASE` and `IS_WHOLE`.
+        refuse: answers what is refused here, in the event loop: to be refused must cost no thread and no time.
         bounds: of each body.
         budget: of all bodies together.
         knows: whether a key is one of ours, from the Authorization header; asked in a thread before more than a small
@@ -86,12 +114,19 @@ class Front:
     """
 
     def __init__(
-        self, application: Application, *, bounds: Bounds, budget: Budget, knows: Callable[[str], bool]
+        self,
+        application: Application,
+        *,
+        refuse: Refuse,
+        bounds: Bounds,
+        budget: Budget,
+        knows: Callable[[str], bool],
+        most_waiting: int = MOST_WAITING,
     ) -> None:
-        self._application, self._bounds, self._budget, self._knows = application, bounds, budget, knows
-        self._threads = ThreadPoolExecutor(THREADS, "request")
-        # Apart, so that a refusal need not wait for those who are being answered.
-        self._refusing = ThreadPoolExecutor(2, "refusal")
+        self._application, self._refuse_whole = application, refuse
+        self._bounds, self._budget, self._knows = bounds, budget, knows
+        # Two, so that reads, health and keys are answered while what stores is more than can be done.
+        self._storing, self._reading = _Lane("storing", most_waiting), _Lane("reading", most_waiting)
         self._waiting = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,16 +135,21 @@ class Front:
         lease = Lease(self._budget)
         try:
             body = await self._read(scope, receive, lease)
-            if body.refused is None and self._waiting >= MOST_WAITING:
+            lane = self._storing if body.size else self._reading
+            if body.refused is None and lane.is_full:
                 body.refused = Unavailable("too many requests wait for an answer: send the same again")
-            environ = environ_of(scope, body.kept, body.size)
-            environ.update({LEASE: lease, IS_WHOLE: True, REFUSED: body.refused})
-            body.kept = BytesIO()  # only the environment has it now, and lets it go when it is read
-            answer = await self._answer(environ)
+            if body.refused is not None:
+                answer = _Answer(*self._refuse_whole(scope, body.refused))
+            else:
+                environ = environ_of(scope, body.kept, body.size)
+                environ.update({LEASE: lease, IS_WHOLE: True})
+                body.kept = BytesIO()  # only the environment has it now, and lets it go when it is read
+                answer = await lane.run(self._begin, environ)
+                del environ
         finally:
             lease.end()
         answer.headers.append(STAYS_OPEN if body.is_read else CLOSES)
-        del environ, body
+        del body
         await self._send(answer, receive, send)
 
     async def _read(self, scope: Scope, receive: Receive, lease: Lease) -> _Body:
@@ -181,18 +221,7 @@ class Front:
         authorization = b",".join(value for name, value in headers if name == b"authorization")
         if not authorization:
             return False
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._knows, authorization.decode("latin-1"))
-
-    async def _answer(self, environ: Environ) -> _Answer:
-        loop = asyncio.get_running_loop()
-        if environ[REFUSED] is not None:
-            return await loop.run_in_executor(self._refusing, self._begin, environ)
-        self._waiting += 1
-        try:
-            return await loop.run_in_executor(self._threads, self._begin, environ)
-        finally:
-            self._waiting -= 1
+        return await self._reading.run(self._knows, authorization.decode("latin-1"))
 
     def _begin(self, environ: Environ) -> _Answer:
         """Runs in a thread. An answer of one piece comes whole, another one with what the next pieces come from."""
@@ -218,7 +247,6 @@ class Front:
         if answer.rest is None:
             await send({"type": "http.response.body", "body": answer.first})
             return
-        loop = asyncio.get_running_loop()
         is_gone = asyncio.ensure_future(_until_gone(receive))
         piece: bytes | None = answer.first
         try:
@@ -227,13 +255,13 @@ class Front:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
                 if is_gone.done():
                     return
-                piece = await loop.run_in_executor(self._threads, next, answer.rest, None)
+                piece = await self._reading.run(next, answer.rest, None)
             await send({"type": "http.response.body", "body": b""})
         except TimeoutError:
             return  # without the last piece the server breaks the connection off, so that nobody takes it for whole
         finally:
             is_gone.cancel()
-            await loop.run_in_executor(self._threads, answer.close)
+            await self._reading.run(answer.close)
 
 
 def allow_many_connections() -> None:

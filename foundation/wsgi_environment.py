@@ -14,8 +14,6 @@ Headers = list[tuple[bytes, bytes]]
 
 LEASE = "winnow.lease"
 """Where the WSGI environment has the request's lease of memory."""
-REFUSED = "winnow.refused"
-"""Where it has the error that the request is to be answered with, whatever it asks for."""
 IS_WHOLE = "winnow.body_is_whole"
 """True where the server has said that the body came to its end."""
 

@@ -23,7 +23,7 @@ from foundation.errors import DomainError, Unavailable
 from foundation.front import Bounds, Front
 from foundation.memory_budget import SMALL_BODY_BYTES, Budget, Lease, bytes_for_one_body
 from foundation.parts import LOOPBACK, Part, free_port, port_is_free, running
-from foundation.wsgi_environment import IS_WHOLE, LEASE, REFUSED, environ_of
+from foundation.wsgi_environment import IS_WHOLE, LEASE, Headers, Scope, environ_of
 
 LIMIT, DEADLINE_S, BUDGET = 200_000, 1.0, 20_000_000
 KEY = b"Bearer known"
@@ -50,24 +50,35 @@ class Pieces:
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Any:
-    """Says what it was given: the name of the refusal, or how long the body is; downloads under /pieces."""
+    """Says how long the body is; downloads under /pieces."""
     if environ["PATH_INFO"] == "/pieces":
         start_response("200 OK", [])
         return Pieces(20_000, bytes(65_536))
-    refused = environ[REFUSED]
-    said = type(refused).__name__ if refused else str(len(environ["wsgi.input"].read()))
-    start_response("400 Bad Request" if refused else "200 OK", [("Content-Length", str(len(said)))])
+    said = str(len(environ["wsgi.input"].read()))
+    start_response("200 OK", [("Content-Length", str(len(said)))])
     return [said.encode()]
 
 
+def refuse(_: Scope, error: DomainError) -> tuple[int, Headers, bytes]:
+    """Says the name of the refusal."""
+    said = type(error).__name__.encode()
+    return 400, [(b"content-length", str(len(said)).encode())], said
+
+
 def make_front(
-    app: Callable[..., Any] = application, *, budget: Budget | None = None, deadline_s: float = DEADLINE_S
+    app: Callable[..., Any] = application,
+    *,
+    budget: Budget | None = None,
+    deadline_s: float = DEADLINE_S,
+    most_waiting: int = front_module.MOST_WAITING,
 ) -> Front:
     return Front(
         app,
+        refuse=refuse,
         bounds=Bounds(LIMIT, deadline_s),
         budget=budget or Budget(BUDGET),
         knows=lambda authorization: authorization.encode() == KEY,
+        most_waiting=most_waiting,
     )
 
 
@@ -109,12 +120,18 @@ GONE: Message = {"type": "http.disconnect"}
 
 def ask(front: Front, scope: Mapping[str, Any], *messages: Message) -> tuple[int, dict[bytes, bytes], bytes]:
     """Status, headers and body of the answer to one request."""
+    return asyncio.run(answer_of(front, scope, *messages))
+
+
+async def answer_of(
+    front: Front, scope: Mapping[str, Any], *messages: Message
+) -> tuple[int, dict[bytes, bytes], bytes]:
     sent: list[dict[str, Any]] = []
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    asyncio.run(front(scope, receiving(*messages), send))
+    await front(scope, receiving(*messages), send)
     return sent[0]["status"], dict(sent[0]["headers"]), b"".join(message["body"] for message in sent[1:])
 
 
@@ -191,7 +208,9 @@ class TestBodies:
         def away(_: str) -> bool:
             raise Unavailable("the database is away")
 
-        front = Front(application, bounds=Bounds(LIMIT, DEADLINE_S), budget=Budget(BUDGET), knows=away)
+        front = Front(
+            application, refuse=refuse, bounds=Bounds(LIMIT, DEADLINE_S), budget=Budget(BUDGET), knows=away
+        )
 
         assert ask(front, of_length(100_000, KNOWN), piece(bytes(100_000)))[2] == b"Unavailable"
 
@@ -272,12 +291,29 @@ class TestBudget:
         lease.unpack(20_000_000)
         lease.work_on(20_000_000)
 
-    def test_who_finds_all_threads_taken_and_a_queue_is_told_to_come_back(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(front_module, "MOST_WAITING", 0)
+    def test_who_finds_all_threads_taken_and_a_queue_is_told_to_come_back_and_reads_go_on(self) -> None:
+        may_go_on = threading.Event()
 
-        assert ask(make_front(), scope_of())[2] == b"Unavailable"
+        def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Any:
+            if environ["CONTENT_LENGTH"] != "0":
+                may_go_on.wait(60)
+            return application(environ, start_response)
+
+        async def more_than_can_wait() -> tuple[list[bytes], bytes, list[bytes]]:
+            front = make_front(app, most_waiting=2)
+            callers = [
+                asyncio.ensure_future(answer_of(front, of_length(3), piece(b"abc")))
+                for _ in range(front_module.THREADS + 2 + 1)
+            ]
+            refused, held = await asyncio.wait(callers, return_when=asyncio.FIRST_COMPLETED)
+            read = await answer_of(front, scope_of())
+            may_go_on.set()
+            return [one.result()[2] for one in refused], read[2], [(await one)[2] for one in held]
+
+        refused, read, held = asyncio.run(more_than_can_wait())
+
+        assert (refused, read) == ([b"Unavailable"], b"0")
+        assert held == [b"3"] * (front_module.THREADS + 2)
 
 
 class TestEnvironment:
@@ -316,7 +352,6 @@ class TestEnvironment:
 
         assert seen[IS_WHOLE] is True
         assert seen[LEASE] is not None
-        assert seen[REFUSED] is None
 
 
 class TestAnswers:

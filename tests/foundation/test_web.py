@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from foundation.cursors import page_after, read_cursor
 from foundation.document import pointer_to
+from foundation.each_request import refuse
 from foundation.errors import (
     Conflict,
     DomainError,
@@ -29,7 +30,6 @@ from foundation.limits import open_limiter
 from foundation.problems import problem, register_problems, slug_of, status_of
 from foundation.settings import Settings
 from foundation.web import load_json
-from foundation.wsgi_environment import REFUSED
 from tests.signals import Phone, make_signal
 
 
@@ -186,15 +186,22 @@ class TestAnswers:
         assert answer.status_code == 404
         assert "Location" not in answer.headers
 
-    def test_what_was_refused_while_it_came_is_answered_as_any_problem(self, phone: Phone) -> None:
-        refused = TimedOut("too slow")
+    @pytest.mark.parametrize("error", [TimedOut("too slow"), Unavailable("too many")])
+    def test_what_the_server_refuses_is_answered_as_any_problem(self, error: DomainError) -> None:
+        status, headers, body = refuse({"raw_path": b"/v1/projects", "headers": []}, error)
 
-        answer = phone.client.post("/v1/projects", environ_overrides={REFUSED: refused})
+        told, document = dict(headers), json.loads(body)
+        assert (status, told[b"content-type"]) == (document["status"], b"application/problem+json")
+        assert document["type"] in {"/docs/problems#timed-out", "/docs/problems#unavailable"}
+        assert (told[b"cache-control"], len(told[b"x-request-id"])) == (b"no-store", 36)
+        assert (b"retry-after" in told) is (status == 503)
 
-        assert (answer.status_code, answer.content_type) == (408, "application/problem+json")
-        assert answer.json is not None
-        assert answer.json["type"] == "/docs/problems#timed-out"
-        assert len(answer.headers["X-Request-Id"]) == 36
+    def test_a_request_that_the_server_refuses_keeps_its_id(self) -> None:
+        given = b"0199f0aa-7b1c-7000-8000-5d3e2f1a0b9c"
+
+        _, headers, _ = refuse({"raw_path": b"/v1/x", "headers": [(b"x-request-id", given)]}, TimedOut("too slow"))
+
+        assert dict(headers)[b"x-request-id"] == given
 
 
 class TestJson:
