@@ -12,7 +12,6 @@ from collector import schemas
 from collector.intake.batch import open_batch, take_in
 from collector.intake.dead_letters import list_letters, why_no_replay
 from collector.intake.door import open_door
-from collector.intake.event_time import read_time
 from collector.intake.identity import Names, names_of
 from collector.intake.reading import read_json, read_ndjson, refuse_cut
 from collector.intake.replay import replay_letters
@@ -24,6 +23,7 @@ from collector.queries import count_project, read_project, read_revision
 from collector.service import put_project
 from collector.subjects.headers import TOKEN, read_token
 from collector.subjects.proof import Speaker
+from collector.written_times import read_time
 from foundation.cursors import page_after_moment, read_moment
 from foundation.errors import Fault, InvalidBody, PreconditionFailed, Unparseable
 from foundation.failpoints import failpoint

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlmodel import Session
 
+from collector.fields.kind import Field, Pii
+from collector.fields.registry import KINDS
 from collector.project_file import (
     ACCEPT_NOTICES,
     COLUMNS,
@@ -18,9 +19,6 @@ from collector.project_file import (
     DERIVED_VALUES,
     FIELD_NAME_SAYS,
     KNOWN_CONTEXT,
-    FieldKind,
-    FieldRule,
-    Pii,
     Privacy,
     ProjectFile,
 )
@@ -102,12 +100,12 @@ def load_file(body: Mapping[str, Any]) -> ProjectFile:
 
 def breaks_of(old: ProjectFile, new: ProjectFile) -> list[str]:
     """What a new revision takes away from apps and scripts that were built for the old one."""
-    before, after = ({rule.name: rule for rule in file.fields} for file in (old, new))
+    before, after = ({one.name: one for one in file.fields} for file in (old, new))
     found = [f"field {name} was removed" for name in before if name not in after]
-    for name, rule in after.items():
+    for name, field in after.items():
         if name in before:
-            found.extend(f"field {name} {change}" for change in _breaks_of_field(before[name], rule))
-        elif rule.required:
+            found.extend(f"field {name} {change}" for change in field.breaks(before[name]))
+        elif field.required:
             found.append(f"field {name} is new and required")
     found.extend(f"context {name} is no longer kept" for name in old.context_names if name not in new.context_names)
     if old.drop_unknown and not new.drop_unknown:
@@ -120,25 +118,9 @@ def breaks_of(old: ProjectFile, new: ProjectFile) -> list[str]:
     return found
 
 
-def _breaks_of_field(was: FieldRule, rule: FieldRule) -> Iterator[str]:
-    if was.kind is not rule.kind:
-        yield f"changed its kind from {was.kind} to {rule.kind}"
-    if was.unit != rule.unit:
-        yield "changed its unit"
-    if rule.required and not was.required:
-        yield "became required"
-    if rule.values and (gone := [value for value in was.values if value not in rule.values]):
-        yield f"no longer takes {', '.join(gone)}"
-    is_shorter = rule.kind is was.kind and rule.max_chars < was.max_chars
-    is_higher = rule.minimum is not None and (was.minimum is None or rule.minimum > was.minimum)
-    is_lower = rule.maximum is not None and (was.maximum is None or rule.maximum < was.maximum)
-    if is_shorter or is_higher or is_lower:
-        yield "takes a narrower range"
-
-
 def _read_all(reader: Reader, body: Mapping[str, Any], sections: Sequence[Section]) -> ProjectFile:
     file = _read(reader, body)
-    kinds = {rule.name: rule.kind.value for rule in file.fields}
+    kinds = {one.name: one.kind for one in file.fields}
     for section in sections:
         faults, instead = section.check(body, kinds)
         reader.take_over(faults)
@@ -151,7 +133,7 @@ def _read(reader: Reader, body: Mapping[str, Any]) -> ProjectFile:
     given = {key: reader.read(one, body.get(key), pointer_to("", key)) for key, one in DEFINITIONS.items()}
     fields = _fields(reader, given["fields"] or {})
     keep, attributes = given["context"]["keep"], given["context"]["attributes"]
-    _check_context(reader, keep, attributes, {rule.name for rule in fields})
+    _check_context(reader, keep, attributes, {one.name for one in fields})
     _check_population(reader, given["population"], (*keep, *attributes))
     name = str(body.get("project"))
     return ProjectFile(
@@ -169,27 +151,16 @@ def _read(reader: Reader, body: Mapping[str, Any]) -> ProjectFile:
     )
 
 
-def _fields(reader: Reader, given: Mapping[str, Mapping[str, Any] | None]) -> tuple[FieldRule, ...]:
-    rules = []
+def _fields(reader: Reader, given: Mapping[str, Mapping[str, Any] | None]) -> tuple[Field, ...]:
+    fields = []
     for name, keys in given.items():
         at = pointer_to("/fields", name)
         if name in COLUMNS or name in KNOWN_CONTEXT:
             reader.fault(at, "wrong_value", f"the name must be {FIELD_NAME_SAYS}")
         elif keys is not None:
-            rule = FieldRule(name=name, **{key: value for key, value in keys.items() if key != "near_duplicates"})
-            rule = replace(rule, values=_values(reader, rule.values, at))
-            if rule.minimum is not None and rule.maximum is not None and rule.minimum > rule.maximum:
-                reader.fault(f"{at}/minimum", "out_of_range", "must not be above maximum")
-            rules.append(rule)
-    return tuple(rules)
-
-
-def _values(reader: Reader, values: tuple[str, ...], at: str) -> tuple[str, ...]:
-    """A category's values in the form in which they are compared."""
-    forms = tuple(dict.fromkeys(unicodedata.normalize("NFC", value) for value in values))
-    if len(forms) < len(values):
-        reader.fault(f"{at}/values", "wrong_type", "names one text twice, in two Unicode forms")
-    return forms
+            own = {key: value for key, value in keys.items() if key != "kind"}
+            fields.append(KINDS[keys["kind"]](name=name, **own).checked(reader, at))
+    return tuple(fields)
 
 
 def _check_context(reader: Reader, keep: Sequence[str], attributes: Sequence[str], fields: set[str]) -> None:
@@ -219,18 +190,18 @@ def _check_population(reader: Reader, given: Mapping[str, Mapping[str, float] | 
                 reader.fault(at, "out_of_range", "the shares of a column must add up to 1")
 
 
-def _identity(reader: Reader, given: tuple[str, ...] | None, fields: tuple[FieldRule, ...]) -> tuple[str, ...]:
-    texts = tuple(rule.name for rule in fields if rule.kind is FieldKind.TEXT and rule.pii is not Pii.DROP)
+def _identity(reader: Reader, given: tuple[str, ...] | None, fields: tuple[Field, ...]) -> tuple[str, ...]:
+    texts = tuple(one.name for one in fields if one.is_prose and one.pii is not Pii.DROP)
     if given is None:
-        return texts or tuple(rule.name for rule in fields if rule.pii is not Pii.DROP)
-    names = [rule.name for rule in fields]
+        return texts or tuple(one.name for one in fields if one.pii is not Pii.DROP)
+    names = [one.name for one in fields]
     unknown = next((name for name in given if name not in names), None)
     if unknown is not None:
         near = reader.near(unknown, names)
         reader.fault("/identity", "not_in_list", f"{near}must be a list of declared fields: {listed(names)}")
         return texts
     for place, name in enumerate(given if reader.is_clean("/identity") else ()):
-        if any(rule.name == name and rule.pii is Pii.DROP for rule in fields):
+        if any(one.name == name and one.pii is Pii.DROP for one in fields):
             reader.fault(f"/identity/{place}", "wrong_value", "a field that is dropped cannot make an item")
     return tuple(dict.fromkeys(given))
 

@@ -6,17 +6,17 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Final
 
 import orjson
 
-from foundation.document import Anything, Choice, Definition, Flag, Number, Text, Whole
-from foundation.document_containers import Either, Kinds, ListOf, MappingOf, Object
+from collector.fields.kind import Field
+from collector.fields.registry import FIELD
+from foundation.document import Anything, Choice, Definition, Number, Text, Whole
+from foundation.document_containers import Either, ListOf, MappingOf, Object
 
-DEFAULT_MAX_CHARS = 2_000
 DEFAULT_LOCATION_KM = 10.0
-MAX_CHARS, MAX_DAYS, MAX_KM, MAX_FIELDS, MAX_NOTICE_CHARS = 20_000, 3650, 20_000, 200, 200_000
+MAX_DAYS, MAX_KM, MAX_FIELDS, MAX_NOTICE_CHARS = 3650, 20_000, 200, 200_000
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 FIELD_NAME_SAYS = "1 to 63 of a-z, 0-9 and _, beginning with a letter, and not reserved"
@@ -35,41 +35,6 @@ DERIVED_VALUES = {
 """All values of the derived columns that have few."""
 CONSENT_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,63}")
 """A purpose, or a notice's version: kept as it comes, so it has no room for what people say."""
-
-
-class FieldKind(StrEnum):
-    """Kinds of payload fields this release takes."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    INTEGER = "integer"
-    BOOLEAN = "boolean"
-    CATEGORY = "category"
-    DATETIME = "datetime"
-
-
-class Pii(StrEnum):
-    """What happens to personal data in a field before anything is stored."""
-
-    KEEP = "keep"
-    SCRUB = "scrub"
-    PSEUDONYMIZE = "pseudonymize"
-    DROP = "drop"
-
-
-@dataclass(frozen=True, slots=True)
-class FieldRule:
-    """What one field of the payload may hold."""
-
-    name: str
-    kind: FieldKind
-    required: bool = False
-    pii: Pii = Pii.KEEP
-    max_chars: int = DEFAULT_MAX_CHARS
-    minimum: float | None = None
-    maximum: float | None = None
-    unit: str | None = None
-    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +59,7 @@ class ProjectFile:
     name: str
     title: str
     purpose: str
-    fields: tuple[FieldRule, ...]
+    fields: tuple[Field, ...]
     drop_unknown: bool
     identity: tuple[str, ...]
     keep: tuple[str, ...]
@@ -111,7 +76,7 @@ class ProjectFile:
     @property
     def scrub_hash(self) -> str:
         """Changes when a rule changes what is stored of a text."""
-        rules = [(rule.name, rule.kind, rule.pii) for rule in self.fields]
+        rules = [(one.name, one.kind, one.pii) for one in self.fields]
         return hashlib.sha256(orjson.dumps([rules, self.identity])).hexdigest()[:16]
 
 
@@ -128,18 +93,6 @@ _CONSENT_WORDS: Final = Text(
     pattern=CONSENT_WORD,
     pattern_says="1 to 64 of A-Z, a-z, 0-9, _, ., - and blanks, in quotes",
 )
-_REQUIRED: Final = Flag("Whether a signal without it is refused.")
-_NOT_EMPTY: Final = Text(pattern=re.compile(r"[\s\S]+"), pattern_says="a text that is not empty")
-
-
-def _pii(default: Pii, *allowed: Pii) -> Choice:
-    return Choice(
-        values=allowed,
-        default=default,
-        to_come=("scrub_names",),
-        says="What happens to personal data before anything is stored: as it is, found and replaced by its type, "
-        "replaced by a keyed hash, or not stored at all.",
-    )
 
 
 def _days(what: str, *, default: int | None = None, instead: str = "") -> Whole:
@@ -147,55 +100,6 @@ def _days(what: str, *, default: int | None = None, instead: str = "") -> Whole:
     return Whole(lowest=1, highest=MAX_DAYS, default=default, reason="out_of_range", says=says, instead=instead)
 
 
-_PLAIN_PII: Final = _pii(Pii.KEEP, Pii.KEEP, Pii.PSEUDONYMIZE, Pii.DROP)
-_PLAIN: Final[Mapping[str, Definition]] = {"required": _REQUIRED, "pii": _PLAIN_PII}
-_BOUNDS: Final[Mapping[str, Definition]] = {
-    "minimum": Number("The smallest number that is taken."),
-    "maximum": Number("The largest number that is taken."),
-    "unit": Text("What the number counts, such as EUR or m/s2; it goes into schema and card."),
-}
-FIELD: Final = Kinds(
-    required=True,
-    tag="kind",
-    tag_says="What the field holds.",
-    to_come=("image", "audio", "series"),
-    cases={
-        FieldKind.TEXT: {
-            "required": _REQUIRED,
-            "pii": _pii(Pii.SCRUB, *Pii),
-            "max_chars": Whole(
-                "The longest text that is taken, in code points after NFC.",
-                lowest=1,
-                highest=MAX_CHARS,
-                default=DEFAULT_MAX_CHARS,
-                reason="out_of_range",
-            ),
-            "near_duplicates": Number(
-                "From which similarity on two texts are near-duplicates, which stay on one side of a split.",
-                above=0,
-                highest=1,
-                reason="out_of_range",
-                instead="only texts that are equal count as one; each item is a set of its own",
-            ),
-        },
-        FieldKind.NUMBER: {**_PLAIN, **_BOUNDS},
-        FieldKind.INTEGER: {**_PLAIN, **_BOUNDS},
-        FieldKind.BOOLEAN: _PLAIN,
-        FieldKind.CATEGORY: {
-            **_PLAIN,
-            "values": ListOf(
-                "The values that are taken.",
-                at_least=1,
-                unique=True,
-                as_one=True,
-                required=True,
-                reason="wrong_type",
-                of=_NOT_EMPTY,
-            ),
-        },
-        FieldKind.DATETIME: _PLAIN,
-    },
-)
 ACCEPT_NOTICES: Final = ListOf(
     "The versions of the notice under which a consent counts.",
     as_one=True,

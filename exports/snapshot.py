@@ -15,9 +15,11 @@ import orjson
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from collector.fields.kind import Field, Pii
+from collector.fields.text import TextField
 from collector.models import Consent, Erasure, Revision, Signal
 from collector.project import instead_in, load_file
-from collector.project_file import FieldKind, FieldRule, Pii, ProjectFile
+from collector.project_file import ProjectFile
 from collector.queries import current_file, read_project
 from exports.labels import TargetJudge, judge_of
 from exports.manifest import FORMAT
@@ -133,7 +135,7 @@ def freeze(session: Session, project_id: int, overrides: Mapping[str, Any], *, d
         labeling=labeling,
         section=section,
         inputs=inputs,
-        fields=tuple(_field(rule) for rule in file.fields if rule.pii is not Pii.DROP),
+        fields=tuple(_field(one) for one in file.fields if one.pii is not Pii.DROP),
         targets=_targets(labeling, section.targets),
         context=tuple(FieldSpec(name, CONTEXT_KINDS.get(name, "category")) for name in file.context_names),
         unmeasured=tuple(control.name for control in labeling.configuration.unmeasured),
@@ -251,11 +253,11 @@ def _targets(labeling: LabelingSection, names: Sequence[str]) -> tuple[TargetSpe
     )
 
 
-def _field(rule: FieldRule) -> FieldSpec:
+def _field(declared: Field) -> FieldSpec:
     """A field's column; what was pseudonymized is a text, whatever it was."""
-    if rule.pii is Pii.PSEUDONYMIZE:
-        return FieldSpec(rule.name, FieldKind.TEXT.value)
-    return FieldSpec(rule.name, rule.kind.value, rule.unit, rule.values)
+    if declared.pii is Pii.PSEUDONYMIZE:
+        return FieldSpec(declared.name, TextField.kind)
+    return FieldSpec(declared.name, declared.kind, declared.unit, declared.values)
 
 
 def _consent_cut(session: Session, project_id: int, created_at: datetime) -> str:

@@ -14,8 +14,9 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from collector.anonymization.scrub import scrub_texts
+from collector.fields.kind import INT64
 from collector.intake.context import kept_context
-from collector.intake.fields import INT64, PayloadReader
+from collector.intake.payload import PayloadReader
 from collector.intake.reading import UNKEPT
 from collector.intake.signals import KNOWN, Candidate
 from collector.models import DeadLetter

@@ -9,8 +9,8 @@ from functools import cached_property
 
 from sqlmodel import Session
 
-from collector.intake.fields import PayloadReader, reader_of
 from collector.intake.identity import Names
+from collector.intake.payload import PayloadReader, reader_of
 from collector.intake.revisions import History
 from collector.project_file import ProjectFile
 from collector.queries import at_the_door, file_of, history_until

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from collector.anonymization.scrub import scrub_text
-from collector.intake.fields import safe_key
+from collector.intake.payload import safe_key
 from collector.intake.results import PREDICTION, Drops
 from foundation.errors import Fault, Faults
 

@@ -8,11 +8,12 @@ same whether a project was revised three times or three hundred.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from collector.intake.fields import accepts
-from collector.project_file import FieldRule, Pii, ProjectFile
+from collector.fields.kind import Field
+from collector.intake.payload import accepts
+from collector.project_file import ProjectFile
 
 LOOK_BACK = 256
 """So many revisions are asked; an older one has to be named by the app."""
@@ -36,7 +37,7 @@ class History:
     dropping: int = 0
     declared: Mapping[str, int] = field(default_factory=dict)
     required: Mapping[str, int] = field(default_factory=dict)
-    rules: Mapping[str, Sequence[tuple[FieldRule, int]]] = field(default_factory=dict)
+    rules: Mapping[str, Sequence[tuple[Field, int]]] = field(default_factory=dict)
 
     def newest_accepting(self, payload: Mapping[str, Any]) -> int | None:
         """The number of the newest revision that takes a payload; None where none does."""
@@ -66,22 +67,17 @@ def history_of(files: Sequence[ProjectFile], *, newest: int) -> History:
     dropping = 0
     declared: dict[str, int] = {}
     required: dict[str, int] = {}
-    rules: dict[str, dict[FieldRule, int]] = {}
+    rules: dict[str, dict[Field, int]] = {}
     for place in reversed(range(len(files))):
         file, bit = files[place], 1 << place
         dropping |= bit if file.drop_unknown else 0
-        for rule in file.fields:
-            declared[rule.name] = declared.get(rule.name, 0) | bit
-            if rule.required:
-                required[rule.name] = required.get(rule.name, 0) | bit
-            known, reads = rules.setdefault(rule.name, {}), _what_it_reads(rule)
+        for one in file.fields:
+            declared[one.name] = declared.get(one.name, 0) | bit
+            if one.required:
+                required[one.name] = required.get(one.name, 0) | bit
+            known, reads = rules.setdefault(one.name, {}), one.as_read()
             if reads in known or len(known) < MOST_RULES:
                 known[reads] = known.get(reads, 0) | bit
     first = newest - len(files) + 1
     listed = {name: tuple(of_field.items()) for name, of_field in rules.items()}
     return History(first, (1 << len(files)) - 1, dropping, declared, required, listed)
-
-
-def _what_it_reads(rule: FieldRule) -> FieldRule:
-    """A rule without what does not decide whether a value is taken."""
-    return replace(rule, required=False, pii=Pii.KEEP, unit=None)

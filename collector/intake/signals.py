@@ -12,15 +12,16 @@ from typing import Any
 
 from collector.anonymization.scrub import scrub_text
 from collector.intake.context import read_context
-from collector.intake.event_time import EventTime, TimeQuality, event_time_of, read_time
-from collector.intake.fields import Payload, PayloadReader, safe_key
+from collector.intake.event_time import EventTime, TimeQuality, event_time_of
 from collector.intake.identity import Names
+from collector.intake.payload import Payload, PayloadReader, safe_key
 from collector.intake.predictions import read_prediction
 from collector.intake.reading import Sent
 from collector.intake.results import NOTHING_DROPPED, Drops
 from collector.project_file import CONSENT_WORD, ProjectFile
 from collector.subjects.consent import FUTURE_LIMIT
 from collector.subjects.cover import Given
+from collector.written_times import read_time
 from foundation.errors import Fault, Faults
 
 KNOWN = frozenset(

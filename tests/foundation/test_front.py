@@ -208,9 +208,7 @@ class TestBodies:
         def away(_: str) -> bool:
             raise Unavailable("the database is away")
 
-        front = Front(
-            application, refuse=refuse, bounds=Bounds(LIMIT, DEADLINE_S), budget=Budget(BUDGET), knows=away
-        )
+        front = Front(application, refuse=refuse, bounds=Bounds(LIMIT, DEADLINE_S), budget=Budget(BUDGET), knows=away)
 
         assert ask(front, of_length(100_000, KNOWN), piece(bytes(100_000)))[2] == b"Unavailable"
 

@@ -10,10 +10,10 @@ import orjson
 import pytest
 from sqlmodel import select
 
-from collector.intake.event_time import read_time
-from collector.intake.fields import PayloadReader, reader_of
+from collector.intake.payload import PayloadReader, reader_of
 from collector.models import DeadLetter, Signal
 from collector.project import load_file
+from collector.written_times import read_time
 from foundation.database import Database, unit_of_work
 from foundation.errors import MOST_LISTED_CHARS
 from foundation.observability import REGISTRY

@@ -18,8 +18,8 @@ from sqlmodel import Session, select
 
 from collector.intake.dead_letters import body_of, expire_letters, scrub_value
 from collector.intake.door import open_door
-from collector.intake.fields import reader_of
 from collector.intake.identity import names_of
+from collector.intake.payload import reader_of
 from collector.intake.replay import BATCH, Replayed, replay_letters
 from collector.intake.signals import Candidate
 from collector.models import DeadLetter, Signal

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from collector.intake.fields import reader_of
+from collector.intake.payload import reader_of
 from collector.intake.revisions import LOOK_BACK, MOST_RULES, history_of
 from collector.models import Project, Revision, Signal
 from collector.project import load_file

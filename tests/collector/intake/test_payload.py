@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.intake.fields import reader_of, safe_key
+from collector.intake.payload import reader_of, safe_key
 from collector.intake.reading import read_json
 from collector.intake.results import Dropped
 from collector.project import parse_project
