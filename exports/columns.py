@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exports.plan import FieldSpec, TargetSpec, VersionPlan, raw_column, target_columns
+from exports.column_types import FLOAT
+from exports.plan import TargetSpec, VersionPlan, raw_column, target_columns
 from exports.splits import SIDES, Split, group_names
 
 if TYPE_CHECKING:
@@ -13,24 +14,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DECIMALS = 4
-DTYPES = {
-    "text": "string",
-    "category": "string",
-    "datetime": "timestamp[us, UTC]",
-    "number": "float64",
-    "integer": "int64",
-    "boolean": "bool",
-}
-CODED_KINDS = frozenset({"category", "boolean"})
-
-
-def dtype_of(kind: str) -> str:
-    """The name of the type that values of a kind have in the files; what is not a number or a time is text."""
-    return DTYPES.get(kind, "string")
-
-
-def target_dtype(target: TargetSpec) -> str:
-    return "string" if target.is_textual else "float64"
 
 
 def arrow_schema(plan: VersionPlan) -> pa.Schema:
@@ -45,19 +28,25 @@ def arrow_schema(plan: VersionPlan) -> pa.Schema:
         ("n_signals", pa.int64()),
         ("selected_by", pa.string()),
     ]
-    columns += [_field(spec) for spec in plan.fields]
+    columns += [(spec.name, spec.column.stored.arrow()) for spec in plan.fields]
     for target in plan.targets:
-        value = pa.string() if target.is_textual else pa.float64()
-        types = (value, pa.float64(), pa.int64(), pa.string(), pa.string())
-        columns += list(zip(target_columns(target.name), types, strict=True))
+        columns += target_fields(target)
     columns += [(raw_column(control), pa.string()) for control in plan.unmeasured]
-    columns += [_field(spec) for spec in plan.context]
+    columns += [(spec.name, spec.column.stored.arrow()) for spec in plan.context]
     return pa.schema(columns)
+
+
+def target_fields(target: TargetSpec) -> list[tuple[str, pa.DataType]]:
+    """The columns of one target with their types."""
+    import pyarrow as pa
+
+    types = (target.column.stored.arrow(), pa.float64(), pa.int64(), pa.string(), pa.string())
+    return list(zip(target_columns(target.name), types, strict=True))
 
 
 def coded_columns(plan: VersionPlan) -> list[str]:
     """Columns with few different values."""
-    coded = ["selected_by", *(f.name for f in (*plan.fields, *plan.context) if f.kind in CODED_KINDS)]
+    coded = ["selected_by", *(f.name for f in (*plan.fields, *plan.context) if f.column.has_few)]
     for target in plan.targets:
         coded += target_columns(target.name)
     return coded
@@ -69,7 +58,7 @@ class RowShaper:
     def __init__(self, plan: VersionPlan, split: Split) -> None:
         self._schema = arrow_schema(plan)
         self._figures = {"weight", *(f"{target.name}_confidence" for target in plan.targets)}
-        self._figures |= {target.name for target in plan.targets if not target.is_textual}
+        self._figures |= {target.name for target in plan.targets if target.column.stored is FLOAT}
         self._version = plan.version
         self._split = split
 
@@ -108,10 +97,3 @@ class RowShaper:
 
         cast = values if values.type == field.type else values.cast(field.type)
         return pc.round(cast, ndigits=DECIMALS) if field.name in self._figures else cast
-
-
-def _field(spec: FieldSpec) -> tuple[str, Any]:
-    import pyarrow as pa
-
-    types = {"float64": pa.float64(), "int64": pa.int64(), "bool": pa.bool_(), "string": pa.string()}
-    return spec.name, types.get(dtype_of(spec.kind), pa.timestamp("us", "UTC"))

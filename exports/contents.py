@@ -65,7 +65,7 @@ class Tally:
         self._rows = {str(side): 0 for side in SIDES}
         self._signals = 0
         self._labelled = {target.name: dict(self._rows) for target in plan.targets}
-        named = [target.name for target in plan.targets if target.is_textual]
+        named = [target.name for target in plan.targets if target.column.has_labels]
         self._labels = {name: {str(side): ValueCounts() for side in SIDES} for name in named}
         self._unresolved: dict[str, Counter[str]] = {target.name: Counter() for target in plan.targets}
         self._left_out: list[LeftOutItem] = []

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from exports.columns import dtype_of
 from exports.files import FileEntry
 from exports.plan import SIGNAL_COLUMNS, VersionPlan, raw_column, target_columns
 from exports.splits import SIDES
@@ -65,7 +64,6 @@ CONTEXT: Final[Mapping[str, Any]] = {
     "name": {"@container": "@language"},
     **{name: f"cr:{name}" for name in CROISSANT_WORDS},
 }
-DATA_TYPES: Final = {"float64": "sc:Float", "int64": "sc:Integer", "bool": "sc:Boolean", "string": "sc:Text"}
 SIGNAL_COLUMN_TYPES: Final = {"weight": "sc:Float", "n_signals": "sc:Integer"}
 
 
@@ -149,11 +147,10 @@ def _field(side: str, name: str, data_type: str) -> dict[str, Any]:
 
 def _column_types(plan: VersionPlan) -> list[tuple[str, str]]:
     columns = [(name, SIGNAL_COLUMN_TYPES.get(name, "sc:Text")) for name in SIGNAL_COLUMNS]
-    columns += [(spec.name, DATA_TYPES.get(dtype_of(spec.kind), "sc:DateTime")) for spec in plan.fields]
+    columns += [(spec.name, spec.column.stored.croissant) for spec in plan.fields]
     for target in plan.targets:
-        value = "sc:Text" if target.is_textual else "sc:Float"
-        types = (value, "sc:Float", "sc:Integer", "sc:Text", "sc:Text")
+        types = (target.column.stored.croissant, "sc:Float", "sc:Integer", "sc:Text", "sc:Text")
         columns += list(zip(target_columns(target.name), types, strict=True))
     columns += [(raw_column(control), "sc:Text") for control in plan.unmeasured]
-    columns += [(spec.name, DATA_TYPES.get(dtype_of(spec.kind), "sc:DateTime")) for spec in plan.context]
+    columns += [(spec.name, spec.column.stored.croissant) for spec in plan.context]
     return columns

@@ -80,7 +80,7 @@ class TargetJudge:
         if agreed.tie:
             why = f"a tie of the answers to {self.target.name}"
             return self._without(Missing.TIE, why, agreed.n, agreed.confidence, counted)
-        value = str(agreed.value) if self.target.is_textual else float(agreed.value)
+        value = self.target.column.fit(agreed.value)
         mark = _mark(orjson.dumps(value) + counted)
         return Label(value, agreed.confidence, agreed.n, counted.decode(), str(self.judge.method), mark, None)
 

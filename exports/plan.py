@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unicodedata import category
 
+from exports.column_types import OF_FIELDS, OF_QUESTIONS, ColumnType
 from exports.gates import AgreementFigure, GateResult
 from exports.promises import Lowered, Setting
 from exports.sides import SideFigure, warnings_of
@@ -19,7 +20,6 @@ TARGET_SUFFIXES = ("", "_confidence", "_n", "_votes", "_source")
 UNPRINTABLE = (
     "the name of a question becomes the name of a column: it may hold no line break or other control character"
 )
-TEXTUAL_TARGETS = frozenset({"choice", "choices", "pairwise", "text"})
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,10 @@ class FieldSpec:
     unit: str | None = None
     values: tuple[str, ...] = ()
 
+    @property
+    def column(self) -> ColumnType:
+        return OF_FIELDS[self.kind]
+
 
 @dataclass(frozen=True)
 class TargetSpec:
@@ -57,8 +61,8 @@ class TargetSpec:
     choices: tuple[str, ...] = ()
 
     @property
-    def is_textual(self) -> bool:
-        return self.kind in TEXTUAL_TARGETS
+    def column(self) -> ColumnType:
+        return OF_QUESTIONS[self.kind]
 
 
 @dataclass(frozen=True)

@@ -5,20 +5,18 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
 from sqlmodel import Session
 
-from exports.columns import arrow_schema
+from exports.columns import arrow_schema, target_fields
 from exports.errors import RowsChanged
 from exports.labels import Label, TargetJudge, raw_answers, row_mark
-from exports.plan import VersionPlan, raw_column, target_columns
+from exports.plan import VersionPlan, raw_column
 from exports.project import Unresolved
 from exports.splits import FIRST_REASON, SIDES, Split, Splitter
 from exports.statements import candidate_rows, content_rows
@@ -218,8 +216,7 @@ class _ContentShaper:
         columns = {}
         for specs, sources in ((self._fields, payloads), (self._context, contexts)):
             for spec in specs:
-                fit: Callable[[Any], Any] = _FITS.get(spec.kind, _text)
-                values = [fit(source.get(spec.name)) for source in sources]
+                values = [spec.column.fit(source.get(spec.name)) for source in sources]
                 columns[spec.name] = pa.array(values, schema.field(spec.name).type)
         return columns
 
@@ -264,43 +261,6 @@ def _noted_schema(judges: Sequence[TargetJudge], unmeasured: Sequence[str]) -> p
         ("labels", pa.int64()),
     ]
     for judge in judges:
-        value = pa.string() if judge.target.is_textual else pa.float64()
-        types = (value, pa.float64(), pa.int64(), pa.string(), pa.string())
-        columns += list(zip(target_columns(judge.target.name), types, strict=True))
+        columns += target_fields(judge.target)
     columns += [(raw_column(control), pa.string()) for control in unmeasured]
     return pa.schema(columns)
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _integer(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _boolean(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _moment(value: Any) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return moment if moment.tzinfo else None
-
-
-def _text(value: Any) -> str | None:
-    """Texts as they are; a value of another kind as its JSON."""
-    if value is None or isinstance(value, str):
-        return value
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-
-
-_FITS: dict[str, Callable[[Any], Any]] = {
-    "number": _number,
-    "integer": _integer,
-    "boolean": _boolean,
-    "datetime": _moment,
-}

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
-from exports.columns import dtype_of, target_dtype
 from exports.contents import Contents
-from exports.distributions import DyadicHistogram, Moments, TextLengths, ValueCounts, rounded
+from exports.measures import ColumnMeasure, ValueMeasure
 from exports.plan import RAW, FieldSpec, TargetSpec, VersionPlan, raw_column
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-NUMERIC_KINDS = frozenset({"number", "integer"})
-
-
-class ColumnMeasure(Protocol):
-    """Measures one column, a row group at a time."""
-
-    def add(self, values: pa.Array) -> None: ...
-
-    def as_document(self) -> dict[str, Any]: ...
 
 
 class SchemaMeasure:
@@ -30,9 +18,8 @@ class SchemaMeasure:
 
     def __init__(self, plan: VersionPlan) -> None:
         self._plan = plan
-        self._columns: dict[str, ColumnMeasure] = {f.name: _measure(f.kind) for f in (*plan.fields, *plan.context)}
-        for target in plan.targets:
-            self._columns[target.name] = ValueMeasure() if target.is_textual else NumberMeasure(whole=False)
+        specs: tuple[FieldSpec | TargetSpec, ...] = (*plan.fields, *plan.context, *plan.targets)
+        self._columns: dict[str, ColumnMeasure] = {spec.name: spec.column.measure() for spec in specs}
         self._nulls = dict.fromkeys(self._columns, 0)
         self._rows = 0
 
@@ -57,7 +44,12 @@ class SchemaMeasure:
         }
 
     def _field(self, spec: FieldSpec) -> dict[str, Any]:
-        document: dict[str, Any] = {"kind": spec.kind, "dtype": dtype_of(spec.kind), "shape": [], "unit": spec.unit}
+        document: dict[str, Any] = {
+            "kind": spec.kind,
+            "dtype": spec.column.stored.dtype,
+            "shape": [],
+            "unit": spec.unit,
+        }
         document["nulls"] = self._nulls[spec.name]
         measure = self._columns[spec.name]
         if spec.values and isinstance(measure, ValueMeasure):
@@ -69,7 +61,7 @@ class SchemaMeasure:
         document: dict[str, Any] = {
             "kind": target.kind,
             "level": target.level,
-            "dtype": target_dtype(target),
+            "dtype": target.column.stored.dtype,
             "shape": [],
             "nulls": self._nulls[target.name],
         }
@@ -86,91 +78,6 @@ class SchemaMeasure:
         return document
 
 
-class NumberMeasure:
-    """Normalization and a histogram. `min` and `max` are values and stay exact; `mean` and `std` are rounded."""
-
-    def __init__(self, *, whole: bool) -> None:
-        self._number = int if whole else float
-        self._moments = Moments()
-        self._histogram = DyadicHistogram()
-
-    def add(self, values: pa.Array) -> None:
-        import numpy as np
-
-        numbers = values.drop_null().to_numpy(zero_copy_only=False).astype(np.float64)
-        numbers = numbers[np.isfinite(numbers)]
-        self._moments.add(numbers)
-        self._histogram.add(numbers)
-
-    def as_document(self) -> dict[str, Any]:
-        if not self._moments.n:
-            return {}
-        normalization = {
-            "mean": rounded(self._moments.mean),
-            "std": rounded(self._moments.std),
-            "min": self._number(self._moments.minimum),
-            "max": self._number(self._moments.maximum),
-        }
-        return {"normalization": normalization, "histogram": self._histogram.as_document()}
-
-
-class TextMeasure:
-    """Lengths."""
-
-    def __init__(self) -> None:
-        self._lengths = TextLengths()
-
-    def add(self, values: pa.Array) -> None:
-        self._lengths.add(values)
-
-    def as_document(self) -> dict[str, Any]:
-        lengths = self._lengths.as_document()
-        return {"lengths": lengths} if lengths else {}
-
-
-class ValueMeasure:
-    """Vocabulary and how often each value occurs."""
-
-    def __init__(self) -> None:
-        self._counts = ValueCounts()
-
-    def add(self, values: pa.Array) -> None:
-        self._counts.add(values)
-
-    def values(self) -> list[str]:
-        return self._counts.values()
-
-    def as_document(self) -> dict[str, Any]:
-        """The 200 most frequent values, by their text."""
-        return self.in_order(sorted(self._counts.as_document()["values"]))
-
-    def in_order(self, values: Sequence[str]) -> dict[str, Any]:
-        """Vocabulary and histogram in one and the same order: the place of a value is its number."""
-        return {"vocabulary": list(values), "histogram": self._counts.in_order(values)}
-
-
-class TimeMeasure:
-    """First and last moment."""
-
-    def __init__(self) -> None:
-        self._first: datetime | None = None
-        self._last: datetime | None = None
-
-    def add(self, values: pa.Array) -> None:
-        import pyarrow.compute as pc
-
-        bounds = pc.min_max(values).as_py()
-        if bounds["min"] is None:
-            return
-        self._first = min(self._first or bounds["min"], bounds["min"])
-        self._last = max(self._last or bounds["max"], bounds["max"])
-
-    def as_document(self) -> dict[str, Any]:
-        if self._first is None or self._last is None:
-            return {}
-        return {"range": {"first": _iso(self._first), "last": _iso(self._last)}}
-
-
 def label_map(choices: tuple[str, ...], found: Iterable[str]) -> dict[str, int]:
     """Label to class number: declared choices in their order, then any other label found, by its text.
 
@@ -179,15 +86,3 @@ def label_map(choices: tuple[str, ...], found: Iterable[str]) -> dict[str, int]:
     """
     labels = [*choices, *(label for label in sorted(found) if label not in choices)]
     return {label: number for number, label in enumerate(labels)}
-
-
-def _measure(kind: str) -> ColumnMeasure:
-    if kind in NUMERIC_KINDS:
-        return NumberMeasure(whole=kind == "integer")
-    if kind in ("category", "boolean"):
-        return ValueMeasure()
-    return TimeMeasure() if kind == "datetime" else TextMeasure()
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
