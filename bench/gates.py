@@ -21,7 +21,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from labeling.questions.kinds import Level
+from labeling.questions.levels import Level
 from quality.agreement.alpha import alpha_interval, krippendorff_alpha, sums_of
 from quality.agreement.patterns import Patterns, patterns_of
 from quality.agreement.resampling import percentile_interval, resampled_weights

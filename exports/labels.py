@@ -15,7 +15,8 @@ from exports.project import LabelRules
 from labeling.consensus.choice import Judge, method_in_effect
 from labeling.consensus.votes import Background
 from labeling.project import QuestionSettings
-from labeling.questions.kinds import Question, Value, key_of
+from labeling.questions.question import Question
+from labeling.questions.values import Value, key_of
 
 PATTERNS_KEPT: Final = 1 << 16
 
@@ -50,6 +51,7 @@ class TargetJudge:
     """Labels of one target. Items with the same answers have the same label, so few are worked out twice."""
 
     target: TargetSpec
+    question: Question
     judge: Judge
     rules: LabelRules
     _known: dict[str | None, Label] = field(default_factory=dict)
@@ -65,7 +67,8 @@ class TargetJudge:
 
     def _work_out(self, votes: str | None) -> Label:
         # In order, so that a sum of floats does not depend on the order in which a database hands them out.
-        values = sorted(orjson.loads(f"[{votes}]"), key=lambda value: (str(type(value)), value)) if votes else []
+        stored = sorted(orjson.loads(f"[{votes}]"), key=lambda value: (str(type(value)), value)) if votes else []
+        values = [self.question.of_stored(value) for value in stored]
         if not values:
             return self._without(Missing.NO_ANSWER, f"no answer to {self.target.name}", 0, None, None)
         agreed = self.judge.consensus("", values)
@@ -93,8 +96,8 @@ def judge_of(
     target: TargetSpec, question: Question, settings: QuestionSettings, rules: LabelRules, counts: Mapping[Value, int]
 ) -> TargetJudge:
     """The judge of one target; `counts` says how often each value was given over all items."""
-    method = method_in_effect(question.kind, settings.consensus)
-    return TargetJudge(target, Judge(method, settings.level, Background(counts, question.order)), rules)
+    method = method_in_effect(question, settings.consensus)
+    return TargetJudge(target, question, Judge(method, settings.level, Background(counts, question.order)), rules)
 
 
 def raw_answers(given: str | None) -> str | None:

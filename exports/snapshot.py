@@ -248,7 +248,7 @@ def _judge(session: Session, frozen: Frozen, target: TargetSpec) -> TargetJudge:
 def _targets(labeling: LabelingSection, names: Sequence[str]) -> tuple[TargetSpec, ...]:
     questions = labeling.configuration.question_named
     return tuple(
-        TargetSpec(name, questions[name].kind.value, labeling.questions[name].level.value, questions[name].choices)
+        TargetSpec(name, questions[name].kind, labeling.questions[name].level.value, questions[name].choices)
         for name in names
     )
 

@@ -51,7 +51,7 @@ def consensus_command(
         from labeling.consensus.file_consensus import compare_with_gold, consensus_of_file, level_in_effect
         from labeling.consensus.spelling import told_of
         from labeling.consensus.vote_file import read_gold, read_votes
-        from labeling.questions.kinds import Level, Method
+        from labeling.questions.levels import Level, Method
 
         votes, lines = read_votes(file)
         if lines.merged:

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from labeling.counters import ANNOTATION, take_numbers
 from labeling.models import ANNOTATIONS, ANSWERS, Source
-from labeling.questions.kinds import Held
+from labeling.questions.values import Held
 
 ITEMS_AT_ONCE = 500
 Key = tuple[uuid.UUID, int, str]

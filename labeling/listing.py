@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 from collector.models import Item
 from collector.queries import usable_items
 from labeling.models import ANNOTATIONS, ANSWERS
-from labeling.questions.kinds import Held, Value, key_of
+from labeling.questions.values import Held, Value, key_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,8 @@ from foundation.document import Anything, Choice, Definition, Number, Reader, Te
 from foundation.document_containers import MappingOf, Object
 from foundation.errors import Fault, listed
 from labeling.questions.configuration import MAX_CHARS, LabelingConfiguration, parse_configuration
-from labeling.questions.kinds import (
-    ACCURACY_MODELS,
-    DEFAULT_LEVEL,
-    Level,
-    Method,
-    Question,
-    levels_of,
-    methods_of,
-)
+from labeling.questions.levels import ACCURACY_MODELS, Level, Method
+from labeling.questions.question import Question
 
 MAX_OVERLAP = 20
 MAX_BACKLOG = 100_000
@@ -306,7 +299,7 @@ def _told_of_unknown(name: str, configuration: LabelingConfiguration, reader: Re
 
 def _settings_of(question: Question, raw: object) -> Object:
     """What may be said of one question: its level decides which methods there are."""
-    levels = replace(_LEVEL, values=levels_of(question), default=DEFAULT_LEVEL[question.kind])
+    levels = replace(_LEVEL, values=question.levels(), default=question.default_level)
     level = Reader().read(levels, raw.get("level") if isinstance(raw, Mapping) else None, "")
-    methods = replace(_CONSENSUS, values=methods_of(question.kind, level))
+    methods = replace(_CONSENSUS, values=question.methods(level))
     return Object(keys={"level": levels, "consensus": methods}, into=QuestionSettings)

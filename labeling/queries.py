@@ -20,7 +20,7 @@ from foundation.jobs import Job, JobState
 from labeling.counters import ANNOTATION, last_number
 from labeling.models import ANNOTATIONS, ANNOTATORS, ANSWERS, TASKS, AnnotatorState, Source, TaskState
 from labeling.project import LabelingSection, parse_labeling
-from labeling.questions.kinds import Value
+from labeling.questions.values import Value
 
 ROWS_AT_ONCE = 5_000
 ITEMS_AT_ONCE = 500

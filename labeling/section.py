@@ -11,8 +11,8 @@ from collector.project import ConfigIncompatible
 from foundation.errors import Fault
 from labeling.project import DEFINITIONS, parse_labeling
 from labeling.queries import count_raw_results, count_tasks_there, count_values, labeling_of
-from labeling.questions.configuration import Break, BreakReason, LabelingConfiguration, compare
-from labeling.questions.kinds import read_value
+from labeling.questions.configuration import LabelingConfiguration, compare
+from labeling.questions.question import Break, BreakReason
 from labeling.studio.rows import OWN_FIELDS
 
 REMEDY = "keep what is there and add the new beside it, or make a new project"
@@ -71,4 +71,4 @@ def _lost(session: Session, project_id: int, found: Break, after: LabelingConfig
         return sum(counts.values()), "answers to it"
     if found.reason is BreakReason.CHOICE_REMOVED and found.value is not None:
         return counts.get(found.value, 0), "answers that chose it"
-    return sum(n for value, n in counts.items() if isinstance(read_value(question, value), Fault)), "answers beyond it"
+    return sum(n for value, n in counts.items() if isinstance(question.read(value), Fault)), "answers beyond it"

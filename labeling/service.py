@@ -21,7 +21,8 @@ from labeling.models import ANNOTATIONS, Source
 from labeling.progress import settle_states
 from labeling.project import LabelingSection
 from labeling.queries import RANDOM, current_labeling
-from labeling.questions.kinds import Question, Value, read_value
+from labeling.questions.question import Question
+from labeling.questions.values import Value
 
 KNOWN_KEYS = frozenset({"item", "signal", "question", "annotator", "value", "created_at", "lead_time_s", "selected_by"})
 SELECTED_BY = (RANDOM, "quota", "uncertain", "feedback", "other")
@@ -232,17 +233,20 @@ class _LineReader:
         if raw is None:
             faults.append(Fault("/value", "missing_field", "an answer needs a value; a skip is no answer"))
             return None
-        if not isinstance(raw, str | int | float):
-            faults.append(Fault("/value", "wrong_type", f"a {question.kind} is a text or a number"))
-            return None
-        known = (question.name, type(raw), raw)
-        if known not in self._values:
-            self._values[known] = read_value(question, raw, "/value")
-        value = self._values[known]
+        value = self._read(question, raw)
         if isinstance(value, Fault):
             faults.append(value)
             return None
         return value
+
+    def _read(self, question: Question, raw: Any) -> Value | Fault:
+        """Few different answers are given many times: what is small is read once."""
+        if not isinstance(raw, str | int | float):
+            return question.read(raw, "/value")
+        known = (question.name, type(raw), raw)
+        if known not in self._values:
+            self._values[known] = question.read(raw, "/value")
+        return self._values[known]
 
     def _annotator(self, line: Mapping[str, Any], faults: list[Fault]) -> str:
         name = line.get("annotator")

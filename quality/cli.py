@@ -11,7 +11,7 @@ from foundation.cli import DID_NOT_HOLD, print_json, print_table, say, told_plai
 from foundation.errors import UsageError
 from foundation.opening import opened_installation
 from labeling.consensus.spelling import compared, told_of
-from labeling.questions.kinds import Level
+from labeling.questions.levels import Level
 
 if TYPE_CHECKING:
     from quality.agreement.measure import Agreement

@@ -20,7 +20,7 @@ from labeling.consensus.choice import Judge, count_ties, method_in_effect
 from labeling.consensus.votes import Background
 from labeling.project import LabelingSection, QuestionSettings
 from labeling.queries import CountedAnswer, counted_answers, current_labeling, list_unanswerable, newest_seq
-from labeling.questions.kinds import Question
+from labeling.questions.question import Question
 from quality.expectation import Expectation
 from quality.expectations import parse_suite
 from quality.limited_suite import RunSuite, run_suite_limited
@@ -156,13 +156,13 @@ def _figures_of(
     from quality.agreement.measure import measure_agreement
 
     items = [answer.item.int for answer in answers]
-    values = [answer.value for answer in answers]
+    values = [question.of_stored(answer.value) for answer in answers]
     # Whatever a question's order of choices is, an ordinal scale of texts needs it.
     order = [str(choice) for choice in question.order] if question.order and not question.is_numeric else None
-    method = method_in_effect(question.kind, settings.consensus)
+    method = method_in_effect(question, settings.consensus)
     judge = Judge(method, settings.level, Background(Counter(values), question.order))
     return QuestionFigures(
-        kind=question.kind.value,
+        kind=question.kind,
         level=settings.level.value,
         consensus=method.value,
         agreement=measure_agreement(

@@ -11,7 +11,9 @@ from typing import NamedTuple
 from foundation.errors import UsageError
 from labeling.consensus.numbers import absolute_spread, closeness, mean, median, middles, squared_spread
 from labeling.consensus.votes import Background, first_of, leaders, ranked, share_of
-from labeling.questions.kinds import ACCURACY_MODELS, NUMERIC_LEVELS, Level, Method, QuestionKind, Value
+from labeling.questions.levels import ACCURACY_MODELS, NUMERIC_LEVELS, Level, Method
+from labeling.questions.question import Question
+from labeling.questions.values import Value, as_float
 
 BUILT = (Method.MAJORITY, Method.MEAN, Method.MEDIAN)
 
@@ -42,15 +44,14 @@ class Consensus:
     tie: bool = False
 
 
-def method_in_effect(kind: QuestionKind, method: Method) -> Method:
+def method_in_effect(question: Question | type[Question], method: Method) -> Method:
     """The method that is used where a project asks for `method`.
 
-    `auto` without known answers is the majority. A number has no finite list of values, so its `auto` is the mean: on
-    numbers a majority is mostly a tie of single votes. Methods that model annotators are not built yet: majority.
+    `auto` without known answers is what the kind says of itself. Methods that model annotators are not built yet: majority.
     """
-    if method is Method.AUTO and kind is QuestionKind.NUMBER:
-        return Method.MEAN
-    return Method.MAJORITY if method is Method.AUTO or method in ACCURACY_MODELS else method
+    if method is Method.AUTO:
+        return question.auto
+    return Method.MAJORITY if method in ACCURACY_MODELS else method
 
 
 def consensus_of(
@@ -59,7 +60,7 @@ def consensus_of(
     """The consensus of every item, in order of first appearance; of a repeated (item, annotator) the last vote counts.
 
     Args:
-        votes: values in canonical form (`kinds.Value`); numbers for a mean, and for a median at a numeric level.
+        votes: values in canonical form (`values.Value`); numbers for a mean, and for a median at a numeric level.
         method: majority, mean or median.
         level: mean needs interval or ratio, median at least ordinal.
         order: the values from first to last, for ties and for a median at the ordinal level; by default as numbers
@@ -129,7 +130,7 @@ class Judge:
         return self.method is Method.MEAN or (self.method is Method.MEDIAN and self.level in NUMERIC_LEVELS)
 
     def _measured(self, values: Sequence[Value]) -> tuple[float, float]:
-        numbers = [float(value) for value in values]
+        numbers = [as_float(value) for value in values]
         centre = mean if self.method is Method.MEAN else median
         spread = self._spread(Counter(numbers), scale=self._scale)
         return centre(numbers), closeness(spread, self._background_spread)

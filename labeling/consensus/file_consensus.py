@@ -10,16 +10,8 @@ from foundation.errors import UsageError
 from labeling.consensus.choice import Consensus, Vote, check_method, consensus_of
 from labeling.consensus.spelling import compared
 from labeling.consensus.vote_file import numbers_of
-from labeling.questions.kinds import (
-    NEEDS_ORDER,
-    NOT_IN_ORDER,
-    NUMERIC_LEVELS,
-    Level,
-    Method,
-    Value,
-    ValueDoesNotFit,
-    number_in,
-)
+from labeling.questions.levels import NEEDS_ORDER, NOT_IN_ORDER, NUMERIC_LEVELS, Level, Method, ValueDoesNotFit
+from labeling.questions.values import Value, as_float, number_in
 
 _Z_95 = 1.959963984540054
 
@@ -98,7 +90,7 @@ def compare_with_gold(
         right = sum(compared(str(by_item[item].value)) == compared(gold[item]) for item in both)
         return GoldComparison(len(both), missing, right / len(both), wilson_interval(right, len(both)))
     known = numbers_of(gold[item] for item in both)
-    errors = [abs(float(by_item[item].value) - known[gold[item]]) for item in both]
+    errors = [abs(as_float(by_item[item].value) - known[gold[item]]) for item in both]
     if method is Method.MAJORITY:
         right = errors.count(0)
         return GoldComparison(len(both), missing, right / len(both), wilson_interval(right, len(both)))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from labeling.questions.kinds import Value
+from labeling.questions.values import Value
 
 
 def mean(values: Sequence[float]) -> float:

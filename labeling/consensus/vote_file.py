@@ -12,7 +12,8 @@ from pathlib import Path
 from foundation.errors import UsageError
 from labeling.consensus.choice import Vote
 from labeling.consensus.spelling import Spellings
-from labeling.questions.kinds import ValueDoesNotFit, number_in
+from labeling.questions.levels import ValueDoesNotFit
+from labeling.questions.values import number_in
 
 VOTE_COLUMNS = ("item", "annotator", "value")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from labeling.questions.kinds import Value, number_in
+from labeling.questions.values import Value, as_float, number_in
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Background:
         """How often each number was given; every value must be a number."""
         counts: Counter[float] = Counter()
         for value, count in self.counts.items():
-            counts[float(value)] += count
+            counts[as_float(value)] += count
         return counts
 
 

@@ -11,14 +11,13 @@ import msgspec
 from foundation.errors import Fault
 from foundation.json_places import is_deeper_than
 from labeling.questions.configuration import LabelingConfiguration
-from labeling.questions.kinds import Held, Question, QuestionKind, Value, read_value
+from labeling.questions.question import Question
+from labeling.questions.values import Held, Value
 
 MAX_RESULT_BYTES = 1_000_000
 MAX_REGIONS = 5_000
 MAX_DEPTH = 64
 """Lists and objects within one another: no control of Label Studio's comes near, and storage takes 254."""
-
-_TYPE_OF = {QuestionKind.CHOICE: "choices", QuestionKind.RATING: "rating", QuestionKind.NUMBER: "number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def _control_of(region: object, pointer: str) -> str | Fault | None:
 
 
 def _read_region(region: dict[str, Any], question: Question, pointer: str, occurrence: int) -> Answer | Fault:
-    expected = _TYPE_OF[question.kind]
+    expected = question.region
     if occurrence > 1:
         return Fault(f"{pointer}/from_name", "duplicate", "the result answers the question more than once")
     if region.get("type") != expected:
@@ -132,13 +131,5 @@ def _read_region(region: dict[str, Any], question: Question, pointer: str, occur
     value = region.get("value")
     if not isinstance(value, dict) or expected not in value:
         return Fault(f"{pointer}/value", "missing_field", f"value is an object with the member {expected}")
-    at = f"{pointer}/value/{expected}"
-    raw = value[expected]
-    if question.kind is QuestionKind.CHOICE:
-        if not isinstance(raw, list):
-            return Fault(at, "wrong_type", "choices is a list")
-        if len(raw) != 1:
-            return Fault(at, "out_of_range", "exactly one choice is allowed")
-        at, raw = f"{at}/0", raw[0]
-    read = read_value(question, raw, at)
+    read = question.read_region(value[expected], f"{pointer}/value/{expected}")
     return read if isinstance(read, Fault) else Answer(question.name, read)

@@ -7,7 +7,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError  # only the error; the parser is defusedxml's
@@ -16,22 +15,20 @@ import defusedxml.ElementTree
 
 from foundation.document import Reader
 from foundation.errors import Fault, listed
-from labeling.questions.kinds import Question, QuestionKind, number_in
+from labeling.questions.question import Break, BreakReason, Question, lost_values
+from labeling.questions.registry import question_of
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 POINTER = "/labeling/config"
 MAX_CHARS = 200_000
-MAX_RATING = 100
 
-_DEFAULT_RATING = 5
 _FIELD = re.compile(r"\$([A-Za-z0-9_-]+)")
 # A Filter names a control in its toName, not an object; a Choice or a Label is a part of its control.
 _NOT_CONTROLS = frozenset({"Filter", "Shortcut"})
 _VISUAL = frozenset({"View", "Header", "Style", "Collapse", "Panel", "Filter", "Shortcut", "Repeater", "Markdown"})
 _PARTS = frozenset({"Choice", "Label", "Channel", "Relation", "Bucket"})
-_SINGLE = frozenset({"single", "single-radio"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +75,6 @@ class LabelingConfiguration:
         return tuple(dict.fromkeys(shown.field for shown in self.objects if shown.field is not None))
 
 
-class BreakReason(StrEnum):
-    """Why a change of the configuration does not fit the answers and tasks that exist."""
-
-    CONTROL_REMOVED = "control_removed"
-    CHOICE_REMOVED = "choice_removed"
-    KIND_CHANGED = "kind_changed"
-    OBJECT_CHANGED = "object_changed"
-    RANGE_NARROWED = "range_narrowed"
-    FIELD_ADDED = "field_added"
-
-
-@dataclass(frozen=True, slots=True)
-class Break:
-    """One thing that a change would break. `question` is None for a field; `value` is the lost choice or new field."""
-
-    reason: BreakReason
-    detail: str
-    question: str | None = None
-    value: str | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class _Placed:
     """An element with what its position decides: where it is, and whether a Repeater multiplies it."""
@@ -110,6 +86,23 @@ class _Placed:
     def attribute(self, name: str) -> str:
         found = self.element.get(name)
         return found if found is not None else self.element.get(name.lower(), "")
+
+    @property
+    def field(self) -> str | None:
+        found = _FIELD.match(self.attribute("value") or self.attribute("valueList"))
+        return found[1] if found else None
+
+    @property
+    def targets(self) -> list[str]:
+        return [target.strip() for target in self.attribute("toName").split(",")]
+
+    def values(self) -> list[str]:
+        """Of the choices or labels inside it, as Label Studio stores them: the alias where there is one, in NFC."""
+        parts = (part for part in self.element.iter() if part.tag in {"Choice", "Label"})
+        return [unicodedata.normalize("NFC", part.get("alias") or part.get("value") or "") for part in parts]
+
+    def fault(self, reason: str, detail: str) -> Fault:
+        return Fault(POINTER, reason, f"{self.place}: {detail}")
 
 
 def parse_configuration(
@@ -141,7 +134,7 @@ def parse_configuration(
             unmeasured.append(read)
         else:
             faults.extend(read)
-    shown = tuple(LabeledObject(one.attribute("name"), one.element.tag, _field_of(one)) for one in objects)
+    shown = tuple(LabeledObject(one.attribute("name"), one.element.tag, one.field) for one in objects)
     return LabelingConfiguration(tuple(questions), shown, tuple(unmeasured)), faults
 
 
@@ -202,19 +195,13 @@ def _is_object(one: _Placed) -> bool:
 
 
 def _shows_field(one: _Placed) -> bool:
-    return one.element.tag not in _PARTS and _field_of(one) is not None
-
-
-def _field_of(one: _Placed) -> str | None:
-    written = one.attribute("value") or one.attribute("valueList")
-    found = _FIELD.match(written)
-    return found[1] if found else None
+    return one.element.tag not in _PARTS and one.field is not None
 
 
 def _faults_of_shape(root: Element, objects: list[_Placed]) -> Iterator[Fault]:
     if root.tag != "View":
         yield Fault(POINTER, "wrong_type", "the outermost tag of a labeling configuration is View")
-    if not any(_field_of(one) for one in objects):
+    if not any(one.field for one in objects):
         yield Fault(
             POINTER,
             "missing_field",
@@ -228,13 +215,13 @@ def _faults_of_names(controls: list[_Placed], objects: list[_Placed]) -> Iterato
     for one in [*objects, *controls]:
         name = one.attribute("name")
         if name in seen:
-            yield Fault(POINTER, "duplicate", f"{one.place}: the name is taken by another tag; names are unique")
+            yield one.fault("duplicate", "the name is taken by another tag; names are unique")
         seen.add(name)
     for one in controls:
         if not one.attribute("name"):
-            yield Fault(POINTER, "missing_field", f"{one.place}: a control tag needs a name")
-        if not set(_targets_of(one)) <= object_names:
-            yield Fault(POINTER, "unknown_field", f"{one.place}: toName is not the name of an object tag")
+            yield one.fault("missing_field", "a control tag needs a name")
+        if not set(one.targets) <= object_names:
+            yield one.fault("unknown_field", "toName is not the name of an object tag")
 
 
 def _faults_of_fields(shown: list[_Placed], declared: Collection[str] | None) -> Iterator[Fault]:
@@ -242,84 +229,22 @@ def _faults_of_fields(shown: list[_Placed], declared: Collection[str] | None) ->
         return
     fields, reader = [f"${field}" for field in declared], Reader()
     for one in shown:
-        if _field_of(one) not in declared:
-            near = reader.near(f"${_field_of(one)}", fields)
+        if one.field not in declared:
+            near = reader.near(f"${one.field}", fields)
             told = f"{one.place}: shows a field that the project does not declare; {near}allowed: "
             reader.fault(POINTER, "unknown_field", told + (listed(fields) or "none is declared"))
     yield from reader.faults
 
 
-def _targets_of(one: _Placed) -> list[str]:
-    return [target.strip() for target in one.attribute("toName").split(",")]
-
-
 def _read_control(one: _Placed) -> Question | UnmeasuredControl | list[Fault]:
     """A question where the tag asks one thing about the whole item, else a control that is not measured."""
     is_about_part = any(one.attribute(name) == "true" for name in ("perRegion", "perItem"))
-    if one.is_repeated or is_about_part or len(_targets_of(one)) != 1:
-        return _unmeasured(one)
-    match one.element.tag:
-        case "Choices":
-            return _read_choices(one)
-        case "Rating":
-            return _read_rating(one)
-        case "Number":
-            return _read_number(one)
-        case _:
-            return _unmeasured(one)
-
-
-def _unmeasured(one: _Placed) -> UnmeasuredControl:
-    values = tuple(value for value in _stored_values(one.element) if value)
+    if not (one.is_repeated or is_about_part or len(one.targets) != 1):
+        read = question_of(one.element.tag, one)
+        if read is not None:
+            return read
+    values = tuple(value for value in one.values() if value)
     return UnmeasuredControl(one.attribute("name"), one.element.tag, one.attribute("toName"), values)
-
-
-def _stored_values(element: Element) -> list[str]:
-    """Values of the choices or labels inside a control as Label Studio stores them, the alias where there is one, in NFC."""
-    parts = (part for part in element.iter() if part.tag in {"Choice", "Label"})
-    return [unicodedata.normalize("NFC", part.get("alias") or part.get("value") or "") for part in parts]
-
-
-def _read_choices(one: _Placed) -> Question | UnmeasuredControl | list[Fault]:
-    cardinality = one.attribute("choice") or "single"
-    if cardinality not in _SINGLE | {"multiple"}:
-        return [Fault(POINTER, "not_in_list", f"{one.place}: choice is single, single-radio or multiple")]
-    is_nested = one.attribute("allowNested") == "true"
-    if cardinality == "multiple" or is_nested or _field_of(one) is not None:
-        return _unmeasured(one)
-    values = _stored_values(one.element)
-    if not values:
-        return [Fault(POINTER, "missing_field", f"{one.place}: at least one Choice is needed")]
-    if not all(values):
-        return [Fault(POINTER, "missing_field", f"{one.place}: each Choice needs a value")]
-    if len(set(values)) < len(values):
-        return [
-            Fault(POINTER, "duplicate", f"{one.place}: the values (or aliases) of its choices differ from each other")
-        ]
-    return Question(one.attribute("name"), QuestionKind.CHOICE, one.attribute("toName").strip(), choices=tuple(values))
-
-
-def _read_rating(one: _Placed) -> Question | list[Fault]:
-    written = one.attribute("maxRating")
-    maximum = number_in(written) if written else float(_DEFAULT_RATING)
-    if maximum is None or not maximum.is_integer() or not 1 <= maximum <= MAX_RATING:
-        return [Fault(POINTER, "out_of_range", f"{one.place}: maxRating is a whole number from 1 to {MAX_RATING}")]
-    target = one.attribute("toName").strip()
-    return Question(one.attribute("name"), QuestionKind.RATING, target, minimum=1, maximum=int(maximum))
-
-
-def _read_number(one: _Placed) -> Question | list[Fault]:
-    bounds: dict[str, float | None] = {}
-    for bound in ("min", "max"):
-        written = one.attribute(bound)
-        bounds[bound] = number_in(written) if written else None
-        if written and bounds[bound] is None:
-            return [Fault(POINTER, "wrong_type", f"{one.place}: {bound} is a number")]
-    smallest, largest = bounds["min"], bounds["max"]
-    if smallest is not None and largest is not None and smallest > largest:
-        return [Fault(POINTER, "out_of_range", f"{one.place}: min is not larger than max")]
-    target = one.attribute("toName").strip()
-    return Question(one.attribute("name"), QuestionKind.NUMBER, target, minimum=smallest, maximum=largest)
 
 
 def _breaks_of_question(old: Question, new: LabelingConfiguration) -> Iterator[Break]:
@@ -330,7 +255,7 @@ def _breaks_of_question(old: Question, new: LabelingConfiguration) -> Iterator[B
         fate = "would no longer be measured" if is_kept else "is gone or renamed"
         yield Break(reason, f"the question '{old.name}' {fate}", question=old.name)
         return
-    if now.kind is not old.kind:
+    if now.kind != old.kind:
         yield Break(
             BreakReason.KIND_CHANGED,
             f"the question '{old.name}' would turn from {old.kind} to {now.kind}",
@@ -339,13 +264,7 @@ def _breaks_of_question(old: Question, new: LabelingConfiguration) -> Iterator[B
         return
     if now.to_name != old.to_name:
         yield _object_changed(old.name)
-    yield from _lost_values(old.name, old.choices, now.choices)
-    if _is_narrower(old, now):
-        yield Break(
-            BreakReason.RANGE_NARROWED,
-            f"the question '{old.name}' would allow fewer values than before",
-            question=old.name,
-        )
+    yield from now.narrows(old)
 
 
 def _breaks_of_unmeasured(old: UnmeasuredControl, new: LabelingConfiguration) -> Iterator[Break]:
@@ -357,25 +276,8 @@ def _breaks_of_unmeasured(old: UnmeasuredControl, new: LabelingConfiguration) ->
     else:
         if now.to_name != old.to_name:
             yield _object_changed(old.name)
-        yield from _lost_values(old.name, old.values, now.values)
+        yield from lost_values(old.name, old.values, now.values)
 
 
 def _object_changed(name: str) -> Break:
     return Break(BreakReason.OBJECT_CHANGED, f"the question '{name}' would be about another object", question=name)
-
-
-def _lost_values(name: str, before: tuple[str, ...], after: tuple[str, ...]) -> Iterator[Break]:
-    for value in before:
-        if value not in after:
-            yield Break(
-                BreakReason.CHOICE_REMOVED,
-                f"the question '{name}' would lose the choice '{value}'",
-                question=name,
-                value=value,
-            )
-
-
-def _is_narrower(old: Question, new: Question) -> bool:
-    raised = new.minimum is not None and (old.minimum is None or new.minimum > old.minimum)
-    lowered = new.maximum is not None and (old.maximum is None or new.maximum < old.maximum)
-    return raised or lowered

@@ -15,7 +15,7 @@ from labeling.models import AnnotatorState, DriftKind, Source
 from labeling.queries import NOT_ACTIVE, SKIPPED
 from labeling.questions.answers import ReadAnswers, read_answers
 from labeling.questions.configuration import LabelingConfiguration
-from labeling.questions.kinds import Held
+from labeling.questions.values import Held
 from labeling.studio.rows import StudioAnnotation, StudioTask
 from labeling.timelines import NO_VALUE, Timeline
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labeling.questions.kinds import Level
+from labeling.questions.levels import Level
 from quality.agreement.distances import Floats, interval_points, ordinal_points, ratio_points
 from quality.agreement.few_items import Interval, Precision
 from quality.agreement.patterns import Matrix, Patterns

@@ -17,7 +17,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from labeling.questions.kinds import NEEDS_ORDER, NOT_IN_ORDER, Level, ValueDoesNotFit, number_in
+from labeling.questions.levels import NEEDS_ORDER, NOT_IN_ORDER, Level, ValueDoesNotFit
+from labeling.questions.values import number_in
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 # The trapezoid rule errs by the integrand's Fourier transform at 2 pi / step: 8 |gamma(2 + 2 pi i / step)|, here 3e-8.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from labeling.questions.kinds import Level
+from labeling.questions.levels import Level
 from quality.agreement.alpha import alpha_interval, krippendorff_alpha
 from quality.agreement.coefficients import fleiss_kappa, gwet_ac1, percent_agreement
 from quality.agreement.distances import Floats, ranked

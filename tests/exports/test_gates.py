@@ -22,7 +22,7 @@ from exports.gates import (
     items_still_needed,
 )
 from exports.sides import SideFigure, warnings_of
-from labeling.questions.kinds import Level
+from labeling.questions.levels import Level
 from quality.agreement.measure import measure_agreement
 
 

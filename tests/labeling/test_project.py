@@ -12,7 +12,7 @@ from labeling.project import (
     not_in_effect,
     parse_labeling,
 )
-from labeling.questions.kinds import Level, Method
+from labeling.questions.levels import Level, Method
 
 CONFIG = (
     '<View><Text name="t" value="$text"/><Choices name="sentiment" toName="t"><Choice value="a"/><Choice value="b"/>'

@@ -9,7 +9,7 @@ from sqlmodel import col, func, select
 
 from collector.models import Signal, Subject
 from foundation.database import Database, unit_of_work, utc_now
-from labeling.questions.kinds import Level
+from labeling.questions.levels import Level
 from quality.agreement.measure import measure_agreement
 from quality.expectations import run_suite
 from quality.models import FailingRow

@@ -5,7 +5,10 @@ from hypothesis import strategies as st
 from foundation.errors import UsageError
 from labeling.consensus.choice import Consensus, Judge, Vote, consensus_of, method_in_effect
 from labeling.consensus.votes import Background
-from labeling.questions.kinds import Level, Method, QuestionKind
+from labeling.questions.choice import ChoiceQuestion
+from labeling.questions.levels import Level, Method
+from labeling.questions.number import NumberQuestion
+from labeling.questions.rating import RatingQuestion
 
 
 def votes_of(*rows: tuple) -> list[Vote]:
@@ -14,17 +17,17 @@ def votes_of(*rows: tuple) -> list[Vote]:
 
 class TestMethodInEffect:
     def test_auto_without_known_answers_is_the_majority(self):
-        assert method_in_effect(QuestionKind.CHOICE, Method.AUTO) is Method.MAJORITY
-        assert method_in_effect(QuestionKind.RATING, Method.AUTO) is Method.MAJORITY
+        assert method_in_effect(ChoiceQuestion, Method.AUTO) is Method.MAJORITY
+        assert method_in_effect(RatingQuestion, Method.AUTO) is Method.MAJORITY
 
     def test_auto_for_numbers_is_the_mean(self):
-        assert method_in_effect(QuestionKind.NUMBER, Method.AUTO) is Method.MEAN
+        assert method_in_effect(NumberQuestion, Method.AUTO) is Method.MEAN
 
     def test_models_that_are_not_built_fall_back_to_the_majority(self):
-        assert method_in_effect(QuestionKind.CHOICE, Method.DAWID_SKENE) is Method.MAJORITY
+        assert method_in_effect(ChoiceQuestion, Method.DAWID_SKENE) is Method.MAJORITY
 
     def test_what_is_built_stays(self):
-        assert method_in_effect(QuestionKind.RATING, Method.MEDIAN) is Method.MEDIAN
+        assert method_in_effect(RatingQuestion, Method.MEDIAN) is Method.MEDIAN
 
 
 class TestConsensusOf:

@@ -8,7 +8,7 @@ import pytest
 from foundation.errors import UsageError
 from labeling.consensus.choice import Vote
 from labeling.consensus.file_consensus import compare_with_gold, consensus_of_file, wilson_interval
-from labeling.questions.kinds import Level, Method
+from labeling.questions.levels import Level, Method
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the shared data sets are not here")

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labeling.questions.choice import ChoiceQuestion
 from labeling.questions.configuration import (
     MAX_CHARS,
     BreakReason,
@@ -12,7 +13,8 @@ from labeling.questions.configuration import (
     compare,
     parse_configuration,
 )
-from labeling.questions.kinds import Question, QuestionKind
+from labeling.questions.number import NumberQuestion
+from labeling.questions.rating import RatingQuestion
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 EXAMPLES = SHARED / "labelstudio-examples"
@@ -43,7 +45,7 @@ class TestParseConfiguration:
     def test_the_example_of_the_contract_asks_one_choice(self):
         configuration = read(view(SENTIMENT))
 
-        question = Question("sentiment", QuestionKind.CHOICE, "t", choices=("negative", "neutral", "positive"))
+        question = ChoiceQuestion("sentiment", "t", choices=("negative", "neutral", "positive"))
         assert configuration.questions == (question,)
         assert configuration.objects == (LabeledObject("t", "Text", "text"),)
         assert configuration.unmeasured == ()
@@ -57,13 +59,12 @@ class TestParseConfiguration:
             )
         )
 
-        bounds = [(one.kind, one.minimum, one.maximum) for one in configuration.questions]
-        assert bounds == [
-            (QuestionKind.RATING, 1, 5),
-            (QuestionKind.RATING, 1, 10),
-            (QuestionKind.NUMBER, None, None),
-            (QuestionKind.NUMBER, -1.5, 4),
-        ]
+        assert configuration.questions == (
+            RatingQuestion("stars", "t", 1, 5),
+            RatingQuestion("ten", "t", 1, 10),
+            NumberQuestion("free", "t"),
+            NumberQuestion("price", "t", -1.5, 4),
+        )
 
     def test_an_alias_is_what_label_studio_stores(self):
         configuration = read(

@@ -2,23 +2,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import Fault
-from labeling.questions.kinds import (
-    DEFAULT_LEVEL,
-    Level,
-    Method,
-    Question,
-    QuestionKind,
-    key_of,
-    levels_of,
-    methods_of,
-    number_in,
-    read_value,
-)
+from labeling.questions.choice import ChoiceQuestion
+from labeling.questions.levels import Level, Method
+from labeling.questions.number import NumberQuestion
+from labeling.questions.rating import RatingQuestion
+from labeling.questions.values import key_of, number_in
 
-SENTIMENT = Question("sentiment", QuestionKind.CHOICE, "t", choices=("negative", "neutral", "positive"))
-STARS = Question("stars", QuestionKind.RATING, "t", minimum=1, maximum=5)
-PRICE = Question("price", QuestionKind.NUMBER, "t", minimum=0, maximum=10.5)
-FREE = Question("free", QuestionKind.NUMBER, "t")
+SENTIMENT = ChoiceQuestion("sentiment", "t", choices=("negative", "neutral", "positive"))
+STARS = RatingQuestion("stars", "t", minimum=1, maximum=5)
+PRICE = NumberQuestion("price", "t", minimum=0, maximum=10.5)
+FREE = NumberQuestion("free", "t")
 
 
 def reason_of(read: object) -> str:
@@ -28,31 +21,31 @@ def reason_of(read: object) -> str:
 
 class TestReadValue:
     def test_a_choice_is_one_of_the_choices(self):
-        assert read_value(SENTIMENT, "neutral") == "neutral"
-        assert reason_of(read_value(SENTIMENT, "Neutral")) == "not_in_list"
-        assert reason_of(read_value(SENTIMENT, 1)) == "wrong_type"
-        assert reason_of(read_value(SENTIMENT, None)) == "wrong_type"
+        assert SENTIMENT.read("neutral") == "neutral"
+        assert reason_of(SENTIMENT.read("Neutral")) == "not_in_list"
+        assert reason_of(SENTIMENT.read(1)) == "wrong_type"
+        assert reason_of(SENTIMENT.read(None)) == "wrong_type"
 
     def test_a_rating_is_a_whole_number_within_its_stars(self):
-        assert read_value(STARS, 5) == 5
-        assert isinstance(read_value(STARS, 4.0), int)
-        assert reason_of(read_value(STARS, 0)) == "out_of_range"
-        assert reason_of(read_value(STARS, 6)) == "out_of_range"
-        assert reason_of(read_value(STARS, 2.5)) == "wrong_type"
-        assert reason_of(read_value(STARS, True)) == "wrong_type"
-        assert reason_of(read_value(STARS, "4")) == "wrong_type"
+        assert STARS.read(5) == 5
+        assert isinstance(STARS.read(4.0), int)
+        assert reason_of(STARS.read(0)) == "out_of_range"
+        assert reason_of(STARS.read(6)) == "out_of_range"
+        assert reason_of(STARS.read(2.5)) == "wrong_type"
+        assert reason_of(STARS.read(True)) == "wrong_type"
+        assert reason_of(STARS.read("4")) == "wrong_type"
 
     def test_a_number_is_finite_and_within_its_bounds(self):
-        assert read_value(PRICE, 10.5) == 10.5
-        assert isinstance(read_value(PRICE, 3), float)
-        assert reason_of(read_value(PRICE, -0.1)) == "out_of_range"
-        assert reason_of(read_value(PRICE, 11)) == "out_of_range"
-        assert reason_of(read_value(FREE, float("nan"))) == "out_of_range"
-        assert reason_of(read_value(FREE, float("inf"))) == "out_of_range"
-        assert reason_of(read_value(FREE, 10**400)) == "out_of_range"
+        assert PRICE.read(10.5) == 10.5
+        assert isinstance(PRICE.read(3), float)
+        assert reason_of(PRICE.read(-0.1)) == "out_of_range"
+        assert reason_of(PRICE.read(11)) == "out_of_range"
+        assert reason_of(FREE.read(float("nan"))) == "out_of_range"
+        assert reason_of(FREE.read(float("inf"))) == "out_of_range"
+        assert reason_of(FREE.read(10**400)) == "out_of_range"
 
     def test_a_fault_points_at_the_place_and_repeats_no_value(self):
-        fault = read_value(SENTIMENT, "jane@example.org", "/3/value")
+        fault = SENTIMENT.read("jane@example.org", "/3/value")
 
         assert isinstance(fault, Fault)
         assert fault.pointer == "/3/value"
@@ -62,7 +55,7 @@ class TestReadValue:
 class TestKey:
     @given(st.floats(allow_nan=False, allow_infinity=False))
     def test_a_number_comes_back_from_its_key(self, number):
-        value = read_value(FREE, number)
+        value = FREE.read(number)
 
         assert float(key_of(value)) == value
 
@@ -79,34 +72,34 @@ class TestKey:
 
 class TestLevels:
     def test_texts_have_no_distances(self):
-        assert levels_of(SENTIMENT) == (Level.NOMINAL, Level.ORDINAL)
+        assert SENTIMENT.levels() == (Level.NOMINAL, Level.ORDINAL)
 
     def test_choices_that_are_numbers_may_be_measured_as_numbers(self):
-        grades = Question("g", QuestionKind.CHOICE, "t", choices=("10", "2", "0"))
+        grades = ChoiceQuestion("g", "t", choices=("10", "2", "0"))
 
-        assert levels_of(grades) == tuple(Level)
+        assert grades.levels() == tuple(Level)
         assert grades.order == ("0", "2", "10")
 
     def test_a_ratio_needs_a_true_zero(self):
-        assert Level.RATIO not in levels_of(Question("n", QuestionKind.NUMBER, "t", minimum=-4))
-        assert Level.RATIO in levels_of(PRICE)
-        assert Level.RATIO not in levels_of(Question("g", QuestionKind.CHOICE, "t", choices=("1", "-1")))
+        assert Level.RATIO not in NumberQuestion("n", "t", minimum=-4).levels()
+        assert Level.RATIO in PRICE.levels()
+        assert Level.RATIO not in ChoiceQuestion("g", "t", choices=("1", "-1")).levels()
 
     def test_each_default_level_is_allowed(self):
         for question in (SENTIMENT, STARS, PRICE, FREE):
-            assert DEFAULT_LEVEL[question.kind] in levels_of(question)
+            assert question.default_level in question.levels()
 
 
 class TestMethods:
     def test_a_mean_needs_distances_and_a_median_an_order(self):
-        assert Method.MEAN in methods_of(QuestionKind.NUMBER, Level.INTERVAL)
-        assert Method.MEAN not in methods_of(QuestionKind.RATING, Level.ORDINAL)
-        assert Method.MEDIAN in methods_of(QuestionKind.RATING, Level.ORDINAL)
-        assert Method.MEDIAN not in methods_of(QuestionKind.CHOICE, Level.NOMINAL)
+        assert Method.MEAN in PRICE.methods(Level.INTERVAL)
+        assert Method.MEAN not in STARS.methods(Level.ORDINAL)
+        assert Method.MEDIAN in STARS.methods(Level.ORDINAL)
+        assert Method.MEDIAN not in SENTIMENT.methods(Level.NOMINAL)
 
     def test_a_choice_has_no_mean(self):
-        assert Method.MEAN not in methods_of(QuestionKind.CHOICE, Level.INTERVAL)
+        assert Method.MEAN not in SENTIMENT.methods(Level.INTERVAL)
 
     def test_models_of_annotators_need_a_list_of_values(self):
-        assert Method.DAWID_SKENE in methods_of(QuestionKind.CHOICE, Level.NOMINAL)
-        assert Method.DAWID_SKENE not in methods_of(QuestionKind.NUMBER, Level.INTERVAL)
+        assert Method.DAWID_SKENE in SENTIMENT.methods(Level.NOMINAL)
+        assert Method.DAWID_SKENE not in PRICE.methods(Level.INTERVAL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labeling.questions.kinds import Level
+from labeling.questions.levels import Level
 from quality.agreement import alpha
 from quality.agreement.patterns import patterns_of
 from quality.agreement.resampling import percentile_interval, resampled_weights

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from labeling.questions.kinds import Level, ValueDoesNotFit
+from labeling.questions.levels import Level, ValueDoesNotFit
 from quality.agreement.measure import Agreement, measure_agreement
 from quality.agreement.pairs import PairKappa
 from quality.agreement.votes_table import ColumnsDiffer
