@@ -72,13 +72,40 @@ def floors() -> int:
     return 0
 
 
+def rest() -> int:
+    """Does every job that is open, as workers would once the leases of the dead are past; 1 where one is left or failed."""
+    from sqlmodel import col, select
+
+    from foundation.jobs import Job, JobState
+    from foundation.queue import run_job, runtime
+
+    _import_tasks()
+    of_state = select(Job).order_by(col(Job.created_at))
+    with unit_of_work(runtime().database, read_only=True) as session:
+        is_open = col(Job.state).in_([JobState.QUEUED.value, JobState.RUNNING.value])
+        waiting = session.exec(of_state.where(is_open)).all()
+    for job in waiting:
+        run_job(str(job.id))
+    with unit_of_work(runtime().database, read_only=True) as session:
+        ended_badly = session.exec(of_state.where(col(Job.state) != JobState.DONE.value)).all()
+    for job in ended_badly:
+        sys.stderr.write(f"the job {job.kind} is {job.state}: {job.error}\n")
+    return 1 if ended_badly else 0
+
+
 def _import_tasks() -> None:
     from wsgi import worker
 
     worker().loader.import_default_modules()
 
 
-PROGRAMS: dict[str, Callable[..., int]] = {"intake": intake, "work": work, "erase": erase, "floors": floors}
+PROGRAMS: dict[str, Callable[..., int]] = {
+    "intake": intake,
+    "work": work,
+    "erase": erase,
+    "floors": floors,
+    "rest": rest,
+}
 
 
 def main(arguments: Sequence[str]) -> int:
