@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,22 +107,28 @@ def _judge_labeling(world: World, verdict: Verdict) -> None:
     verdict.expect(
         counts["annotations"] >= answers, f"{counts['annotations']} annotations are stored, {answers} were given"
     )
-    wrong = list(_answers_gone_astray(world))
+    wrong = list(gone_astray(_annotations(world), world.edited))
     verdict.expect(not wrong, f"{len(wrong)} answers went to another item, such as {wrong[:3]}")
     verdict.facts |= {"tasks": len(texts), "answers": answers}
 
 
-def _answers_gone_astray(world: World) -> Iterator[str]:
-    """Raters answer by the text alone: whatever else stands at an item was meant for another one."""
+def _annotations(world: World) -> list[dict[str, Any]]:
+    """All of them, with the text of their item."""
     page = world.project("GET", "/annotations")
     found = page["annotations"]
     while page["cursor"] is not None:
         page = world.project("GET", "/annotations", params={"cursor": page["cursor"]})
         found += page["annotations"]
-    for one in (one for one in found if one["source"] == "label_studio"):
-        text = world.project("GET", f"/items/{one['item']}")["content"]["text"]
-        if text not in world.edited and any(answer["value"] != mood_of(text) for answer in one["answers"]):
-            yield f"{one} at {text}"
+    texts = {item: world.project("GET", f"/items/{item}")["content"]["text"] for item in {one["item"] for one in found}}
+    return [{**one, "text": texts[one["item"]]} for one in found]
+
+
+def gone_astray(annotations: Iterable[dict[str, Any]], edited: Container[str]) -> Iterator[str]:
+    """Raters answer by the text alone: whatever else stands at an item was meant for another one."""
+    for one in annotations:
+        is_wrong = any(answer["value"] != mood_of(one["text"]) for answer in one["answers"])
+        if is_wrong and one["source"] == "label_studio" and one["text"] not in edited:
+            yield f"{one['annotation']} at {one['text']}"
 
 
 def _judge_fresh_signal(world: World, verdict: Verdict) -> None:

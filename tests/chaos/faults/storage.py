@@ -66,9 +66,10 @@ def fail_writes(world: World, chance: random.Random) -> None:
     is_sqlite = world.postgres is None
     calls = "fsync,fdatasync,pwrite64" if is_sqlite else "pwrite64,pwritev"
     for first, every in ((1, 1), (chance.randint(1, 9), chance.randint(2, 9))):
-        # Asked anew each time: PostgreSQL ends all its processes when one cannot write its log, and begins again.
+        # Asked anew each time: PostgreSQL ends its processes when one cannot write its log, and itself when that lasts.
         writers = [*world.pids("api"), *world.pids("worker")] if is_sqlite else _with_children(world.postgres)
         _fail(writers, calls, first, every, told=world.folder / "writes.strace")
+        world.heal()
         world.wait_until_ready(READY_WITHIN_S)
 
 
