@@ -13,6 +13,8 @@ from foundation.database import clock_ms, insert_ignoring
 WORKER = "worker"
 SCHEDULER = "scheduler"
 FORGOTTEN_AFTER_MS = 24 * 3600 * 1000
+AHEAD_MS = 1_000
+"""A sign that lies further ahead was given before the clock was set back, and says nothing of now."""
 
 
 class Heartbeat(SQLModel, table=True):
@@ -42,5 +44,9 @@ def forget_silent(session: Session) -> None:
 
 def silences_s(session: Session) -> dict[str, float]:
     """For each part how many seconds ago any of its processes last gave a sign; one that never did is missing."""
-    last = select(Heartbeat.part, clock_ms() - func.max(Heartbeat.beat_at_ms)).group_by(col(Heartbeat.part))
+    last = (
+        select(Heartbeat.part, clock_ms() - func.max(Heartbeat.beat_at_ms))
+        .where(col(Heartbeat.beat_at_ms) < clock_ms() + AHEAD_MS)
+        .group_by(col(Heartbeat.part))
+    )
     return {part: ago_ms / 1000 for part, ago_ms in session.connection().execute(last)}

@@ -29,6 +29,8 @@ OUTAGE_PAUSE_MS = 1_000
 LONGEST_PAUSE_MS = 60_000
 LONGEST_OUTAGE = timedelta(days=1)
 """So long a job waits for a part that is away, Label Studio or the disk, before it fails."""
+LONGEST_LEASE_MS = 600_000
+"""`WINNOW_LEASE_S` allows no more: what ends later was written before the clock was set back, and holds nobody up."""
 WAKE_AGAIN_AFTER_MS = 5_000
 ERROR_CHARS = 500
 GAVE_UP = f"gave up: {MAX_DEATHS} workers died while they did this job; see what their machine had left of memory then, and the log"
@@ -191,7 +193,10 @@ def sweep(session: Session) -> Sequence[tuple[uuid.UUID, str]]:
             .where(
                 or_(
                     (col(Job.state) == JobState.QUEUED)
-                    & (func.coalesce(Job.lease_until_ms, 0) < clock_ms() - WAKE_AGAIN_AFTER_MS),
+                    & or_(
+                        func.coalesce(Job.lease_until_ms, 0) < clock_ms() - WAKE_AGAIN_AFTER_MS,
+                        is_from_ahead(col(Job.lease_until_ms)),
+                    ),
                     _was_left(),
                 )
             )
@@ -219,14 +224,21 @@ def read_job(session: Session, job_id: uuid.UUID) -> Job:
 
 def _is_free() -> ColumnElement[bool]:
     """Queued, and its pause is over; or left by a worker that died."""
-    is_due = func.coalesce(Job.lease_until_ms, 0) <= clock_ms()
+    is_due = or_(func.coalesce(Job.lease_until_ms, 0) <= clock_ms(), is_from_ahead(col(Job.lease_until_ms)))
     return or_((col(Job.state) == JobState.QUEUED.value) & is_due, _was_left())
 
 
 def _was_left() -> ColumnElement[bool]:
     """Its lease is past, and so is the pause after the deaths before this one: none, 0.5, 2, 4.5 … 40 s."""
     pause_ms = DEATH_PAUSE_MS * col(Job.deaths) * col(Job.deaths)
-    return (col(Job.state) == JobState.RUNNING.value) & (col(Job.lease_until_ms) + pause_ms < clock_ms())
+    is_past = or_(col(Job.lease_until_ms) + pause_ms < clock_ms(), is_from_ahead(col(Job.lease_until_ms)))
+    return (col(Job.state) == JobState.RUNNING.value) & is_past
+
+
+def is_from_ahead(lease_until_ms: Any) -> ColumnElement[bool]:
+    """Whether a lease ends later than any that could be given now: the clock was set back since."""
+    is_ahead: ColumnElement[bool] = lease_until_ms > clock_ms() + LONGEST_LEASE_MS
+    return is_ahead
 
 
 def _as_holder(session: Session, job_id: uuid.UUID, holder: uuid.UUID, values: dict[str, Any]) -> None:

@@ -27,6 +27,19 @@ class BeatingScheduler(Scheduler):  # type: ignore[misc]
         # Due at once: nobody should wait a round to see that all parts run.
         sweep.last_run_at = sweep.default_now() - timedelta(hours=1)
 
+    def tick(self, *arguments: Any, **options: Any) -> float:
+        """Sends what is due; seconds until the next time.
+
+        Celery remembers by the wall clock when it last sent something. Set back by an hour, as after a start with a wrong
+        clock, it would send nothing until the hour has come again: what was sent in the future begins anew instead.
+        """
+        from_ahead = [entry for entry in self.schedule.values() if entry.last_run_at > entry.default_now()]
+        for entry in from_ahead:
+            entry.last_run_at = entry.default_now()
+        if from_ahead:
+            self.populate_heap()
+        return float(super().tick(*arguments, **options))
+
     def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **options: Any) -> Any:
         sent = super().apply_async(entry, producer=producer, advance=advance, **options)
         if entry.name == SWEEP:

@@ -16,7 +16,7 @@ from sqlmodel import Session
 from foundation.database import Database, clock_ms, unit_of_work, utc_now
 from foundation.errors import Unavailable
 from foundation.identifiers import random_uuid
-from foundation.jobs import LeaseLost
+from foundation.jobs import LeaseLost, is_from_ahead
 from foundation.progress import Progress, untold
 from foundation.settings import Settings
 from labeling.annotators import annotator_key
@@ -99,7 +99,7 @@ def sit_down(
 
 
 def _wait_for_lease(desk: Desk, lease_s: int, wait_s: float) -> None:
-    deadline = time.monotonic() + wait_s
+    deadline, until_ms = time.monotonic() + wait_s, STUDIO_PROJECTS.c.lease_until_ms
     while True:
         asked_at = time.monotonic()
         with unit_of_work(desk.database) as session:
@@ -107,7 +107,7 @@ def _wait_for_lease(desk: Desk, lease_s: int, wait_s: float) -> None:
                 update(STUDIO_PROJECTS)
                 .where(
                     STUDIO_PROJECTS.c.project_id == desk.project_id,
-                    or_(STUDIO_PROJECTS.c.holder.is_(None), STUDIO_PROJECTS.c.lease_until_ms < clock_ms()),
+                    or_(STUDIO_PROJECTS.c.holder.is_(None), until_ms < clock_ms(), is_from_ahead(until_ms)),
                 )
                 .values(holder=desk.holder, lease_until_ms=clock_ms() + lease_s * 1000)
             )

@@ -16,7 +16,9 @@ from tests.chaos.phones import Fleet
 from tests.chaos.raters import rate
 from tests.chaos.world import World, running_world
 
-CALM_S = 1.0
+CALM_S = 0.5
+SOME_SIGNALS = 100
+"""So many are stored before the first fault, which may want to work with them."""
 RECOVERED_WITHIN_S = 60.0
 
 
@@ -40,6 +42,7 @@ def run_campaign(
     with running_world(folder / "world", oracle, database=database, with_studio=with_studio) as world:
         fleet = Fleet(oracle, world.phones_url, world.keys["ingest"], erased=world.erased)
         fleet.start()
+        wait_until(lambda: len(fleet.acknowledged) >= SOME_SIGNALS, timeout_s=RECOVERED_WITHIN_S)
         applied = [name for name in faults if FAULTS[name].applies(world)]
         chance.shuffle(applied)
         wrong = [words for name in applied for words in _disturb(world, fleet, name, chance, say)]
@@ -57,7 +60,7 @@ def run_campaign(
         "wrong": [*wrong, *verdict.wrong],
         "seconds": round(time.monotonic() - began),
     }
-    for words in outcome["wrong"]:
+    for words in verdict.wrong:
         say(f"  WRONG: {words}")
     return outcome
 
@@ -79,5 +82,7 @@ def _disturb(world: World, fleet: Fleet, name: str, chance: random.Random, say: 
     if world.studio is not None:
         rate(world, 2)
     say(f"{name:5} {FAULTS[name].what}: {hurt_s:.1f} s, ready {time.monotonic() - began - hurt_s:.1f} s later")
+    for words in wrong:
+        say(f"  WRONG: {words}")
     time.sleep(CALM_S)
     return wrong

@@ -68,6 +68,11 @@ class Oracle:
         return {"consent": consent, "signals": [self.signal(number) for number in numbers]}
 
 
+def mood_of(text: str) -> str:
+    """What every rater answers about a text, so that an answer tells to which text it belongs."""
+    return "good" if int(_digest(text)[:2], 16) % 3 else "bad"
+
+
 def project_file() -> dict[str, Any]:
     return {
         "project": PROJECT,

@@ -16,7 +16,8 @@ from tests.chaos.oracle import PROJECT, Oracle
 
 BATCH = 20
 PHONES = 3
-PAUSE_S = 0.1
+PAUSE_S = 0.3
+AGAIN_S = 0.1
 PATIENCE_S = 10.0
 MAY_PASS = frozenset({408, 429, 502, 503, 504})
 STORED = frozenset({"accepted", "duplicate", "replayed"})
@@ -64,7 +65,7 @@ class Fleet:
                     numbers = [next(self._numbers) for _ in range(BATCH)]
                     self.issued += BATCH
                 while not self._stop.is_set() and not self._try(client, numbers):
-                    self._stop.wait(PAUSE_S)
+                    self._stop.wait(AGAIN_S)
                 self._stop.wait(PAUSE_S)
 
     def _try(self, client: httpx.Client, numbers: list[int]) -> bool:

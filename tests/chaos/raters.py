@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 
+from tests.chaos.oracle import mood_of
 from tests.chaos.world import World
 
 TIMEOUT_S = 30.0
@@ -27,7 +29,8 @@ def rate(world: World, most: int) -> int:
         project = studio_project(world)
         with studio_client(world) as studio:
             for task in _unanswered(studio, project)[:most] if project is not None else []:
-                done += studio.post(f"/api/tasks/{task}/annotations/", json=_answer(task)).is_success
+                answer = answer_of(mood_of(task["data"]["text"]))
+                done += studio.post(f"/api/tasks/{task['id']}/annotations/", json=answer).is_success
     except (httpx.HTTPError, KeyError, ValueError):
         pass  # it is down or half down just now: that is what a campaign is for
     return done
@@ -35,15 +38,26 @@ def rate(world: World, most: int) -> int:
 
 def tasks_in_studio(world: World) -> list[str]:
     """The text of every task there."""
-    project = studio_project(world)
-    with studio_client(world) as studio:
-        return [str(task["data"]["text"]) for task in _tasks(studio, project)] if project is not None else []
+    return [str(task["data"]["text"]) for task in tasks_of(world)]
 
 
 def annotations_in_studio(world: World) -> int:
+    return sum(task["total_annotations"] for task in tasks_of(world))
+
+
+def tasks_of(world: World) -> list[dict[str, Any]]:
+    """Every task there, as Label Studio shows it."""
     project = studio_project(world)
     with studio_client(world) as studio:
-        return sum(task["total_annotations"] for task in _tasks(studio, project)) if project is not None else 0
+        return _tasks(studio, project) if project is not None else []
+
+
+def delete_tasks(world: World, tasks: Sequence[int]) -> None:
+    """As a person does it in the list of tasks: marks some, and deletes them all at once."""
+    with studio_client(world) as studio:
+        query = {"id": "delete_tasks", "project": studio_project(world)}
+        body = {"selectedItems": {"all": False, "included": list(tasks)}}
+        studio.post("/api/dm/actions", params=query, json=body).raise_for_status()
 
 
 def studio_client(world: World) -> httpx.Client:
@@ -53,8 +67,13 @@ def studio_client(world: World) -> httpx.Client:
     return httpx.Client(base_url=server.url, headers={"Authorization": f"Token {server.token}"}, timeout=TIMEOUT_S)
 
 
-def _unanswered(studio: httpx.Client, project: int) -> list[int]:
-    return [int(task["id"]) for task in _tasks(studio, project) if not task["total_annotations"]]
+def answer_of(mood: str) -> dict[str, Any]:
+    value = {"choices": [mood]}
+    return {"result": [{"from_name": "mood", "to_name": "t", "type": "choices", "value": value}], "lead_time": 1.5}
+
+
+def _unanswered(studio: httpx.Client, project: int) -> list[dict[str, Any]]:
+    return [task for task in _tasks(studio, project) if not task["total_annotations"]]
 
 
 def _tasks(studio: httpx.Client, project: int) -> list[dict[str, Any]]:
@@ -65,8 +84,3 @@ def _tasks(studio: httpx.Client, project: int) -> list[dict[str, Any]]:
         tasks.extend(page["tasks"])
         if len(tasks) >= page["total"] or not page["tasks"]:
             return tasks
-
-
-def _answer(task: int) -> dict[str, Any]:
-    value = {"choices": ["good" if task % 3 else "bad"]}
-    return {"result": [{"from_name": "mood", "to_name": "t", "type": "choices", "value": value}], "lead_time": 1.5}

@@ -20,6 +20,7 @@ import psutil
 
 from foundation.embedded import LabelStudioServer, Valkey
 from foundation.parts import LOOPBACK, Part, answers_http, free_port, kill_what_belongs_to, wait_until
+from tests.chaos.clock import Clocks
 from tests.chaos.oracle import PROJECT, Oracle, project_file
 from tests.chaos.proxy import Mode, Proxy
 from tests.servers import postgres_part
@@ -53,8 +54,12 @@ class World:
     """Erasures asked for, by person."""
     has_own_disk: bool = False
     """Whether HOME lies on a small file system of its own, which may be filled."""
-    was_poisoned: bool = False
-    """Whether an expectation without end was asked for: jobs had to fail, and to say so."""
+    clocks: Clocks | None = None
+    """The wall clocks of Winnow's processes, where they can be moved."""
+    may_fail: set[str] = field(default_factory=set)
+    """What a job may say that failed for good, since a fault left it no other way."""
+    edited: set[str] = field(default_factory=set)
+    """Texts about which somebody changed the answer."""
     written: list[Path] = field(default_factory=list)
     """Folders in which anything of the campaign may lie."""
 
@@ -110,6 +115,8 @@ class World:
         for proxy in (self.api, self.broker, self.studio):
             if proxy is not None and proxy.mode is not Mode.PASS:
                 proxy.set(Mode.PASS)
+        if self.clocks is not None:
+            self.clocks.set(api_s=0, jobs_s=0)
         for part in PROCESSES:
             self.hurt(part, signal.SIGCONT)
         for server in (self.valkey, self.postgres, self.label_studio):
@@ -136,8 +143,11 @@ class World:
 
     def job(self, method: str, path: str, *, within_s: float = 120, **parts: Any) -> dict[str, Any]:
         """Asks for a job and waits until it ended: its row."""
+        return self.ended(self.project(method, path, **parts)["job"], within_s=within_s)
+
+    def ended(self, job: str, *, within_s: float) -> dict[str, Any]:
+        """The row of a job that has ended, or as it is when the time is over."""
         row: dict[str, Any] = {}
-        job = self.project(method, path, **parts)["job"]
 
         def has_ended() -> bool:
             row.update(self.call("GET", f"/v1/jobs/{job}").json())
@@ -151,6 +161,33 @@ class World:
         answer = self.call("DELETE", f"/v1/projects/{PROJECT}/subject", headers={"Winnow-Subject": person})
         if answer.status_code == 202:
             self.erased[person] = answer.json()["erasure"]
+
+    def erasure_ends(self, person: str, *, within_s: float) -> bool:
+        """Whether all of a person is gone in time; an erasure whose answer was lost is asked for again."""
+        if not self.erased[person]:
+            self.erase(person)
+        path = f"/v1/projects/{PROJECT}/erasures/{self.erased[person]}"
+        return wait_until(lambda: self.call("GET", path).json().get("status") == "completed", timeout_s=within_s)
+
+    def build_version(self, most: int) -> dict[str, Any]:
+        """Labels the first signals that may be labelled, as if made elsewhere, and builds a draft: the job's row."""
+        told = [
+            {"signal": self.oracle.id_of(number), "question": "mood", "annotator": "a-lead", "value": "good"}
+            for number in range(most)
+            if not self.oracle.is_wrong(number) and self.oracle.person_of(number) not in self.erased
+        ]
+        stored = self.project("POST", "/annotations", json=told)
+        if stored["rejected"]:
+            raise AssertionError(f"labels of stored signals are refused: {stored}"[:400])
+        return self.job("POST", "/versions", json={"draft": True})
+
+    def download(self, version: str) -> tuple[subprocess.CompletedProcess[str], Path]:
+        """What the command said, and where the version lies now."""
+        folder = self.folder / "downloads"
+        folder.mkdir(exist_ok=True)
+        words = ("--url", self.url, "--key", self.keys["manage"])
+        done = self.command("exports", "download", PROJECT, version, str(folder), *words)
+        return done, folder / f"{PROJECT}-{version}"
 
 
 @contextmanager
@@ -206,6 +243,9 @@ def _servers(folder: Path, oracle: Oracle, *, database: str, with_studio: bool, 
         environment.setdefault("WINNOW_LABEL_STUDIO_VENV", str(venv.resolve()))
     part = valkey.part(folder / "valkey.log", minimal)
     world = World(folder, oracle, environment, port, Proxy((LOOPBACK, port)).start(), broker, part, valkey)
+    if (clocks := Clocks.made_in(folder)) is not None:
+        world.clocks = clocks
+        environment |= clocks.environment
     world.written.append(folder)
     _run(world.valkey, stack, within_s=30)
     if database == "postgresql":

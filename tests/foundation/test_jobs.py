@@ -16,6 +16,7 @@ from foundation import queue
 from foundation.database import Database, clock_ms, unit_of_work, utc_now
 from foundation.errors import NotFound
 from foundation.jobs import (
+    LONGEST_LEASE_MS,
     MAX_DEATHS,
     MAX_STRIKES,
     Again,
@@ -196,6 +197,28 @@ class TestLease:
         assert lease_s - 300 < left_ms / 1000 <= lease_s
 
 
+class TestAClockThatWasSetBack:
+    @pytest.mark.parametrize("is_running", [True, False])
+    def test_a_lease_of_a_time_that_has_not_come_holds_nobody_up(self, database: Database, is_running: bool) -> None:
+        job_id = put(database)
+        if is_running:
+            take(database, job_id)
+        with unit_of_work(database) as session:
+            ahead_ms = LONGEST_LEASE_MS + 60_000
+            session.connection().execute(update(Job).values(lease_until_ms=clock_ms() + ahead_ms))
+
+        assert found_by_sweep(database) == [job_id]
+        assert take(database, job_id, OTHER) is not None
+
+    def test_the_longest_lease_that_is_allowed_is_kept(self, database: Database) -> None:
+        job_id = put(database)
+        with unit_of_work(database) as session:
+            claim(session, job_id, holder=ME, lease_s=LONGEST_LEASE_MS // 1000)
+
+        assert found_by_sweep(database) == []
+        assert take(database, job_id, OTHER) is None
+
+
 def end_badly(database: Database, job_id: uuid.UUID, again: Again, error: str = "no answer") -> Job:
     """An attempt that fails, and what the job is after it; the pause after it is over."""
     assert take(database, job_id)
@@ -241,7 +264,7 @@ class TestFail:
         take(database, job_id)
         with unit_of_work(database) as session:
             fail(session, job_id, holder=ME, now=utc_now(), error="x", again=again)
-            session.connection().execute(update(Job).values(lease_until_ms=Job.lease_until_ms + AGES_MS))
+            session.connection().execute(update(Job).values(lease_until_ms=Job.lease_until_ms + LONGEST_LEASE_MS // 2))
 
         assert take(database, job_id) is None
         assert read(database, job_id).state == JobState.QUEUED

@@ -162,6 +162,13 @@ def age_beats(database: Database, seconds: int) -> None:
 
 
 class TestHeartbeats:
+    def test_a_sign_from_before_the_clock_was_set_back_says_nothing(self, database: Database) -> None:
+        beat_now(database, WORKER)
+        age_beats(database, -3600)
+
+        with unit_of_work(database, read_only=True) as session:
+            assert WORKER not in silences_s(session)
+
     def test_a_part_that_never_beat_or_is_silent_for_long_is_not_well(
         self, database: Database, settings: Settings
     ) -> None:

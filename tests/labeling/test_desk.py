@@ -41,6 +41,19 @@ class TestLease:
         with sit_down(*place, wait_s=10):
             assert time.monotonic() - began > 0.3
 
+    def test_one_from_before_the_clock_was_set_back_is_not_waited_for(self, workshop: Workshop) -> None:
+        place = (workshop.database, workshop.gateway, workshop.settings, workshop.project_id)
+        with sit_down(*place):
+            pass
+        with unit_of_work(workshop.database) as session:
+            ahead_ms = 10 * 365 * 24 * 3_600_000
+            session.connection().execute(
+                STUDIO_PROJECTS.update().values(holder=random_uuid(), lease_until_ms=clock_ms() + ahead_ms)
+            )
+
+        with sit_down(*place, wait_s=0):
+            pass
+
     def test_who_has_lost_it_writes_nothing_more(self, workshop: Workshop) -> None:
         with sit_down(workshop.database, workshop.gateway, workshop.settings, workshop.project_id) as desk:
             desk.still_ours()
