@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -26,8 +27,11 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 T = TypeVar("T")
 
-THREADS = 8
-"""Of each lane. Python runs one of them at a time; more would only keep the event loop, which runs beside them, waiting."""
+READING_AT_ONCE, STORING_AT_ONCE, IMPORTING_AT_ONCE = 8, 2, 2
+"""Threads of each lane. Python runs one thread at a time: two that store keep it busy while the other waits for the database,
+and more only keep the event loop waiting, which runs beside them (refusals under overload: 2 threads 33 ms, 4: 85, 8: 214)."""
+LARGE_BODY_BYTES = 1 << 20
+"""Larger bodies are imports, with a lane of their own: they do not stand before the phones."""
 MOST_WAITING = 192
 """Requests of a lane that may wait for a thread: at 20 ms a batch they are answered within some four seconds. Whoever comes then
 is told at once to come again, which costs a phone less than waiting, and the rest of us nothing."""
@@ -83,22 +87,27 @@ class _Body:
 
 
 class _Lane:
-    """Threads and who waits for one."""
+    """Threads, and the turns that requests take at them."""
 
-    def __init__(self, name: str, most_waiting: int) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, name)
-        self._waiting, self._most = 0, THREADS + most_waiting
+    def __init__(self, name: str, *, threads: int, most_waiting: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, name)
+        self._turns = asyncio.Semaphore(threads)
+        self._here, self._most = 0, threads + most_waiting
 
-    @property
-    def is_full(self) -> bool:
-        return self._waiting >= self._most
-
-    async def run(self, work: Callable[..., T], *given: Any) -> T:
-        self._waiting += 1
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Raises Unavailable at once where too many wait already."""
+        if self._here >= self._most:
+            raise Unavailable("too many requests wait for an answer: send the same again")
+        self._here += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
+            async with self._turns:
+                yield
         finally:
-            self._waiting -= 1
+            self._here -= 1
+
+    async def call(self, work: Callable[..., T], *given: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
 
 
 class Front:
@@ -123,11 +132,12 @@ class Front:
         knows: Callable[[str], bool],
         most_waiting: int = MOST_WAITING,
     ) -> None:
-        self._application, self._refuse_whole = application, refuse
+        self._application, self._refuse = application, refuse
         self._bounds, self._budget, self._knows = bounds, budget, knows
-        # Two, so that reads, health and keys are answered while what stores is more than can be done.
-        self._storing, self._reading = _Lane("storing", most_waiting), _Lane("reading", most_waiting)
-        self._waiting = 0
+        # Three, so that reads and health are answered while what stores is more than can be done, and phones beside imports.
+        self._reading = _Lane("reading", threads=READING_AT_ONCE, most_waiting=most_waiting)
+        self._storing = _Lane("storing", threads=STORING_AT_ONCE, most_waiting=most_waiting)
+        self._importing = _Lane("importing", threads=IMPORTING_AT_ONCE, most_waiting=most_waiting)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -135,22 +145,31 @@ class Front:
         lease = Lease(self._budget)
         try:
             body = await self._read(scope, receive, lease)
-            lane = self._storing if body.size else self._reading
-            if body.refused is None and lane.is_full:
-                body.refused = Unavailable("too many requests wait for an answer: send the same again")
-            if body.refused is not None:
-                answer = _Answer(*self._refuse_whole(scope, body.refused))
-            else:
-                environ = environ_of(scope, body.kept, body.size)
-                environ.update({LEASE: lease, IS_WHOLE: True})
-                body.kept = BytesIO()  # only the environment has it now, and lets it go when it is read
-                answer = await lane.run(self._begin, environ)
-                del environ
+            answer = await self._answer(scope, body, lease)
         finally:
             lease.end()
         answer.headers.append(STAYS_OPEN if body.is_read else CLOSES)
         del body
         await self._send(answer, receive, send)
+
+    async def _answer(self, scope: Scope, body: _Body, lease: Lease) -> _Answer:
+        """What the application says, in a thread when its turn has come and there is memory for it; or a refusal."""
+        if body.refused is not None:
+            return _Answer(*self._refuse(scope, body.refused))
+        try:
+            async with self._lane_of(body.size).turn():
+                await _as_soon_as_there_is_room(partial(lease.work_on, body.size), patience_s=PATIENCE_S)
+                environ = environ_of(scope, body.kept, body.size)
+                environ.update({LEASE: lease, IS_WHOLE: True})
+                body.kept = BytesIO()  # only the environment has it now, and lets it go when it is read
+                return await self._lane_of(body.size).call(self._begin, environ)
+        except Unavailable as refused:
+            return _Answer(*self._refuse(scope, refused))
+
+    def _lane_of(self, body_bytes: int) -> _Lane:
+        if not body_bytes:
+            return self._reading
+        return self._storing if body_bytes <= LARGE_BODY_BYTES else self._importing
 
     async def _read(self, scope: Scope, receive: Receive, lease: Lease) -> _Body:
         body = _Body(BytesIO())
@@ -165,16 +184,11 @@ class Front:
         try:
             async with asyncio.timeout(self._bounds.deadline_s):
                 await self._receive(scope, receive, lease, body, length)
-            if body.refused is None:
-                await _as_soon_as_there_is_room(partial(lease.work_on, body.kept.tell()), patience_s=PATIENCE_S)
-        except Unavailable as refused:
-            body.refused = refused
         except TimeoutError:
             detail = f"The body has to arrive within {self._bounds.deadline_s:g} seconds; send less at a time."
             body.refused, body.is_read = TimedOut(detail), False
         if body.refused is not None:
-            self._refuse(body, lease, body.refused)
-            body.size = 0
+            self._forget(body, lease, body.refused)
         return body
 
     async def _receive(self, scope: Scope, receive: Receive, lease: Lease, body: _Body, length: int | None) -> None:
@@ -193,9 +207,9 @@ class Front:
                 try:
                     most = self._bounds.body_bytes if await self._is_known(scope["headers"]) else most
                 except Unavailable as refused:
-                    self._refuse(body, lease, refused)
+                    self._forget(body, lease, refused)
             if body.size > self._bounds.body_bytes and body.refused is None:
-                self._refuse(body, lease, self._too_large())
+                self._forget(body, lease, self._too_large())
             if body.size > DRAINED_FACTOR * self._bounds.body_bytes:
                 body.is_read = False
                 return
@@ -205,11 +219,11 @@ class Front:
                     await _as_soon_as_there_is_room(take, patience_s=PATIENCE_S)
                     body.kept.write(piece)
                 except Unavailable as refused:
-                    self._refuse(body, lease, refused)
+                    self._forget(body, lease, refused)
             if not message.get("more_body"):
                 return
 
-    def _refuse(self, body: _Body, lease: Lease, error: DomainError) -> None:
+    def _forget(self, body: _Body, lease: Lease, error: DomainError) -> None:
         body.refused, body.kept = error, BytesIO()
         lease.end()
 
@@ -221,7 +235,7 @@ class Front:
         authorization = b",".join(value for name, value in headers if name == b"authorization")
         if not authorization:
             return False
-        return await self._reading.run(self._knows, authorization.decode("latin-1"))
+        return await self._reading.call(self._knows, authorization.decode("latin-1"))
 
     def _begin(self, environ: Environ) -> _Answer:
         """Runs in a thread. An answer of one piece comes whole, another one with what the next pieces come from."""
@@ -255,13 +269,13 @@ class Front:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
                 if is_gone.done():
                     return
-                piece = await self._reading.run(next, answer.rest, None)
+                piece = await self._reading.call(next, answer.rest, None)
             await send({"type": "http.response.body", "body": b""})
         except TimeoutError:
             return  # without the last piece the server breaks the connection off, so that nobody takes it for whole
         finally:
             is_gone.cancel()
-            await self._reading.run(answer.close)
+            await self._reading.call(answer.close)
 
 
 def allow_many_connections() -> None:

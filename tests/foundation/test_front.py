@@ -301,7 +301,7 @@ class TestBudget:
             front = make_front(app, most_waiting=2)
             callers = [
                 asyncio.ensure_future(answer_of(front, of_length(3), piece(b"abc")))
-                for _ in range(front_module.THREADS + 2 + 1)
+                for _ in range(front_module.STORING_AT_ONCE + 2 + 1)
             ]
             refused, held = await asyncio.wait(callers, return_when=asyncio.FIRST_COMPLETED)
             read = await answer_of(front, scope_of())
@@ -311,7 +311,33 @@ class TestBudget:
         refused, read, held = asyncio.run(more_than_can_wait())
 
         assert (refused, read) == ([b"Unavailable"], b"0")
-        assert held == [b"3"] * (front_module.THREADS + 2)
+        assert held == [b"3"] * (front_module.STORING_AT_ONCE + 2)
+
+    def test_imports_do_not_stand_before_phones(self) -> None:
+        may_go_on = threading.Event()
+        large = front_module.LARGE_BODY_BYTES + 1
+
+        def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Any:
+            if int(environ["CONTENT_LENGTH"]) == large:
+                may_go_on.wait(60)
+            return application(environ, start_response)
+
+        async def a_small_one_beside_many_large() -> tuple[bytes, list[bytes]]:
+            front = Front(
+                app, refuse=refuse, bounds=Bounds(2 * large, DEADLINE_S), budget=Budget(1 << 30), knows=lambda _: True
+            )
+            imports = [
+                asyncio.ensure_future(answer_of(front, of_length(large, KNOWN), piece(bytes(large)))) for _ in range(4)
+            ]
+            await asyncio.wait(imports, timeout=0)
+            small = await answer_of(front, of_length(3), piece(b"abc"))
+            may_go_on.set()
+            return small[2], [(await one)[2] for one in imports]
+
+        small, imports = asyncio.run(a_small_one_beside_many_large())
+
+        assert small == b"3"
+        assert imports == [str(large).encode()] * 4
 
 
 class TestEnvironment:
@@ -460,8 +486,7 @@ class TestOnARealServer:
     def test_silent_senders_hold_nobody_and_are_told_at_the_deadline(self, port: int, expects: bytes) -> None:
         with ExitStack() as stack:
             silent = [
-                stack.enter_context(send(port, HEAD + expects + b"Content-Length: 500\r\n\r\n"))
-                for _ in range(3 * front_module.THREADS)
+                stack.enter_context(send(port, HEAD + expects + b"Content-Length: 500\r\n\r\n")) for _ in range(24)
             ]
             idle = stack.enter_context(closing(http.client.HTTPConnection(LOOPBACK, port, timeout=30)))
             assert post(idle, b"abc") == b"3"
@@ -484,7 +509,7 @@ class TestOnARealServer:
 
     def test_slow_readers_hold_nobody(self, port: int) -> None:
         with ExitStack() as stack:
-            for _ in range(3 * front_module.THREADS):
+            for _ in range(24):
                 stack.enter_context(send(port, b"GET /pieces HTTP/1.1\r\nHost: x\r\n\r\n")).recv(100)
             client = stack.enter_context(closing(http.client.HTTPConnection(LOOPBACK, port, timeout=30)))
 
