@@ -11,7 +11,7 @@ READY := $(VENV)/.complete
 WITH_TESTS := $(VENV)/.complete-with-tests
 PACKAGES := foundation collector labeling quality exports
 LOCKED := --universal --generate-hashes --no-header --no-annotate
-INSTALL := $(BIN)/python -m foundation.installing Winnow $(BIN)/python
+INSTALL := $(BIN)/python -m foundation.running.installing Winnow $(BIN)/python
 COMMAND := $(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 # Each worker imports everything once: more of them than cores, or than four, gain nothing.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
@@ -45,7 +45,7 @@ ready:
 	@if $(MAKE) --question $(READY) >/dev/null 2>&1; then echo "Winnow: already there"; else $(MAKE) --no-print-directory $(READY); fi
 
 studio: ready
-	@$(BIN)/python -m foundation.label_studio_start
+	@$(BIN)/python -m foundation.running.label_studio_start
 
 demo: studio  ## the whole way on real input: from phones to a training set, a few minutes
 	@$(BIN)/python -m examples.slang

@@ -16,14 +16,14 @@ from foundation.cli import Command, CommandLine, LazyGroup
 if TYPE_CHECKING:
     from flask import Flask
 
-    from foundation.front import Front
+    from foundation.http.front import Front
+    from foundation.http.web import Services
     from foundation.settings import Settings
-    from foundation.web import Services
 
-TASK_MODULES = ("collector.tasks", "labeling.tasks", "quality.tasks", "exports.tasks")
+TASK_MODULES = ("foundation.http.tasks", "collector.tasks", "labeling.tasks", "quality.tasks", "exports.tasks")
 MODELS = (
-    "foundation.keys",
-    "foundation.sessions",
+    "foundation.http.keys",
+    "foundation.http.sessions",
     "foundation.activity",
     "foundation.jobs",
     "foundation.heartbeats",
@@ -41,9 +41,9 @@ ROUTES = (
     "labeling.api",
     "quality.api",
     "exports.api",
-    "foundation.jobs_api",
+    "foundation.http.jobs_api",
 )
-BLUEPRINTS = ("foundation.health", "foundation.docs_pages", "foundation.login", "quality.pages")
+BLUEPRINTS = ("foundation.http.health", "foundation.http.docs_pages", "foundation.http.login", "quality.pages")
 GROUPS = (
     ("collector", "Signals: scrub, apply a project, ingest, erase."),
     ("labeling", "Label Studio both ways, annotations, consensus."),
@@ -68,13 +68,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     from collector.project_reference import project_schema
-    from foundation.each_request import observe_requests
-    from foundation.login import PageCookies
+    from foundation.http.each_request import observe_requests
+    from foundation.http.login import PageCookies
+    from foundation.http.openapi import MADE_SCHEMAS, describe_api, register_routes
+    from foundation.http.problems import register_problems
+    from foundation.http.web import EXTENSION
     from foundation.observability import configure_logging
-    from foundation.openapi import MADE_SCHEMAS, describe_api, register_routes
-    from foundation.problems import register_problems
     from foundation.settings import load_settings
-    from foundation.web import EXTENSION
 
     settings = settings or load_settings()
     configure_logging(settings.log_level)
@@ -108,8 +108,8 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _services(settings: Settings) -> Services:
     from collector.queries import find_project, name_projects, near_project
     from foundation.database import open_database
-    from foundation.limits import open_limiter
-    from foundation.web import Services
+    from foundation.http.limits import open_limiter
+    from foundation.http.web import Services
     from labeling.queries import count_labeling
 
     return Services(
@@ -127,11 +127,11 @@ def _services(settings: Settings) -> Services:
 
 def create_front(application: Flask) -> Front:
     """What the web server serves: the application behind the part that reads bodies."""
-    from foundation.each_request import refuse
-    from foundation.front import Bounds, Front, allow_many_connections
-    from foundation.guards import knows_key
+    from foundation.http.each_request import refuse
+    from foundation.http.front import Bounds, Front, allow_many_connections
+    from foundation.http.guards import knows_key
+    from foundation.http.web import services_of
     from foundation.memory_budget import Budget
-    from foundation.web import services_of
 
     allow_many_connections()
     services = services_of(application)
@@ -164,12 +164,12 @@ def records() -> tuple[Any, ...]:
 
 def commands() -> tuple[Command, ...]:
     """Every command, in the order in which somebody needs them; a domain's are imported when they are asked for."""
-    from foundation.up_cli import doctor, up
+    from foundation.running.up_cli import doctor, up
 
     return (
         up,
         doctor,
-        LazyGroup("keys", "foundation.keys_cli:commands", "Keys: create, list, retire."),
+        LazyGroup("keys", "foundation.http.keys_cli:commands", "Keys: create, list, retire."),
         *(
             LazyGroup(name, f"{name}.cli:commands", told, {READ_SECTIONS: sections, READ_RECORDS: records})
             for name, told in GROUPS

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from foundation.parts import free_port
+from foundation.running.parts import free_port
 from tests.servers import running_postgres
 
 BATCH = 100

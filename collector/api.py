@@ -27,10 +27,10 @@ from collector.written_times import read_time
 from foundation.cursors import page_after_moment, read_moment
 from foundation.errors import Fault, InvalidBody, PreconditionFailed, Unparseable
 from foundation.failpoints import failpoint
-from foundation.guards import MANAGERS, READERS, WRITERS
+from foundation.http.guards import MANAGERS, READERS, WRITERS
+from foundation.http.openapi import CURSOR, JSON, NDJSON, Parameter, one_of
+from foundation.http.web import Call, Routes, json_answer, media_type_among
 from foundation.observability import DROPPED, SIGNALS
-from foundation.openapi import CURSOR, JSON, NDJSON, Parameter, one_of
-from foundation.web import Call, Routes, json_answer, media_type_among
 
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
 SENT_AT = "Winnow-Sent-At"

@@ -22,8 +22,8 @@ from collector.project_file import (
     Privacy,
     ProjectFile,
 )
-from foundation.document import Definition, Reader, pointer_to
-from foundation.document_containers import Object
+from foundation.document.containers import Object
+from foundation.document.definitions import Definition, Reader, pointer_to
 from foundation.errors import Conflict, Fault, InvalidBody, listed
 
 SHARES_TOLERANCE = 0.01

@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 import yaml
 
-from foundation.document import pointer_to
+from foundation.document.definitions import pointer_to
 from foundation.errors import Fault, InvalidBody, TooLarge, Unparseable
 from foundation.json_places import is_deeper_than
 

@@ -12,8 +12,8 @@ import orjson
 
 from collector.fields.kind import Field
 from collector.fields.registry import FIELD
-from foundation.document import Anything, Choice, Definition, Number, Text, Whole
-from foundation.document_containers import Either, ListOf, MappingOf, Object
+from foundation.document.containers import Either, ListOf, MappingOf, Object
+from foundation.document.definitions import Anything, Choice, Definition, Number, Text, Whole
 
 DEFAULT_LOCATION_KM = 10.0
 MAX_DAYS, MAX_KM, MAX_FIELDS, MAX_NOTICE_CHARS = 3650, 20_000, 200, 200_000

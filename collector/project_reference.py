@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from collector.project import Section, definition_of
-from foundation.document import Schema
-from foundation.document_pages import json_schema, not_in_effect, reference_page
+from foundation.document.definitions import Schema
+from foundation.document.pages import json_schema, not_in_effect, reference_page
 
 HEAD = """# The project file
 

@@ -15,7 +15,7 @@ from collector.models import DeadLetter, Item, Project, ProjectCounter, Revision
 from collector.project import load_file
 from collector.project_file import NAME, ProjectFile
 from collector.subjects.cover import is_covered
-from foundation.document import did_you_mean
+from foundation.document.definitions import did_you_mean
 from foundation.errors import NotFound
 
 if TYPE_CHECKING:

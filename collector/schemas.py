@@ -11,7 +11,7 @@ from collector.intake.results import Retry, Status
 from collector.intake.signals import MAX_NAME
 from collector.models import ErasureState
 from collector.project_file import CONSENT_WORD
-from foundation.openapi import Place
+from foundation.http.openapi import Place
 from foundation.reasons import Reason
 
 CONSENT: dict[str, Any] = {

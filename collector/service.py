@@ -15,7 +15,7 @@ from collector.models import Project, Revision
 from collector.project import Checked, Section, breaks_of, load_file
 from collector.subjects.consent import reconsider_subjects
 from foundation.activity import record_activity
-from foundation.changes import changes_between
+from foundation.document.changes import changes_between
 from foundation.errors import Conflict, Fault, InvalidBody, PreconditionFailed
 
 

@@ -29,9 +29,9 @@ from exports.snapshot import section_asked
 from exports.store import open_store
 from foundation.cursors import page_after, page_after_moment, read_cursor, read_moment
 from foundation.errors import Fault, InvalidBody, NotFound, PreconditionFailed
-from foundation.guards import MANAGERS, READERS
-from foundation.openapi import CURSOR, JSON, UUID_TEXT, Parameter
-from foundation.web import Call, Routes, json_answer, media_type_among, parse_as
+from foundation.http.guards import MANAGERS, READERS
+from foundation.http.openapi import CURSOR, JSON, UUID_TEXT, Parameter
+from foundation.http.web import Call, Routes, json_answer, media_type_among, parse_as
 
 PAGE: Final = 50
 PAGE_OF_DOWNLOADS: Final = 200

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from exports.leakage import Leakage, count_leakage, shards_in
-from foundation.limited import LimitMet, Limits, run_limited
+from foundation.running.limited import LimitMet, Limits, run_limited
 
 SHORTEST_S: Final = 120
 BYTES_A_SECOND: Final = 2_000_000

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from exports.gates import AlphaGate, Bound, ExpectationsGate, GateRule, MinRowsGate, UnmeasuredGate
 from exports.splits import Shares
-from foundation.document import Choice, Definition, Number, Reader, Text, Whole
-from foundation.document_containers import Either, ListOf, Object
+from foundation.document.containers import Either, ListOf, Object
+from foundation.document.definitions import Choice, Definition, Number, Reader, Text, Whole
 from foundation.errors import Fault, UsageError
 
 LEAST_ROWS: Final = 1

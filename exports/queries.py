@@ -17,7 +17,7 @@ from collector.queries import usable_items
 from exports.files import FileEntry
 from exports.models import DOWNLOADS, VERSION_ITEMS, VERSIONS, Version, VersionState
 from exports.numbers import Change
-from foundation.document import did_you_mean
+from foundation.document.definitions import did_you_mean
 from foundation.errors import Gone, NotFound
 
 LATEST = "latest"

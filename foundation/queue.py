@@ -251,15 +251,6 @@ def forget_jobs(here: Runtime) -> None:
         forget_silent(session)
 
 
-@periodic("foundation.forget_sessions", every_s=lambda _: 600.0)
-def forget_sessions(here: Runtime) -> None:
-    """Log-ins that open nothing any more leave no rows behind."""
-    from foundation.sessions import forget_ended_sessions, lifetime_of
-
-    with unit_of_work(here.database) as session:
-        forget_ended_sessions(session, lifetime_of(here.settings), now=utc_now())
-
-
 @periodic("foundation.refresh_statistics", every_s=lambda _: 60.0)
 def refresh_planner(here: Runtime) -> None:
     """Keeps PostgreSQL's plans fit for projects that have just grown."""

@@ -14,14 +14,14 @@ from flask.typing import ResponseReturnValue
 
 from collector.intake.reading import refuse_cut
 from foundation.activity import record_activity
-from foundation.changes import changes_between
 from foundation.cursors import bad_cursor, page_after, read_cursor
+from foundation.document.changes import changes_between
 from foundation.errors import MOST_FAULTS_TOLD, Fault, InvalidBody, errors_as_json, told_of_each
-from foundation.guards import MANAGERS, READERS
-from foundation.openapi import CURSOR, JSON, NDJSON, UUID_TEXT, Parameter
+from foundation.http.guards import MANAGERS, READERS
+from foundation.http.openapi import CURSOR, JSON, NDJSON, UUID_TEXT, Parameter
+from foundation.http.web import Call, Routes, Services, json_answer, media_type_among
 from foundation.queue import enqueue_and_wake
 from foundation.settings import Settings
-from foundation.web import Call, Routes, Services, json_answer, media_type_among
 from labeling import schemas
 from labeling.annotators import annotator_key, change_annotator, find_annotator
 from labeling.drift import count_drift, list_drift

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from foundation.document import Anything, Choice, Definition, Number, Reader, Text, Whole, pointer_to
-from foundation.document_containers import MappingOf, Object
+from foundation.document.containers import MappingOf, Object
+from foundation.document.definitions import Anything, Choice, Definition, Number, Reader, Text, Whole, pointer_to
 from foundation.errors import Fault, listed
 from labeling.questions.configuration import MAX_CHARS, LabelingConfiguration, parse_configuration
 from labeling.questions.levels import ACCURACY_MODELS, Level, Method

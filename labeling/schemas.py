@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from foundation.openapi import Place
+from foundation.http.openapi import Place
 from labeling.models import AnnotatorRole, AnnotatorState
 from labeling.service import LineStatus
 

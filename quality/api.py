@@ -11,10 +11,10 @@ from pydantic import BaseModel
 
 from foundation.cursors import page_after, read_id_cursor
 from foundation.errors import NotFound
-from foundation.guards import MANAGERS, READERS
-from foundation.openapi import CURSOR
+from foundation.http.guards import MANAGERS, READERS
+from foundation.http.openapi import CURSOR
+from foundation.http.web import Call, Routes, json_answer
 from foundation.queue import enqueue_and_wake
-from foundation.web import Call, Routes, json_answer
 from labeling.queries import aliases_of
 from quality.queries import failing_signals, require_report
 from quality.report import with_aliases

@@ -148,7 +148,7 @@ def expectations(file: Path, suite: Path, cpu_s: int, as_json: bool) -> None:
 
 
 def _suite_result(file: Path, suite: Path, cpu_s: int) -> SuiteResult:
-    from foundation.limited import Limits
+    from foundation.running.limited import Limits
     from quality.expectations import read_suite
     from quality.frames import read_table
     from quality.limited_suite import run_suite_limited

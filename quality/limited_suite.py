@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from foundation.errors import Fault, UsageError
-from foundation.limited import Limit, LimitMet, Limits, limits_of, run_limited
+from foundation.running.limited import Limit, LimitMet, Limits, limits_of, run_limited
 from foundation.settings import Settings
 from quality.expectation import Expectation
 from quality.expectations import SuiteRun, misfits

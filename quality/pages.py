@@ -7,8 +7,8 @@ from typing import Any
 from flask import Blueprint, render_template
 
 from collector.queries import count_project
-from foundation.login import csrf_token, page
-from foundation.web import Call
+from foundation.http.login import csrf_token, page
+from foundation.http.web import Call
 from labeling.queries import aliases_of
 from quality.queries import newest_report
 from quality.report import with_aliases

@@ -8,8 +8,8 @@ from typing import Any, Final
 from sqlmodel import Session
 
 from collector.project import load_file
-from foundation.document import Anything, Definition, Reader, Text
-from foundation.document_containers import ListOf, MappingOf, Object
+from foundation.document.containers import ListOf, MappingOf, Object
+from foundation.document.definitions import Anything, Definition, Reader, Text
 from foundation.errors import Fault, listed
 from quality.expectation_types import EXPECTATION_TYPES, columns_named_in
 from quality.expectations import check_suite, parse_suite

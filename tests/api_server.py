@@ -16,8 +16,8 @@ import orjson
 
 from collector import queries
 from foundation.database import open_database
-from foundation.parts import LOOPBACK, Part, free_port, running
-from foundation.processes import Up, parts_of
+from foundation.running.parts import LOOPBACK, Part, free_port, running
+from foundation.running.processes import Up, parts_of
 from foundation.settings import SECRETS, Settings
 from tests.signals import Held, make_project
 

@@ -16,9 +16,9 @@ from sqlalchemy import create_engine, text
 
 from collector import queries
 from foundation.database import Database, open_database
+from foundation.http.web import services_of
 from foundation.migrations import migrate
 from foundation.settings import Settings
-from foundation.web import services_of
 from tests.servers import LabelStudio, running_bucket_server, running_label_studio, running_postgres, running_valkey
 from tests.signals import Held, Phone, empty, make_project
 from wsgi import create_app

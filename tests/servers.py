@@ -17,8 +17,8 @@ from pathlib import Path
 
 import httpx
 
-from foundation.embedded import LabelStudioServer, Valkey
-from foundation.parts import LOOPBACK, Part, answers_http, free_port, port_is_free, running
+from foundation.running.embedded import LabelStudioServer, Valkey
+from foundation.running.parts import LOOPBACK, Part, answers_http, free_port, port_is_free, running
 
 NOBODY = 65534
 MINIMAL = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}

@@ -19,7 +19,7 @@ from collector.project import parse_project
 from collector.queries import find_project
 from collector.service import put_project
 from foundation.database import Database, unit_of_work, utc_now
-from foundation.keys import Role, create_key, retire_key
+from foundation.http.keys import Role, create_key, retire_key
 from wsgi import sections
 
 SUBJECT = "install-7f3c"

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from collector.fields.kind import PLAIN_PII, REQUIRED, Field
-from foundation.document import Definition, Reader, Text
-from foundation.document_containers import ListOf
+from foundation.document.containers import ListOf
+from foundation.document.definitions import Definition, Reader, Text
 from foundation.errors import Fault, listed
 
 

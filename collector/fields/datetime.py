@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from collector.fields.kind import PLAIN_PII, REQUIRED, Field
 from collector.written_times import read_time
-from foundation.document import Definition
+from foundation.document.definitions import Definition
 from foundation.errors import Fault
 
 

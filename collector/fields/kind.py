@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Final, Self
 
-from foundation.document import Choice, Definition, Flag, Reader
+from foundation.document.definitions import Choice, Definition, Flag, Reader
 from foundation.errors import Fault
 
 INT64: Final = 2**63

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from collector.fields.kind import INT64, PLAIN_PII, REQUIRED, Field, Pii
-from foundation.document import Definition, Number, Reader, Text
+from foundation.document.definitions import Definition, Number, Reader, Text
 from foundation.errors import Fault
 
 

@@ -12,8 +12,8 @@ from collector.fields.integer import IntegerField
 from collector.fields.kind import Field
 from collector.fields.number import NumberField
 from collector.fields.text import TextField
-from foundation.document import Definition
-from foundation.document_containers import Kinds
+from foundation.document.containers import Kinds
+from foundation.document.definitions import Definition
 
 KINDS: Final[dict[str, type[Field]]] = {
     kind.kind: kind for kind in (TextField, NumberField, IntegerField, BooleanField, CategoryField, DatetimeField)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Self
 
 from collector.fields.kind import REQUIRED, Field, Pii, pii_key
-from foundation.document import Definition, Number, Whole
+from foundation.document.definitions import Definition, Number, Whole
 from foundation.errors import Fault
 
 DEFAULT_MAX_CHARS: Final = 2_000

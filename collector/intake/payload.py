@@ -13,7 +13,7 @@ from collector.fields.text import MAX_CHARS
 from collector.intake.reading import UNKEPT, Settled
 from collector.intake.results import PAYLOAD, Dropped, Drops
 from collector.project_file import ProjectFile
-from foundation.document import MAX_KEY, pointer_to
+from foundation.document.definitions import MAX_KEY, pointer_to
 from foundation.errors import Fault, Faults, listed
 
 

@@ -22,9 +22,9 @@ from collector.items.queries import (
 from collector.models import Signal
 from foundation.cursors import page_after, read_cursor, read_id_cursor
 from foundation.errors import Fault, InvalidBody, NotFound
-from foundation.guards import READERS
-from foundation.openapi import CURSOR, UUID_TEXT, Parameter, one_of
-from foundation.web import Call, Routes, json_answer
+from foundation.http.guards import READERS
+from foundation.http.openapi import CURSOR, UUID_TEXT, Parameter, one_of
+from foundation.http.web import Call, Routes, json_answer
 
 PAGE = 100
 PROJECT = "/v1/projects/<project>"

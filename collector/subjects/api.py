@@ -45,11 +45,11 @@ from collector.tasks import ERASURE
 from foundation.cursors import page_after_moment, read_moment
 from foundation.database import after_commit
 from foundation.errors import Fault, Faults, Forbidden, InvalidBody, NotFound
-from foundation.guards import MANAGERS, WRITERS
-from foundation.keys import Role
-from foundation.openapi import CURSOR, JSON, Parameter, one_of
+from foundation.http.guards import MANAGERS, WRITERS
+from foundation.http.keys import Role
+from foundation.http.openapi import CURSOR, JSON, Parameter, one_of
+from foundation.http.web import Call, Routes, json_answer, load_json, media_type_among
 from foundation.queue import announce
-from foundation.web import Call, Routes, json_answer, load_json, media_type_among
 
 NAME: dict[str, Any] = {"minLength": 1, "maxLength": MAX_NAME, "pattern": r"\S"}
 PERSON: dict[str, str | Parameter] = {

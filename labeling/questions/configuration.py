@@ -13,7 +13,7 @@ from xml.etree.ElementTree import ParseError  # only the error; the parser is de
 
 import defusedxml.ElementTree
 
-from foundation.document import Reader
+from foundation.document.definitions import Reader
 from foundation.errors import Fault, listed
 from labeling.questions.question import Break, BreakReason, Question, lost_values
 from labeling.questions.registry import question_of

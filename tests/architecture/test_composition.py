@@ -14,9 +14,9 @@ from flask import Flask
 import wsgi
 from foundation import queue
 from foundation.errors import DomainError
-from foundation.keys import Role
-from foundation.openapi import describe_api
-from foundation.problems import slug_of, status_of
+from foundation.http.keys import Role
+from foundation.http.openapi import describe_api
+from foundation.http.problems import slug_of, status_of
 from foundation.settings import Settings
 from tests.architecture.sources import PACKAGES
 from wsgi import create_app

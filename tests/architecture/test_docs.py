@@ -11,7 +11,7 @@ import click
 import pytest
 
 from foundation.errors import DomainError
-from foundation.problems import slug_of, status_of
+from foundation.http.problems import slug_of, status_of
 from foundation.settings import PREFIX, Settings
 from labeling.models import DriftKind
 from labeling.questions.configuration import BreakReason

@@ -10,7 +10,7 @@ import yaml
 from flask import Flask
 from openapi_spec_validator import validate
 
-from foundation.openapi import describe_api
+from foundation.http.openapi import describe_api
 from foundation.settings import Settings
 from tests.architecture.sources import ROOT
 from wsgi import create_app

@@ -16,8 +16,8 @@ import wsgi
 from collector.project import definition_of, parse_project
 from collector.project_document import load_document
 from collector.project_reference import project_page, project_schema
-from foundation.document import Definition
-from foundation.document_pages import entries
+from foundation.document.definitions import Definition
+from foundation.document.pages import entries
 from tests.architecture.sources import ROOT
 
 PAGE, SCHEMA = ROOT / "docs" / "project-file.md", ROOT / "docs" / "project-schema.json"

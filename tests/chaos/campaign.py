@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from foundation.parts import wait_until
+from foundation.running.parts import wait_until
 from tests.chaos.faults import FAULTS
 from tests.chaos.judge import judge
 from tests.chaos.oracle import Oracle

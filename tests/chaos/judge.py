@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from foundation.parts import wait_until
+from foundation.running.parts import wait_until
 from tests.chaos.oracle import CANARY_EVERY, PROJECT, WRONG_EVERY, Oracle, mood_of
 from tests.chaos.phones import BATCH, Fleet, send
 from tests.chaos.raters import annotations_in_studio, rate, studio_project, tasks_in_studio

@@ -11,7 +11,7 @@ from typing import Any
 import pysqlite3.dbapi2 as fixed_sqlite
 import pytest
 
-from foundation.parts import wait_until
+from foundation.running.parts import wait_until
 from tests.chaos.campaign import run_campaign
 from tests.chaos.faults import FAULTS, NUMBERS
 from tests.chaos.judge import gone_astray, judge

@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 import psutil
 
-from foundation.embedded import LabelStudioServer, Valkey
-from foundation.parts import LOOPBACK, Part, answers_http, free_port, kill_what_belongs_to, wait_until
+from foundation.running.embedded import LabelStudioServer, Valkey
+from foundation.running.parts import LOOPBACK, Part, answers_http, free_port, kill_what_belongs_to, wait_until
 from tests.chaos.clock import Clocks
 from tests.chaos.oracle import PROJECT, Oracle, project_file
 from tests.chaos.proxy import Mode, Proxy

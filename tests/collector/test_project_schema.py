@@ -13,7 +13,7 @@ from jsonschema_rs import Draft202012Validator, ValidationError, ValidationError
 
 from collector.project import definition_of, parse_project
 from collector.project_reference import project_schema
-from foundation.document import Reader, pointer_to
+from foundation.document.definitions import Reader, pointer_to
 from foundation.errors import InvalidBody
 from tests.collector.test_project import FULL, SECTIONS, places
 

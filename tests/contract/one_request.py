@@ -11,9 +11,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from foundation.http.wsgi_environment import IS_WHOLE, LEASE
 from foundation.memory_budget import Budget, Lease
 from foundation.settings import load_settings
-from foundation.wsgi_environment import IS_WHOLE, LEASE
 from tests.signals import make_signal
 from wsgi import create_app
 

@@ -17,8 +17,8 @@ from werkzeug.test import TestResponse
 
 from collector import queries
 from foundation.database import Database, unit_of_work, utc_now
+from foundation.http.openapi import describe_api
 from foundation.jobs import Job
-from foundation.openapi import describe_api
 from foundation.settings import Settings
 from labeling.webhook import SECRET_HEADER
 from tests.signals import Held, Phone, empty, make_project, make_signal, project_body, rows_of
@@ -234,7 +234,7 @@ class TestTheTable:
         with unit_of_work(two.database, read_only=True) as session:
             from sqlmodel import col, select
 
-            from foundation.keys import Key
+            from foundation.http.keys import Key
 
             foreign = {str(key) for key in session.exec(select(Key.id).where(col(Key.project_id) == two.foreign.id))}
         assert rows

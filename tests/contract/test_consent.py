@@ -16,7 +16,7 @@ from collector.models import Item
 from collector.queries import current_file
 from foundation import queue
 from foundation.database import Database, unit_of_work, utc_now
-from foundation.keys import Role
+from foundation.http.keys import Role
 from foundation.settings import Settings
 from labeling.studio.desk import sit_down
 from labeling.studio.gateway import LabelStudio

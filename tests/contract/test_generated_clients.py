@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from foundation.database import Database
-from foundation.openapi import describe_api
+from foundation.http.openapi import describe_api
 from foundation.settings import Settings
 from tests.api_server import ApiServer, running_api
 from tests.signals import Held, empty, envelope, make_project, make_signal

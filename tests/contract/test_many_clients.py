@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from foundation.parts import wait_until
+from foundation.running.parts import wait_until
 from tests.api_server import ApiServer, installation_on_sqlite, running_api
 from tests.signals import Held, envelope, make_signal
 

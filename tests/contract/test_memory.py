@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from foundation.memory_budget import WORKING_BYTES
-from foundation.processes import MALLOC
+from foundation.running.processes import MALLOC
 from tests.api_server import environment_of, installation_on_sqlite
 from tests.contract.one_request import CASES
 from tests.signals import Held

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from foundation.keys import Role
+from foundation.http.keys import Role
 from foundation.settings import load_settings
 from tests.api_server import running_api
 from tests.exports.rigs import Rig, close_rig, open_rig, project_file

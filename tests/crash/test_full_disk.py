@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from foundation.parts import LOOPBACK, free_port, kill_what_belongs_to, wait_until
+from foundation.running.parts import LOOPBACK, free_port, kill_what_belongs_to, wait_until
 from tests.architecture.sources import ROOT
 from tests.signals import envelope, make_signal, project_body
 

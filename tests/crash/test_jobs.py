@@ -17,7 +17,7 @@ from collector.subjects.erasure import request_erasure
 from foundation.activity import chain_holds
 from foundation.database import Database, clock_ms, unit_of_work, utc_now
 from foundation.jobs import MAX_DEATHS, MAX_STRIKES, Job, JobState, enqueue, read_job, sweep
-from foundation.parts import wait_until
+from foundation.running.parts import wait_until
 from foundation.settings import Settings
 from quality.tasks import REPORT
 from tests.api_server import environment_of

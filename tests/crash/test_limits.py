@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from foundation.database import Database, unit_of_work, utc_now
 from foundation.jobs import MAX_STRIKES, JobState, enqueue
-from foundation.parts import wait_until
+from foundation.running.parts import wait_until
 from foundation.settings import Settings
 from quality.tasks import REPORT
 from tests.api_server import environment_of

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from foundation.parts import (
+from foundation.running.parts import (
     LOOPBACK,
     answers_http,
     free_port,

@@ -25,10 +25,10 @@ from collector.queries import find_project
 from collector.subjects.erasure import FLOORS
 from foundation import queue
 from foundation.database import Database, unit_of_work, utc_now
+from foundation.http.keys import Role, create_key
+from foundation.http.web import services_of
 from foundation.jobs import Job
-from foundation.keys import Role, create_key
 from foundation.settings import Settings, load_settings, make_secrets
-from foundation.web import services_of
 from wsgi import create_app, worker
 
 worker().loader.import_default_modules()

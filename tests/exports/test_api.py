@@ -13,7 +13,7 @@ from examples.slang.archive import unpack
 from exports.models import Download
 from exports.verify import verify_folder
 from foundation.database import unit_of_work
-from foundation.keys import Role
+from foundation.http.keys import Role
 from tests.exports.rigs import WORDS, Rig
 
 pytestmark = pytest.mark.slow
@@ -88,7 +88,7 @@ class TestRoles:
         with unit_of_work(built.database) as session:
             from collector.queries import find_project
             from foundation.database import utc_now
-            from foundation.keys import create_key
+            from foundation.http.keys import create_key
 
             key = create_key(session, Role.MANAGE, find_project(session, "other"), now=utc_now())[1]
 

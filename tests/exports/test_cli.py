@@ -21,8 +21,8 @@ from exports.service import BUILD
 from exports.verify import verify_folder
 from foundation import queue
 from foundation.database import unit_of_work, utc_now
+from foundation.http.keys import Role, create_key
 from foundation.jobs import Job
-from foundation.keys import Role, create_key
 from tests.exports.rigs import WORDS, Rig, project_file
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 from exports.queries import find_version
 from exports.service import log_download
 from foundation.database import unit_of_work, utc_now
-from foundation.keys import Role
+from foundation.http.keys import Role
 from tests.exports.rigs import Rig
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from foundation.cli import LazyGroup, print_table, say
 from foundation.database import Database
-from foundation.keys_cli import commands
+from foundation.http.keys_cli import commands
 from tests.signals import Held, make_project
 
 
@@ -101,7 +101,7 @@ class TestLazyGroup:
         ],
     )
     def test_a_wrong_call_is_told_in_one_line_and_ends_with_2(self, arguments: list[str], said: str) -> None:
-        done = CliRunner().invoke(LazyGroup("keys", "foundation.keys_cli:commands", "Keys."), arguments)
+        done = CliRunner().invoke(LazyGroup("keys", "foundation.http.keys_cli:commands", "Keys."), arguments)
 
         assert (done.exit_code, done.stdout) == (2, "")
         assert said in done.stderr

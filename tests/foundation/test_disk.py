@@ -16,9 +16,9 @@ from sqlalchemy.exc import OperationalError
 
 from foundation.database import failures_told, utc_now
 from foundation.disk import DiskFull, free_bytes, has_space, is_full, require_space
+from foundation.http.web import EXTENSION, services_of
 from foundation.observability import LINES_DROPPED, LastingStream
 from foundation.settings import Settings
-from foundation.web import EXTENSION, services_of
 from tests.signals import Held, Phone
 
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from foundation.errors import Fault, Faults, InvalidBody, errors_as_json, listed, told_of_each
-from foundation.web import parse_as
+from foundation.http.web import parse_as
 
 
 def wrong(n: int) -> Faults:

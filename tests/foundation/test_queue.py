@@ -15,8 +15,8 @@ from foundation.database import Database, unit_of_work, utc_now
 from foundation.disk import DiskFull
 from foundation.errors import NotFound, Unavailable
 from foundation.jobs import Job, JobState
-from foundation.parts import LOOPBACK, free_port
 from foundation.queue import AttemptFailed, Runtime, Work, _attempt
+from foundation.running.parts import LOOPBACK, free_port
 from foundation.settings import Settings
 from tests.architecture.sources import ROOT
 

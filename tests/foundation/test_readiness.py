@@ -15,10 +15,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from foundation.database import Database, clock_ms, unit_of_work
-from foundation.health import READINESS
 from foundation.heartbeats import SCHEDULER, WORKER, Heartbeat, beat, forget_silent, silences_s
-from foundation.parts import LOOPBACK
+from foundation.http.health import READINESS
 from foundation.readiness import WITHIN_S, Check, Readiness, checks_of, status_of
+from foundation.running.parts import LOOPBACK
 from foundation.settings import Settings
 from tests.signals import Held
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from collector.fields.kind import PLAIN_PII, REQUIRED, Field
-from foundation.document import Definition
+from foundation.document.definitions import Definition
 from foundation.errors import Fault
 
 HEXADECIMAL = re.compile("#[0-9A-Fa-f]{6}")

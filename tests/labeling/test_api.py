@@ -16,8 +16,8 @@ from sqlmodel import col, select
 from werkzeug.test import TestResponse
 
 from foundation.database import Database, unit_of_work
+from foundation.http.web import EXTENSION, Services, services_of
 from foundation.jobs import Job
-from foundation.web import EXTENSION, Services, services_of
 from labeling.models import StudioProject
 from labeling.webhook import SECRET_HEADER, secret_of
 from tests.labeling.workshop import CONFIG, add_items

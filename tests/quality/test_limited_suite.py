@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from foundation.errors import UsageError
-from foundation.limited import Limits
+from foundation.running.limited import Limits
 from quality.expectation import Expectation
 from quality.expectations import run_suite
 from quality.limited_suite import LEFT_ALONE, MOST_STARTS, run_suite_limited

@@ -6,7 +6,7 @@ import random
 import signal
 import time
 
-from foundation.parts import wait_until
+from foundation.running.parts import wait_until
 from tests.chaos.faults.registry import SOME_S, fault
 from tests.chaos.faults.servers import forget_messages
 from tests.chaos.world import World

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import httpx
 
-from foundation.parts import wait_until
+from foundation.running.parts import wait_until
 from tests.chaos.faults.registry import SOME_S, fault, for_a_while, kill
 from tests.chaos.oracle import PROJECT
 from tests.chaos.proxy import Mode

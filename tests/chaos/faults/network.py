@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import httpx
 
-from foundation.parts import LOOPBACK
+from foundation.running.parts import LOOPBACK
 from tests.chaos.faults.registry import SOME_S, fault, for_a_while
 from tests.chaos.oracle import PROJECT
 from tests.chaos.proxy import Mode

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from foundation.parts import wait_until
+from foundation.running.parts import wait_until
 from tests.chaos.faults.registry import SOME_S, fault
 from tests.chaos.oracle import PEOPLE, project_file
 from tests.chaos.world import PROCESSES, World

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from shutil import which
 
-from foundation.parts import Part, kill_group
+from foundation.running.parts import Part, kill_group
 from tests.chaos.proxy import Mode, Proxy
 from tests.chaos.world import World
 

@@ -7,7 +7,7 @@ import random
 import socket
 import time
 
-from foundation.parts import LOOPBACK
+from foundation.running.parts import LOOPBACK
 from tests.chaos.faults.registry import SOME_S, fault, kill
 from tests.chaos.world import World
 

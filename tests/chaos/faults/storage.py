@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from foundation.parts import Part
+from foundation.running.parts import Part
 from tests.chaos.faults.registry import SOME_S, fault
 from tests.chaos.oracle import PROJECT
 from tests.chaos.world import ROOT, World

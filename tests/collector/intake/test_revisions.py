@@ -16,7 +16,7 @@ from collector.models import Project, Revision, Signal
 from collector.project import load_file
 from collector.project_file import ProjectFile
 from foundation.database import Database, unit_of_work, utc_now
-from foundation.web import services_of
+from foundation.http.web import services_of
 from tests.collector.intake.test_context import JSON
 from tests.signals import Held, Phone, make_signal, project_body, revise
 

@@ -9,7 +9,7 @@ from sqlalchemy import event, text
 
 from collector.models import Signal
 from foundation.database import Database
-from foundation.web import services_of
+from foundation.http.web import services_of
 from tests.signals import Phone, make_signal
 
 WHOLE_PROJECT = ("Seq Scan", "Cond: (project_id = 1)", "SCAN signals", "(project_id=?)")

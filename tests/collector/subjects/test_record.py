@@ -15,7 +15,7 @@ from collector.models import Item, Signal
 from collector.subjects.record import find_person, record_of
 from foundation import queue
 from foundation.database import Database, insert_ignoring, unit_of_work, utc_now
-from foundation.keys import Role
+from foundation.http.keys import Role
 from foundation.settings import Settings
 from tests.exports.rigs import Rig, project_file, rig_of
 from tests.signals import CONSENT, Phone, days_ago, make_signal
