@@ -21,34 +21,29 @@ from collector.project_file import (
     KNOWN_CONTEXT,
     Privacy,
     ProjectFile,
+    ReadsSection,
 )
 from foundation.document.containers import Object
 from foundation.document.definitions import Definition, Reader, pointer_to
-from foundation.errors import Conflict, Fault, InvalidBody, listed
+from foundation.errors import Conflict, InvalidBody, listed
 
 SHARES_TOLERANCE = 0.01
 """Shares of a population are often rounded figures: they may miss 1 by so much."""
 
 
-class Section(Protocol):
-    """How a domain above reads its part of the project file."""
+class Section(ReadsSection[Any], Protocol):
+    """How a domain above reads its part of the project file, and judges a change of it."""
 
     definitions: Mapping[str, Definition]
     """Its keys, as the page of reference and the JSON Schema show them."""
 
-    def check(self, body: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[Sequence[Fault], Mapping[str, str]]:
-        """Faults; and what is done instead, by pointer to each setting that is kept but not acted upon yet.
-
-        `fields`: kinds by name.
-        """
-
-    def breaks(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[str]:
+    def breaks(self, old: ProjectFile, new: ProjectFile) -> Sequence[str]:
         """What a change would break for those who rely on the old one, a sentence each."""
 
-    def judge(self, session: Session, project_id: int, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    def judge(self, session: Session, project_id: int, old: ProjectFile, new: ProjectFile) -> None:
         """Raises Conflict where a change cannot be made because of what is stored."""
 
-    def lowers(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    def lowers(self, old: ProjectFile, new: ProjectFile) -> Sequence[Mapping[str, Any]]:
         """Promises that a change makes weaker, `{pointer, before, after}` each, for the activity log."""
 
 
@@ -120,11 +115,8 @@ def breaks_of(old: ProjectFile, new: ProjectFile) -> list[str]:
 
 def _read_all(reader: Reader, body: Mapping[str, Any], sections: Sequence[Section]) -> ProjectFile:
     file = _read(reader, body)
-    kinds = {one.name: one.kind for one in file.fields}
     for section in sections:
-        faults, instead = section.check(body, kinds)
-        reader.take_over(faults)
-        reader.instead.update(instead)
+        file.section(section, reader)
     return file
 
 

@@ -6,14 +6,14 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 import orjson
 
 from collector.fields.kind import Field
 from collector.fields.registry import FIELD
 from foundation.document.containers import Either, ListOf, MappingOf, Object
-from foundation.document.definitions import Anything, Choice, Definition, Number, Text, Whole
+from foundation.document.definitions import Anything, Choice, Definition, Number, Reader, Text, Whole
 
 DEFAULT_LOCATION_KM = 10.0
 MAX_DAYS, MAX_KM, MAX_FIELDS, MAX_NOTICE_CHARS = 3650, 20_000, 200, 200_000
@@ -37,6 +37,9 @@ CONSENT_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,63}")
 """A purpose, or a notice's version: kept as it comes, so it has no room for what people say."""
 
 
+T_co = TypeVar("T_co", covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Privacy:
     """On what ground signals are taken.
@@ -50,6 +53,17 @@ class Privacy:
     accept_notices: tuple[str, ...] = ()
     notices: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
     location_km: float = DEFAULT_LOCATION_KM
+
+
+class ReadsSection(Protocol[T_co]):
+    """Reads what a floor above says in a project file."""
+
+    def read(self, reader: Reader, file: ProjectFile) -> T_co:
+        """The section, typed and frozen; its faults, and what is done instead, are told to the reader.
+
+        Args:
+            file: the whole file; sections of the floors below are asked of it.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +81,14 @@ class ProjectFile:
     privacy: Privacy
     dead_letters_days: int
     body: Mapping[str, Any] = field(repr=False)
+    _sections: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def section(self, of: ReadsSection[T_co], reader: Reader | None = None) -> T_co:
+        """A section of a floor above, read once for all who ask; what is wrong with it is told when it comes in."""
+        if of not in self._sections:
+            self._sections[of] = of.read(reader or Reader(), self)
+        section: T_co = self._sections[of]
+        return section
 
     @property
     def context_names(self) -> tuple[str, ...]:

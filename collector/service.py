@@ -84,12 +84,13 @@ def _revise(
     old_body = _body_of(session, project)
     if old_body == checked.file.body:
         return Put(project.name, project.revision, is_new=False, breaks=(), instead=checked.instead)
-    breaks = list(breaks_of(load_file(old_body), checked.file))
+    old, new = load_file(old_body), checked.file
+    breaks = list(breaks_of(old, new))
     lowered: list[Mapping[str, Any]] = []
     for section in sections:
-        section.judge(session, project.id or 0, old_body, checked.file.body)
-        breaks.extend(section.breaks(old_body, checked.file.body))
-        lowered.extend(section.lowers(old_body, checked.file.body))
+        section.judge(session, project.id or 0, old, new)
+        breaks.extend(section.breaks(old, new))
+        lowered.extend(section.lowers(old, new))
     project.revision += 1
     project.consent_required = checked.file.privacy.consent_required
     session.add(project)

@@ -63,7 +63,7 @@ def post_version(call: Call) -> ResponseReturnValue:
     overrides = asked.export or {}
     with call.unit_of_work() as session:
         _, file = current_file(session, call.project_no)
-        section_asked(file.body, overrides, draft=asked.draft)
+        section_asked(file, overrides, draft=asked.draft)
         build = ask_build(session, call.project_no, overrides, draft=asked.draft, actor=call.actor, now=call.now)
     return json_answer({"build": str(build.build), "job": str(build.job)}, 202)
 

@@ -58,7 +58,7 @@ class ThisInstallation:
         with unit_of_work(self.database) as session:
             _, file = current_file(session, self.project_id)
             try:
-                section_asked(file.body, overrides, draft=draft)
+                section_asked(file, overrides, draft=draft)
             except InvalidBody as error:
                 raise UsageError(error.detail, faults=error.faults) from error
             asked = ask_build(session, self.project_id, overrides, draft=draft, actor=ACTOR, now=utc_now())

@@ -18,9 +18,9 @@ from sqlmodel import Session, col, select
 from collector.fields.kind import Field, Pii
 from collector.fields.text import TextField
 from collector.models import Consent, Erasure, Revision, Signal
-from collector.project import instead_in, load_file
+from collector.project import instead_in
 from collector.project_file import ProjectFile
-from collector.queries import current_file, read_project
+from collector.queries import current_file, file_of, read_project
 from exports.labels import TargetJudge, judge_of
 from exports.manifest import FORMAT
 from exports.plan import (
@@ -30,19 +30,18 @@ from exports.plan import (
     FrozenInputs,
     GuidelinesStatement,
     TargetSpec,
-    column_faults,
     raw_column,
 )
 from exports.project import ExportSection, parse_export, with_overrides
 from exports.promises import Lowered, Setting, lowered_since, override_faults, promises_lowered, settings_changed
 from exports.section import SECTION as EXPORTS
-from exports.section import questions_of, section_of
+from exports.section import names_twice
 from exports.splits import Split
 from exports.statements import value_counts
 from foundation.database import Database, unit_of_work
 from foundation.errors import InvalidBody
 from labeling.project import LabelingSection
-from labeling.queries import count_by_guidelines, labeling_of, newest_seq
+from labeling.queries import count_by_guidelines, newest_seq
 from labeling.section import SECTION as LABELING
 from quality.section import SECTION as QUALITY
 
@@ -119,8 +118,8 @@ def freeze(session: Session, project_id: int, overrides: Mapping[str, Any], *, d
     """
     project = read_project(session, project_id)
     revision, file = current_file(session, project_id)
-    labeling = labeling_of(file.body)
-    section, declared = section_asked(file.body, overrides, draft=draft), section_of(file.body)
+    labeling, declared = file.section(LABELING), file.section(EXPORTS)
+    section = section_asked(file, overrides, draft=draft)
     inputs = FrozenInputs(
         revision=revision,
         annotations_upto_seq=newest_seq(session, project_id),
@@ -149,33 +148,28 @@ def freeze(session: Session, project_id: int, overrides: Mapping[str, Any], *, d
     )
 
 
-def section_asked(body: Mapping[str, Any], overrides: Mapping[str, Any], *, draft: bool) -> ExportSection:
+def section_asked(file: ProjectFile, overrides: Mapping[str, Any], *, draft: bool) -> ExportSection:
     """The section that a build was asked for with; only a draft may promise less than the project file.
 
     Raises:
         InvalidBody: as `section_in_effect`, or the overrides lower a promise.
     """
-    section = section_in_effect(body, overrides)
-    lowered = () if draft else promises_lowered(section_of(body), section)
+    section = section_in_effect(file, overrides)
+    lowered = () if draft else promises_lowered(file.section(EXPORTS), section)
     if lowered:
         raise InvalidBody("the overrides promise less than the project file", faults=override_faults(lowered))
     return section
 
 
-def section_in_effect(body: Mapping[str, Any], overrides: Mapping[str, Any]) -> ExportSection:
+def section_in_effect(file: ProjectFile, overrides: Mapping[str, Any]) -> ExportSection:
     """The project file's `export` with overrides laid over it.
 
     Raises:
         InvalidBody: the overrides have mistakes, or ask for two columns of one name; each fault points into the settings.
     """
-    section, faults = parse_export(with_overrides(body.get("export") or {}, overrides), questions_of(body))
-    file = load_file(body)
-    faults += column_faults(
-        (rule.name for rule in file.fields),
-        section.targets,
-        file.context_names,
-        unmeasured=labeling_of(body).configuration.unmeasured_named,
-    )
+    asked = with_overrides(file.body.get("export") or {}, overrides)
+    section, faults = parse_export(asked, list(file.section(LABELING).questions))
+    faults += names_twice(file, section)
     if faults:
         raise InvalidBody("the export settings have mistakes", faults=faults)
     return section
@@ -235,7 +229,7 @@ def _sections_until(session: Session, project_id: int, revision: int) -> Iterato
     for one in session.exec(written):
         if one.body.get("export") != before or before is None:
             before = one.body.get("export")
-            yield one.number, section_of(one.body)
+            yield one.number, file_of(session, project_id, one.number).section(EXPORTS)
 
 
 def _judge(session: Session, frozen: Frozen, target: TargetSpec) -> TargetJudge:

@@ -27,8 +27,9 @@ from labeling.annotators import annotator_key, change_annotator, find_annotator
 from labeling.drift import count_drift, list_drift
 from labeling.errors import NothingToLabel, StudioMissing
 from labeling.listing import Disagreement, ListedAnnotation, list_annotations, list_disagreements
-from labeling.queries import aliases_of, annotator_statistics, count_running, current_labeling, list_unanswerable
+from labeling.queries import aliases_of, annotator_statistics, count_running, list_unanswerable
 from labeling.reading import read_list, read_ndjson
+from labeling.section import current_labeling
 from labeling.service import LINES_AT_ONCE, LineResult, LineStatus, import_annotations
 from labeling.tasks import SYNC
 from labeling.webhook import proves

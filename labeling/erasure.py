@@ -10,14 +10,14 @@ from sqlalchemy import and_, delete, func, select
 from sqlmodel import Session, col
 
 from collector.models import Erasure, ErasureItem, Item
-from collector.queries import read_revision
+from collector.queries import file_of
 from collector.subjects.erasure import floor_is_done
 from foundation.database import after_commit, unit_of_work, utc_now
 from foundation.queue import announce
 from labeling.errors import StudioGone
 from labeling.models import ANNOTATIONS, ANSWERS, TASKS, TaskState
 from labeling.progress import KNOWN_THERE
-from labeling.queries import labeling_of
+from labeling.section import SECTION
 from labeling.studio.desk import Desk
 from labeling.studio.intents import resolve_intents
 from labeling.studio.removal import remove_tasks_of, tasks_of
@@ -100,7 +100,7 @@ def _shared_items(session: Session, erasure: Erasure) -> list[uuid.UUID]:
     )
     tasks = rows.all()
     fields_of = {
-        number: labeling_of(read_revision(session, erasure.project_id, number).body).configuration.fields
+        number: file_of(session, erasure.project_id, number).section(SECTION).configuration.fields
         for number in {revision for _, _, revision in tasks}
     }
     return sorted({item for item, content, revision in tasks if not content.keys() >= set(fields_of[revision])})

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -14,12 +13,10 @@ from sqlalchemy import Select, Text, func, or_, select, type_coerce
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from collector.queries import read_project, read_revision
 from foundation.database import clock_ms
 from foundation.jobs import Job, JobState
 from labeling.counters import ANNOTATION, last_number
 from labeling.models import ANNOTATIONS, ANNOTATORS, ANSWERS, TASKS, AnnotatorState, Source, TaskState
-from labeling.project import LabelingSection, parse_labeling
 from labeling.questions.values import Value
 
 ROWS_AT_ONCE = 5_000
@@ -67,23 +64,6 @@ class AnnotatorStatistics:
             "ignored": self.ignored,
             "mean_lead_time_s": self.mean_lead_time_s,
         }
-
-
-def current_labeling(session: Session, project_id: int) -> tuple[int, LabelingSection]:
-    """The newest revision's number and what it says about labeling."""
-    number = read_project(session, project_id).revision
-    return number, labeling_of(read_revision(session, project_id, number).body)
-
-
-def labeling_of(body: Mapping[str, Any]) -> LabelingSection:
-    """What a project file says about labeling; it was checked when it came in."""
-    return _parsed(orjson.dumps([body.get("labeling"), body.get("questions")]))
-
-
-@lru_cache(maxsize=64)
-def _parsed(sections: bytes) -> LabelingSection:
-    labeling, questions = orjson.loads(sections)
-    return parse_labeling(labeling, questions)[0]
 
 
 def newest_seq(session: Session, project_id: int) -> int:

@@ -8,9 +8,12 @@ from typing import Any
 from sqlmodel import Session
 
 from collector.project import ConfigIncompatible
+from collector.project_file import ProjectFile
+from collector.queries import current_file
+from foundation.document.definitions import Reader
 from foundation.errors import Fault
-from labeling.project import DEFINITIONS, parse_labeling
-from labeling.queries import count_raw_results, count_tasks_there, count_values, labeling_of
+from labeling.project import DEFINITIONS, LabelingSection, parse_labeling
+from labeling.queries import count_raw_results, count_tasks_there, count_values
 from labeling.questions.configuration import LabelingConfiguration, compare
 from labeling.questions.question import Break, BreakReason
 from labeling.studio.rows import OWN_FIELDS
@@ -18,31 +21,32 @@ from labeling.studio.rows import OWN_FIELDS
 REMEDY = "keep what is there and add the new beside it, or make a new project"
 
 
-class LabelingSection:
+class LabelingPart:
     """The keys `labeling` and `questions`."""
 
     definitions = DEFINITIONS
 
-    def check(self, body: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[Sequence[Fault], Mapping[str, str]]:
-        """Faults; and what is done instead of settings that are not acted upon yet, by pointer."""
-        section, faults = parse_labeling(body.get("labeling"), body.get("questions"), fields)
-        taken = [field for field in section.configuration.fields if field in OWN_FIELDS]
-        if taken:
+    def read(self, reader: Reader, file: ProjectFile) -> LabelingSection:
+        declared = {field.name: field.kind for field in file.fields}
+        section, faults = parse_labeling(file.body.get("labeling"), file.body.get("questions"), declared)
+        reader.take_over(faults)
+        reader.instead.update(section.instead)
+        if any(field in OWN_FIELDS for field in section.configuration.fields):
             detail = f"a field shown to annotators may not be named {' or '.join(OWN_FIELDS)}: Winnow uses the name"
-            faults = [*faults, Fault("/labeling/config", "wrong_value", detail)]
-        return faults, section.instead
+            reader.fault("/labeling/config", "wrong_value", detail)
+        return section
 
-    def breaks(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[str]:
+    def breaks(self, old: ProjectFile, new: ProjectFile) -> Sequence[str]:
         """What the change would break for those who rely on the old questions."""
-        return [found.detail for found in compare(labeling_of(old).configuration, labeling_of(new).configuration)]
+        return [found.detail for found in compare(old.section(self).configuration, new.section(self).configuration)]
 
-    def judge(self, session: Session, project_id: int, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    def judge(self, session: Session, project_id: int, old: ProjectFile, new: ProjectFile) -> None:
         """Refuses a change of the configuration that answers or tasks do not survive.
 
         Raises:
             ConfigIncompatible: it says which question loses what, and how much that would orphan.
         """
-        before, after = labeling_of(old).configuration, labeling_of(new).configuration
+        before, after = old.section(self).configuration, new.section(self).configuration
         faults, n_lost = [], 0
         for found in compare(before, after):
             n, of = _lost(session, project_id, found, after)
@@ -52,11 +56,17 @@ class LabelingSection:
         if faults:
             raise ConfigIncompatible(f"{faults[0].detail}: {REMEDY}", faults=faults, count=n_lost)
 
-    def lowers(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002
+    def lowers(self, old: ProjectFile, new: ProjectFile) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002
         return ()
 
 
-SECTION = LabelingSection()
+SECTION = LabelingPart()
+
+
+def current_labeling(session: Session, project_id: int) -> tuple[int, LabelingSection]:
+    """The newest revision's number and what it says about labeling."""
+    number, file = current_file(session, project_id)
+    return number, file.section(SECTION)
 
 
 def _lost(session: Session, project_id: int, found: Break, after: LabelingConfiguration) -> tuple[int, str]:

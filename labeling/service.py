@@ -20,9 +20,10 @@ from labeling.ledger import Ledger, NewAnnotation, OpenAnswer
 from labeling.models import ANNOTATIONS, Source
 from labeling.progress import settle_states
 from labeling.project import LabelingSection
-from labeling.queries import RANDOM, current_labeling
+from labeling.queries import RANDOM
 from labeling.questions.question import Question
 from labeling.questions.values import Value
+from labeling.section import current_labeling
 
 KNOWN_KEYS = frozenset({"item", "signal", "question", "annotator", "value", "created_at", "lead_time_s", "selected_by"})
 SELECTED_BY = (RANDOM, "quota", "uncertain", "feedback", "other")

@@ -10,7 +10,8 @@ from sqlmodel import Session
 
 from labeling.models import TASKS, StudioProject, TaskState
 from labeling.project import Push
-from labeling.queries import current_labeling, untold_tasks
+from labeling.queries import untold_tasks
+from labeling.section import current_labeling
 from labeling.selection import count_waiting_items
 
 SAID_AS = {

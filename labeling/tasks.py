@@ -14,7 +14,8 @@ from foundation.errors import DomainError
 from foundation.jobs import LeaseLost
 from foundation.queue import Runtime, Work, enqueue_and_wake, job, periodic
 from labeling.errors import StudioMissing
-from labeling.queries import count_running, current_labeling
+from labeling.queries import count_running
+from labeling.section import current_labeling
 from labeling.wishes import ASKED
 
 log = structlog.get_logger(__name__)

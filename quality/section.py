@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from sqlmodel import Session
 
-from collector.project import load_file
+from collector.project_file import ProjectFile
 from foundation.document.containers import ListOf, MappingOf, Object
 from foundation.document.definitions import Anything, Definition, Reader, Text
-from foundation.errors import Fault, listed
+from foundation.errors import listed
+from quality.expectation import Expectation
 from quality.expectation_types import EXPECTATION_TYPES, columns_named_in
 from quality.expectations import check_suite, parse_suite
 from quality.queries import SIGNAL_COLUMNS
@@ -31,35 +32,37 @@ EXPECTATIONS: Final = ListOf(
 )
 
 
-class QualitySection:
+class QualityPart:
     """How the project file's `expectations` are read."""
 
     definitions: Mapping[str, Definition] = {"expectations": EXPECTATIONS}
 
-    def check(self, body: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[Sequence[Fault], Mapping[str, str]]:
-        suite = body.get("expectations")
-        reader = Reader()
-        reader.take_over([] if suite is None else check_suite(suite))
-        if suite and not reader.faults:
-            _check_names(reader, suite, (*SIGNAL_COLUMNS, *fields, *load_file(body).context_names))
-        return reader.faults, {}
+    def read(self, reader: Reader, file: ProjectFile) -> tuple[Expectation, ...]:
+        suite = file.body.get("expectations")
+        faults = [] if suite is None else check_suite(suite)
+        reader.take_over(faults)
+        if faults or not suite:
+            return ()
+        expectations = parse_suite(suite)
+        _check_names(reader, expectations, (*SIGNAL_COLUMNS, *(one.name for one in file.fields), *file.context_names))
+        return expectations
 
-    def breaks(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[str]:  # noqa: ARG002
+    def breaks(self, old: ProjectFile, new: ProjectFile) -> Sequence[str]:  # noqa: ARG002
         return ()
 
-    def judge(self, session: Session, project_id: int, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    def judge(self, session: Session, project_id: int, old: ProjectFile, new: ProjectFile) -> None:
         """Expectations may change at any time: reports and versions keep the ones they were made with."""
 
-    def lowers(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002
+    def lowers(self, old: ProjectFile, new: ProjectFile) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002
         return ()
 
 
-SECTION = QualitySection()
+SECTION = QualityPart()
 
 
-def _check_names(reader: Reader, suite: object, columns: Collection[str]) -> None:
+def _check_names(reader: Reader, expectations: Sequence[Expectation], columns: Collection[str]) -> None:
     """Refuses types that Great Expectations does not have, and columns that the signals' table does not have."""
-    for place, expectation in enumerate(parse_suite(suite)):
+    for place, expectation in enumerate(expectations):
         at = f"/expectations/{place}"
         if expectation.type not in EXPECTATION_TYPES:
             near = reader.near(expectation.type, EXPECTATION_TYPES)

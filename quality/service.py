@@ -19,14 +19,15 @@ from foundation.progress import Progress, untold
 from labeling.consensus.choice import Judge, count_ties, method_in_effect
 from labeling.consensus.votes import Background
 from labeling.project import LabelingSection, QuestionSettings
-from labeling.queries import CountedAnswer, counted_answers, current_labeling, list_unanswerable, newest_seq
+from labeling.queries import CountedAnswer, counted_answers, list_unanswerable, newest_seq
 from labeling.questions.question import Question
+from labeling.section import current_labeling
 from quality.expectation import Expectation
-from quality.expectations import parse_suite
 from quality.limited_suite import RunSuite, run_suite_limited
 from quality.models import FailingRow, Report
 from quality.queries import count_signals, signals_frame
 from quality.report import QualityReport, QuestionFigures
+from quality.section import SECTION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +79,7 @@ def read_facts(session: Session, project_id: int, *, upto_seq: int | None = None
         for question in labeling.configuration.questions
     }
     _, file = current_file(session, project_id)
-    suite = parse_suite(file.body.get("expectations") or [])
+    suite = file.section(SECTION)
     return Facts(
         revision=revision,
         upto_seq=upto,

@@ -19,7 +19,7 @@ from labeling.counters import lock_annotations
 from labeling.errors import StudioUnreadable
 from labeling.models import TASKS, Purpose, StudioProject, TaskState
 from labeling.progress import NOTHING, settle_tasks, wanted_overlap
-from labeling.queries import current_labeling
+from labeling.section import current_labeling
 from labeling.selection import Pick
 from labeling.studio.contents import contents_of
 from labeling.studio.desk import Desk

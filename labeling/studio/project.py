@@ -15,7 +15,7 @@ from labeling.drift import Finding, report_lasting
 from labeling.errors import NothingToLabel, StudioGone, StudioRefused
 from labeling.models import STUDIO_PROJECTS, TASKS, DriftKind, StudioProject, StudioState
 from labeling.project import LabelingSection
-from labeling.queries import current_labeling
+from labeling.section import current_labeling
 from labeling.studio.desk import Desk
 from labeling.studio.gateway import PROJECT_GONE
 from labeling.studio.instruction import instruction_of

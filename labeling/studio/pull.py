@@ -27,7 +27,7 @@ from labeling.models import (
 )
 from labeling.progress import settle_states
 from labeling.project import LabelingSection
-from labeling.queries import current_labeling
+from labeling.section import current_labeling
 from labeling.studio.contents import changed_by_hand
 from labeling.studio.desk import Desk
 from labeling.studio.gateway import PROJECT_GONE

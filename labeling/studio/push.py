@@ -14,7 +14,8 @@ from foundation.failpoints import failpoint
 from labeling.errors import StudioGone, StudioUnreadable
 from labeling.models import STUDIO_PROJECTS, TASKS, StudioProject, StudioState
 from labeling.project import Push
-from labeling.queries import current_labeling, untold_tasks
+from labeling.queries import untold_tasks
+from labeling.section import current_labeling
 from labeling.selection import count_open_tasks, pick_items
 from labeling.studio.desk import Desk
 from labeling.studio.intents import IMPORT_AT_ONCE, Intent, import_intents, write_intents

@@ -19,7 +19,8 @@ from labeling.drift import Finding, report_drift, report_lasting, report_new_dri
 from labeling.errors import MassDeletion, StudioUnreadable
 from labeling.models import STUDIO_PROJECTS, TASKS, DriftKind, StudioProject, StudioState, TaskState
 from labeling.progress import KNOWN_THERE, people_per_item
-from labeling.queries import current_labeling, list_unanswerable
+from labeling.queries import list_unanswerable
+from labeling.section import current_labeling
 from labeling.selection import Pick
 from labeling.studio.contents import changed_by_hand
 from labeling.studio.desk import Desk

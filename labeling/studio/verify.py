@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 
 from foundation.database import unit_of_work
 from labeling.models import STUDIO_PROJECTS, TASKS, StudioProject, StudioState, TaskState
-from labeling.queries import current_labeling
+from labeling.section import current_labeling
 from labeling.studio.contents import changed_by_hand
 from labeling.studio.desk import Desk
 from labeling.studio.gateway import PROJECT_GONE

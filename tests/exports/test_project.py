@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.project import load_file
 from exports.gates import AlphaGate, Bound, ExpectationsGate, MinRowsGate, UnmeasuredGate
 from exports.project import LabelRules, Unresolved, Weights, parse_export, parse_settings, with_overrides
 from exports.section import SECTION
 from exports.splits import Shares
+from foundation.document.definitions import Reader
 from foundation.errors import UsageError
 from tests.exports.rigs import CONFIG, project_file
 
@@ -183,5 +185,6 @@ class TestSection:
 
 def faults_of_file(**changes: Any) -> list[str]:
     body = project_file(**changes)
-    faults, _ = SECTION.check(body, {name: rule["kind"] for name, rule in body["fields"].items()})
-    return [fault.pointer for fault in faults]
+    reader = Reader()
+    SECTION.read(reader, load_file(body))
+    return [fault.pointer for fault in reader.faults]
