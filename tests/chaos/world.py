@@ -191,17 +191,20 @@ class World:
 
 
 @contextmanager
-def running_world(folder: Path, oracle: Oracle, *, database: str, with_studio: bool) -> Iterator[World]:
+def running_world(
+    folder: Path, oracle: Oracle, *, database: str, with_studio: bool, durable: bool = False
+) -> Iterator[World]:
     """Everything started, with a project and its keys; all of it is gone afterwards, whatever happened.
 
     Args:
         database: `sqlite` or `postgresql`.
         with_studio: whether a real Label Studio stands behind; it takes half a minute.
+        durable: whether PostgreSQL waits for the disk.
     """
     (folder / "home").mkdir(parents=True)
     with ExitStack() as stack:
         has_own_disk = _mount(folder / "home", stack)
-        world = _servers(folder, oracle, database=database, with_studio=with_studio, stack=stack)
+        world = _servers(folder, oracle, database=database, with_studio=with_studio, durable=durable, stack=stack)
         world.has_own_disk = has_own_disk
         stack.callback(_end, world)
         world.start_up()
@@ -222,7 +225,9 @@ def _mount(home: Path, stack: ExitStack) -> bool:
     return True
 
 
-def _servers(folder: Path, oracle: Oracle, *, database: str, with_studio: bool, stack: ExitStack) -> World:
+def _servers(
+    folder: Path, oracle: Oracle, *, database: str, with_studio: bool, durable: bool, stack: ExitStack
+) -> World:
     valkey = Valkey(folder / "valkey", free_port(), secrets.token_hex(16))
     minimal = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     broker = Proxy((LOOPBACK, valkey.port)).start()
@@ -252,7 +257,7 @@ def _servers(folder: Path, oracle: Oracle, *, database: str, with_studio: bool, 
         # A place of its own: it runs as nobody where this runs as root, and nobody may not look into the campaign's folder.
         content = stack.enter_context(TemporaryDirectory(prefix="winnow-postgres-", ignore_cleanup_errors=True))
         world.written.append(Path(content))
-        world.postgres, environment["WINNOW_DATABASE_URL"] = postgres_part(Path(content))
+        world.postgres, environment["WINNOW_DATABASE_URL"] = postgres_part(Path(content), durable=durable)
         _run(world.postgres, stack, within_s=60)
     if with_studio:
         server = LabelStudioServer.at(
