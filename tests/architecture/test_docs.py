@@ -19,9 +19,13 @@ from labeling.questions.configuration import BreakReason
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 DOMAINS = ("foundation", "collector", "labeling", "quality", "exports")
-DOCUMENTS = [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
+GUIDES = (ROOT / "CONTRIBUTING.md", DOCS / "architecture.md", ROOT / "tests" / "README.md")
+DOCUMENTS = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "tests" / "README.md"]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+IN_TICKS = re.compile(r"`([\w.][\w./-]*)`")
+MAKE_WORD = re.compile(r"(?:^|`)make ([a-z]+)", re.MULTILINE)
 LONGEST_DECISION = 40
 
 
@@ -57,6 +61,16 @@ def _anchors(document: Path) -> set[str]:
     """Anchors as they are made from headings: small letters, blanks to dashes, other marks dropped."""
     headings = HEADING.findall(document.read_text("utf-8"))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def _is_gone(name: str) -> bool:
+    """Whether it names a file or folder of the repository that is not there; a file alone may lie in any folder."""
+    is_python = name.endswith(".py")
+    if (ROOT / name).exists():
+        return False
+    if "/" in name:
+        return is_python or (ROOT / name.split("/", maxsplit=1)[0]).is_dir()
+    return is_python and not any(next((ROOT / folder).rglob(name), None) for folder in (*DOMAINS, "tests"))
 
 
 def _commands() -> Iterator[str]:
@@ -139,6 +153,23 @@ class TestLinks:
                 broken.append(target)
 
         assert not broken
+
+
+class TestGuides:
+    """Where a contributor is sent: a file that was moved or renamed must not be looked for."""
+
+    @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: str(path.relative_to(ROOT)))
+    def test_every_file_that_is_named_is_there(self, guide: Path) -> None:
+        named = set(IN_TICKS.findall(BLOCK.sub("", guide.read_text("utf-8"))))
+
+        assert named
+        assert sorted(name for name in named if _is_gone(name)) == []
+
+    @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: str(path.relative_to(ROOT)))
+    def test_every_word_of_make_is_one(self, guide: Path) -> None:
+        words = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+        assert set(MAKE_WORD.findall(guide.read_text("utf-8"))) - words == set()
 
 
 class TestDecisions:
