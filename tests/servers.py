@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 
 from foundation.running.embedded import LabelStudioServer, Valkey
-from foundation.running.parts import LOOPBACK, Part, answers_http, free_port, port_is_free, running
+from foundation.running.parts import LOOPBACK, Part, answers_http, free_port, running
 
 NOBODY = 65534
 MINIMAL = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
@@ -52,16 +52,17 @@ def postgres_part(folder: Path, *, durable: bool = False) -> tuple[Part, str]:
     if os.geteuid() == 0:  # PostgreSQL refuses root; another user may not see where the wheel lies
         programs, user = _readable_by_nobody(programs, folder), NOBODY
     port = free_port()
+    url = f"postgresql://postgres@{LOOPBACK}:{port}/postgres"
     log, content = folder / "postgres.log", folder / "content"
     make = [str(programs / "bin" / "initdb"), "-D", str(content), "-U", "postgres", "--auth=trust", "-E", "UTF8"]
     _run_to_the_end(Part("initdb", [*make, "--no-sync"], MINIMAL, log, folder=folder, user=user))
     part = Part(
         "postgres", _postgres_command(programs, content, port, durable=durable), MINIMAL, log, folder=folder, user=user
     )
-    part.answers = lambda: not port_is_free(LOOPBACK, port)
+    part.answers = lambda: _takes_connections(url)
     # At once: a shutdown in order writes every database out, which took half a minute, and they are deleted next.
     part.ends_with = part.when_orphaned = signal.SIGQUIT
-    return part, f"postgresql://postgres@{LOOPBACK}:{port}/postgres"
+    return part, url
 
 
 @contextmanager
@@ -120,6 +121,17 @@ def _postgres_command(programs: Path, content: Path, port: int, *, durable: bool
     options = f"listen_addresses={LOOPBACK} port={port} unix_socket_directories= fsync={fsync} max_connections=200"
     command = [str(programs / "bin" / "postgres"), "-D", str(content)]
     return command + [word for option in options.split() for word in ("-c", option)]
+
+
+def _takes_connections(url: str) -> bool:
+    """It listens before it has started up, and refuses until then."""
+    import psycopg
+
+    try:
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def _readable_by_nobody(programs: Path, folder: Path) -> Path:
