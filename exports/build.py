@@ -101,11 +101,14 @@ def build_version(work: Work) -> dict[str, Any]:
 def _attempt(work: Work, store: VersionStore) -> Outcome | None:
     version = _begin(work, store)
     if version.state != VersionState.BUILDING or version.storage is None:
+        if version.storage is not None:
+            store.clear_scratch(version.storage)  # a worker that died when all was settled has left it
         return Outcome(version.name or "", version.state)
     place = version.storage
     refresh_statistics(work.runtime.database, READ)
     try:
         outcome = _make(work, store, version, place)
+        failpoint("build.after_settled")
     except jobs.LeaseLost:
         # Another attempt has a place of its own. After any other failure the next one looks first what this one came to.
         store.remove(place)
