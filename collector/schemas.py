@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from collector.intake.identity import MAX_NAME
 from collector.intake.results import Retry, Status
-from collector.intake.signals import MAX_NAME
 from collector.models import ErasureState
 from collector.project_file import CONSENT_WORD
 from foundation.http.openapi import Place

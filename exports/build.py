@@ -37,12 +37,12 @@ from exports.rows import (
 )
 from exports.service import Decided, Made, Outcome
 from exports.sides import SideFigure, side_figures, warnings_of
-from exports.snapshot import Frozen, freeze, frozen_view, inputs_hash, make_judges, read_guidelines
+from exports.snapshot import Frozen, freeze, inputs_hash, make_judges, read_guidelines
 from exports.splits import Split, Splitter
 from exports.statements import READ
 from exports.store import VersionStore, open_store
 from foundation import jobs
-from foundation.database import refresh_statistics, unit_of_work, utc_now
+from foundation.database import Database, refresh_statistics, unit_of_work, utc_now
 from foundation.errors import Unavailable
 from foundation.failpoints import failpoint
 from foundation.queue import Work
@@ -120,6 +120,15 @@ def _attempt(work: Work, store: VersionStore) -> Outcome | None:
     return outcome
 
 
+@contextmanager
+def _frozen_view(database: Database) -> Iterator[Session]:
+    """A session that sees one state of the database to its end, whatever others write meanwhile."""
+    with unit_of_work(database, read_only=True) as session:
+        if database.is_postgresql:
+            session.connection().exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield session
+
+
 def _begin(work: Work, store: VersionStore) -> Version:
     """The build's row, with the place of this attempt's files; what an attempt before this one left is taken away."""
     with _holding(work) as session:
@@ -132,7 +141,7 @@ def _begin(work: Work, store: VersionStore) -> Version:
 
 
 def _make(work: Work, store: VersionStore, version: Version, place: str) -> Outcome | None:
-    with frozen_view(work.runtime.database) as session:
+    with _frozen_view(work.runtime.database) as session:
         drawn = _draw(session, version, store.scratch(place) / "candidates.arrow")
         equal = find_equal(session, version.project_id, drawn.inputs_hash)
         if equal is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -38,7 +37,6 @@ from exports.section import SECTION as EXPORTS
 from exports.section import names_twice
 from exports.splits import Split
 from exports.statements import value_counts
-from foundation.database import Database, unit_of_work
 from foundation.errors import InvalidBody
 from labeling.project import LabelingSection
 from labeling.queries import count_by_guidelines, newest_seq
@@ -99,15 +97,6 @@ class Frozen:
         """The settings that choose the rows."""
         document = self.section.as_document()
         return {name: document[name] for name in ("targets", "labels")}
-
-
-@contextmanager
-def frozen_view(database: Database) -> Iterator[Session]:
-    """A session that sees one state of the database to its end, whatever others write meanwhile."""
-    with unit_of_work(database, read_only=True) as session:
-        if database.is_postgresql:
-            session.connection().exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        yield session
 
 
 def freeze(session: Session, project_id: int, overrides: Mapping[str, Any], *, draft: bool) -> Frozen:

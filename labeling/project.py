@@ -15,6 +15,9 @@ from labeling.questions.configuration import MAX_CHARS, LabelingConfiguration, p
 from labeling.questions.levels import ACCURACY_MODELS, Level, Method
 from labeling.questions.question import Question
 
+EXT_ID, BATCH = "ext_id", "ext_batch"
+OWN_FIELDS = (EXT_ID, BATCH)
+"""What Winnow adds to a task's content: names that no field shown to annotators may have."""
 MAX_OVERLAP = 20
 MAX_BACKLOG = 100_000
 MAX_GUIDELINES_CHARS = 200_000

@@ -12,11 +12,10 @@ from collector.project_file import ProjectFile
 from collector.queries import current_file
 from foundation.document.definitions import Reader
 from foundation.errors import Fault
-from labeling.project import DEFINITIONS, LabelingSection, parse_labeling
+from labeling.project import DEFINITIONS, OWN_FIELDS, LabelingSection, parse_labeling
 from labeling.queries import count_raw_results, count_tasks_there, count_values
 from labeling.questions.configuration import LabelingConfiguration, compare
 from labeling.questions.question import Break, BreakReason
-from labeling.studio.rows import OWN_FIELDS
 
 REMEDY = "keep what is there and add the new beside it, or make a new project"
 

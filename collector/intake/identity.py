@@ -16,6 +16,8 @@ from foundation.identifiers import derive_key, keyed_hash, uuid8_of
 SHORT = 16
 EXACT = 2**53
 """Below it a float holds every whole number."""
+MAX_NAME = 256
+"""Characters of the name of a person or device."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 from collector.anonymization.scrub import scrub_text
 from collector.intake.context import read_context
 from collector.intake.event_time import EventTime, TimeQuality, event_time_of
-from collector.intake.identity import Names
+from collector.intake.identity import MAX_NAME, Names
 from collector.intake.payload import Payload, PayloadReader, safe_key
 from collector.intake.predictions import read_prediction
 from collector.intake.reading import Sent
@@ -31,7 +31,6 @@ UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F
 NIL = uuid.UUID(int=0)
 KNOWN_SAYS = f"allowed: {', '.join(sorted(KNOWN))}"
 CONSENT_KEYS = ("granted", "purposes", "notice", "given_at", "age_confirmed")
-MAX_NAME = 256
 MAX_AGE_MS = 10 * 366 * 86_400_000
 
 

@@ -12,8 +12,8 @@ from flask import Response, request
 from flask.typing import ResponseReturnValue
 
 from collector import schemas
-from collector.intake.identity import Names, names_of
-from collector.intake.signals import MAX_NAME, read_consent
+from collector.intake.identity import MAX_NAME, Names, names_of
+from collector.intake.signals import read_consent
 from collector.models import Claim, ErasureState
 from collector.queries import current_file
 from collector.subjects.consent import (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-from collector.intake.signals import MAX_NAME
+from collector.intake.identity import MAX_NAME
 from foundation.errors import Fault, Forbidden, InvalidBody
 
 SUBJECT, TOKEN = "Winnow-Subject", "Winnow-Subject-Token"

@@ -13,8 +13,8 @@ import orjson
 
 from foundation.settings import Settings
 from labeling.errors import StudioGone, StudioMissing, StudioRefused, StudioUnavailable, StudioUnreadable
+from labeling.project import BATCH
 from labeling.studio.rows import (
-    BATCH,
     NewTask,
     StudioProjectState,
     StudioTask,

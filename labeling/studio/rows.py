@@ -9,11 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from labeling.errors import StudioUnreadable
+from labeling.project import BATCH, EXT_ID
 
-EXT_ID = "ext_id"
-BATCH = "ext_batch"
-OWN_FIELDS = (EXT_ID, BATCH)
-"""What Winnow adds to a task's content: names that no field shown to annotators may have."""
 MAX_LEAD_TIME_S = 30 * 86_400.0
 MALFORMED = (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError)
 T = TypeVar("T")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,28 +27,22 @@ FORBIDDEN_NAMES = {
     "misc",
 }
 COMMANDS_OF_FOUNDATION = {"foundation/cli.py", "foundation/http/keys_cli.py", "foundation/running/up_cli.py"}
-VERBS_THAT_COMMIT = {
-    "collector/intake/batch.py": "reads in one transaction and writes in another, and scrubs between the two",
-    "collector/intake/replay.py": "the same for dead letters, a page at a time",
-    "collector/subjects/record.py": "reads page by page, so that no transaction waits for whoever reads the record",
-    "labeling/commands.py": "what a command does in steps, each kept when a later one fails",
-    "labeling/erasure.py": "looks up what it removes before Label Studio is asked",
-    **{
-        f"labeling/studio/{name}.py": "Label Studio's answers stand between two commits"
-        for name in ("desk", "intents", "project", "pull", "push", "reconcile", "removal", "verify")
-    },
-    "exports/build.py": "writes files between two commits",
-    "exports/erasure.py": "removes files between two commits",
-    "exports/installations.py": "what a command does on this machine, where no worker does it",
-    "exports/snapshot.py": "freezes the inputs in a transaction of its own",
-}
-"""No transaction may stay open while another system answers, so these open theirs themselves; each with its reason."""
 FILE_COMMANDS = {"collector/anonymization/file_command.py", "collector/near_duplicates/file_command.py"}
 """Commands on a plain file, kept beside what they run; `collector/cli.py` lists them."""
 
 
 def of_edges(name: str) -> set[str]:
     return {path for path in sources() if Path(path).name == name and path.split("/")[0] in PACKAGES}
+
+
+def conversing_modules() -> Iterator[str]:
+    """The modules of each domain's layer of conversations, as the import contracts have them, each with a point behind it."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    for contract in settings["tool"]["importlinter"]["contracts"]:
+        names = contract["name"].partition(": ")[2].split(", ")
+        if "conversations" in names:
+            layer = contract["layers"][names.index("conversations")]
+            yield from (f"{container}.{name}." for container in contract["containers"] for name in layer.split(" : "))
 
 
 class TestImports:
@@ -201,12 +197,15 @@ class TestTransactions:
 
         assert found == set()
 
-    def test_units_of_work_are_opened_at_the_edges_or_around_effects_elsewhere(self) -> None:
+    def test_units_of_work_are_opened_by_edges_and_conversations_alone(self) -> None:
+        """No transaction may stay open while another system answers or a disk is written to: conversations end theirs before."""
         openers = {path for path, module in sources().items() if any(calls(module, "unit_of_work"))}
-
         below = {path for path in openers if Path(path).name not in EDGES and not path.startswith("foundation/")}
+        conversations = tuple(conversing_modules())
 
-        assert below - VERBS_THAT_COMMIT.keys() == set()
+        modules = {path.removesuffix(".py").replace("/", ".") for path in below}
+
+        assert {name for name in modules if not f"{name}.".startswith(conversations)} == set()
 
 
 class TestFailpoints:
