@@ -83,11 +83,12 @@ def cut_migration(world: World, chance: random.Random) -> None:
     calls = "pwrite64" if world.postgres is None else "sendto"
     killed = f"inject={calls}:signal=KILL:when={chance.randint(1, WRITES_OF_MIGRATION)}"
     migrating = [sys.executable, "-m", "flask", "keys", "list"]
-    first = _begin(world, ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={calls}", "-e", killed, *migrating])
-    second = _begin(world, migrating)
-    first.wait(60)
-    world.start_up()
-    if second.wait(60) or b"Traceback" in (second.stderr.read() if second.stderr else b""):
+    traced = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={calls}", "-e", killed, *migrating]
+    with _begin(world, traced) as first, _begin(world, migrating) as second:
+        first.communicate(timeout=60)
+        world.start_up()
+        told = second.communicate(timeout=60)[1]
+    if second.returncode or b"Traceback" in told:
         raise AssertionError(f"a migration beside one that was killed ended with {second.returncode}")
 
 
