@@ -116,7 +116,9 @@ def breaks_of(old: ProjectFile, new: ProjectFile) -> list[str]:
 def _read_all(reader: Reader, body: Mapping[str, Any], sections: Sequence[Section]) -> ProjectFile:
     file = _read(reader, body)
     for section in sections:
-        file.section(section, reader)
+        told = file.told_of(section)
+        reader.take_over(told.faults)
+        reader.instead.update(told.instead)
     return file
 
 

@@ -81,14 +81,22 @@ class ProjectFile:
     privacy: Privacy
     dead_letters_days: int
     body: Mapping[str, Any] = field(repr=False)
-    _sections: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    _sections: dict[Any, tuple[Any, Reader]] = field(default_factory=dict, repr=False, compare=False)
 
-    def section(self, of: ReadsSection[T_co], reader: Reader | None = None) -> T_co:
-        """A section of a floor above, read once for all who ask; what is wrong with it is told when it comes in."""
-        if of not in self._sections:
-            self._sections[of] = of.read(reader or Reader(), self)
-        section: T_co = self._sections[of]
+    def section(self, of: ReadsSection[T_co]) -> T_co:
+        """A section of a floor above, read once for all who ask."""
+        section: T_co = self._read(of)[0]
         return section
+
+    def told_of(self, of: ReadsSection[Any]) -> Reader:
+        """What is wrong with a section, and what is done instead of its settings."""
+        return self._read(of)[1]
+
+    def _read(self, of: ReadsSection[Any]) -> tuple[Any, Reader]:
+        if of not in self._sections:
+            reader = Reader()
+            self._sections[of] = of.read(reader, self), reader
+        return self._sections[of]
 
     @property
     def context_names(self) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ OF_QUESTIONS: Final[dict[str, ColumnType]] = {
     "rating": ColumnType(FLOAT, as_number, MEASURED_NUMBER),
     "number": ColumnType(FLOAT, as_number, MEASURED_NUMBER),
 }
-"""By `QuestionKind.name`: the agreed value of a target."""
+"""By `Question.kind`: the agreed value of a target."""
 
 
 def kinds_without_a_row() -> list[str]:

@@ -17,9 +17,9 @@ from sqlmodel import Session, col, select
 from collector.fields.kind import Field, Pii
 from collector.fields.text import TextField
 from collector.models import Consent, Erasure, Revision, Signal
-from collector.project import instead_in
+from collector.project import instead_in, load_file
 from collector.project_file import ProjectFile
-from collector.queries import current_file, file_of, read_project
+from collector.queries import current_file, read_project
 from exports.labels import TargetJudge, judge_of
 from exports.manifest import FORMAT
 from exports.plan import (
@@ -218,7 +218,7 @@ def _sections_until(session: Session, project_id: int, revision: int) -> Iterato
     for one in session.exec(written):
         if one.body.get("export") != before or before is None:
             before = one.body.get("export")
-            yield one.number, file_of(session, project_id, one.number).section(EXPORTS)
+            yield one.number, load_file(one.body).section(EXPORTS)
 
 
 def _judge(session: Session, frozen: Frozen, target: TargetSpec) -> TargetJudge:

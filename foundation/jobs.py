@@ -20,6 +20,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from foundation.database import JsonText, UtcDateTime, clock_ms, insert_ignoring
 from foundation.errors import NotFound
 from foundation.identifiers import random_uuid
+from foundation.settings import LONGEST_LEASE_S
 
 MAX_STRIKES = 3
 MAX_DEATHS = 10
@@ -29,8 +30,8 @@ OUTAGE_PAUSE_MS = 1_000
 LONGEST_PAUSE_MS = 60_000
 LONGEST_OUTAGE = timedelta(days=1)
 """So long a job waits for a part that is away, Label Studio or the disk, before it fails."""
-LONGEST_LEASE_MS = 600_000
-"""`WINNOW_LEASE_S` allows no more: what ends later was written before the clock was set back, and holds nobody up."""
+LONGEST_LEASE_MS = LONGEST_LEASE_S * 1000
+"""What ends later was written before the clock was set back, and holds nobody up."""
 WAKE_AGAIN_AFTER_MS = 5_000
 ERROR_CHARS = 500
 GAVE_UP = f"gave up: {MAX_DEATHS} workers died while they did this job; see what their machine had left of memory then, and the log"

@@ -19,6 +19,7 @@ PREFIX = "WINNOW_"
 SECRETS = ("secret_key", "pseudonym_key", "seal_key")
 MIN_SECRET_CHARS = 32
 MIN_DISTINCT_CHARS = 10
+LONGEST_LEASE_S = 600
 
 
 class Environment(StrEnum):
@@ -63,7 +64,7 @@ class Settings(BaseSettings):
     session_idle_s: int = Field(default=3_600, ge=60, le=86_400)
     session_longest_s: int = Field(default=43_200, ge=60, le=604_800)
 
-    lease_s: int = Field(default=30, ge=3, le=600)
+    lease_s: int = Field(default=30, ge=3, le=LONGEST_LEASE_S)
     sync_every_s: int = Field(default=30, ge=1)
     sweep_every_s: int = Field(default=5, ge=1, le=30)
     expectation_cpu_s: int = Field(default=30, ge=1, le=3600)

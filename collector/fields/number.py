@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from collector.fields.kind import INT64, PLAIN_PII, REQUIRED, Field, Pii
+from collector.fields.kind import INT64, PLAIN_PII, REQUIRED, Field
 from foundation.document.definitions import Definition, Number, Reader, Text
 from foundation.errors import Fault
 
@@ -32,7 +32,7 @@ class NumberField(Field):
         return self
 
     def as_read(self) -> Self:
-        return replace(self, required=False, pii=Pii.KEEP, unit=None)
+        return replace(Field.as_read(self), unit=None)
 
     def read(self, value: Any) -> float | Fault:
         if isinstance(value, bool) or not isinstance(value, int | float):

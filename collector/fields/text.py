@@ -42,7 +42,7 @@ class TextField(Field):
     near_duplicates: float | None = None
 
     def as_read(self) -> Self:
-        return replace(self, required=False, pii=Pii.KEEP, near_duplicates=None)
+        return replace(Field.as_read(self), near_duplicates=None)
 
     def read(self, value: Any) -> str | Fault:
         if not isinstance(value, str):

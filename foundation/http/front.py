@@ -157,12 +157,13 @@ class Front:
         if body.refused is not None:
             return _Answer(*self._refuse(scope, body.refused))
         try:
-            async with self._lane_of(body.size).turn():
+            lane = self._lane_of(body.size)
+            async with lane.turn():
                 await _as_soon_as_there_is_room(partial(lease.work_on, body.size), patience_s=PATIENCE_S)
                 environ = environ_of(scope, body.kept, body.size)
                 environ.update({LEASE: lease, IS_WHOLE: True})
                 body.kept = BytesIO()  # only the environment has it now, and lets it go when it is read
-                return await self._lane_of(body.size).call(self._begin, environ)
+                return await lane.call(self._begin, environ)
         except Unavailable as refused:
             return _Answer(*self._refuse(scope, refused))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
 from foundation.errors import Fault
-from labeling.questions.levels import ACCURACY_MODELS, Level, Method
+from labeling.questions.levels import Level
 from labeling.questions.question import Break, Question, Tag, lost_values
 from labeling.questions.values import Value, number_in
 
@@ -22,6 +22,8 @@ class ChoiceQuestion(Question):
     kind: ClassVar[str] = "choice"
     tag: ClassVar[str] = "Choices"
     region: ClassVar[str] = "choices"
+    has_means: ClassVar[bool] = False
+    """Not even where all choices are numbers: a mean would be none of them."""
 
     choices: tuple[str, ...] = ()
 
@@ -73,13 +75,6 @@ class ChoiceQuestion(Question):
         if not self.is_numeric:
             return (Level.NOMINAL, Level.ORDINAL)
         return tuple(Level) if float(self.order[0]) >= 0 else (Level.NOMINAL, Level.ORDINAL, Level.INTERVAL)
-
-    def methods(self, level: Level) -> tuple[Method, ...]:
-        """A choice has no mean: it would be none of the choices. A median needs an order."""
-        allowed = {Method.AUTO, Method.MAJORITY, *ACCURACY_MODELS}
-        if level is not Level.NOMINAL:
-            allowed.add(Method.MEDIAN)
-        return tuple(method for method in Method if method in allowed)
 
     def narrows(self, was: Self) -> Iterator[Break]:
         yield from lost_values(self.name, was.choices, self.choices)

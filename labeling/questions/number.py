@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from foundation.errors import Fault
-from labeling.questions.levels import ACCURACY_MODELS, NUMERIC_LEVELS, Level, Method
+from labeling.questions.levels import Level, Method
 from labeling.questions.question import Break, BreakReason, Question, Tag
 from labeling.questions.values import Value, key_of, number_in
 
@@ -16,6 +16,8 @@ from labeling.questions.values import Value, key_of, number_in
 @dataclass(frozen=True, slots=True)
 class NumericQuestion(Question):
     """A question whose values are numbers; both bounds are inclusive, None is no bound."""
+
+    has_means: ClassVar[bool] = True
 
     minimum: float | None = None
     maximum: float | None = None
@@ -38,15 +40,6 @@ class NumericQuestion(Question):
         if self.minimum is not None and self.minimum < 0:
             return (Level.NOMINAL, Level.ORDINAL, Level.INTERVAL)
         return tuple(Level)
-
-    def methods(self, level: Level) -> tuple[Method, ...]:
-        """A mean needs distances, a median needs an order; models of accuracy need a finite list of values."""
-        allowed = {Method.AUTO, Method.MAJORITY, *(ACCURACY_MODELS if self.has_list else ())}
-        if level is not Level.NOMINAL:
-            allowed.add(Method.MEDIAN)
-        if level in NUMERIC_LEVELS:
-            allowed.add(Method.MEAN)
-        return tuple(method for method in Method if method in allowed)
 
     def narrows(self, was: Self) -> Iterator[Break]:
         raised = self.minimum is not None and (was.minimum is None or self.minimum > was.minimum)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol, Self
 
 from foundation.errors import Fault
-from labeling.questions.levels import Level, Method
+from labeling.questions.levels import ACCURACY_MODELS, NUMERIC_LEVELS, Level, Method
 from labeling.questions.values import Value
 
 
@@ -68,7 +68,8 @@ class Question(ABC):
         region: the type of the region that Label Studio writes, which is also the member that holds the answer.
         default_level: the level of measurement that holds where the project file names none.
         auto: the method of consensus where a project leaves it to us and nobody knows the right answers.
-        has_list: whether its values are a finite list; models of annotators' accuracy need one.
+        has_list: whether its values are a finite list.
+        has_means: whether a value that lies between two others may be the agreed one.
     """
 
     kind: ClassVar[str]
@@ -77,6 +78,7 @@ class Question(ABC):
     default_level: ClassVar[Level] = Level.NOMINAL
     auto: ClassVar[Method] = Method.MAJORITY
     has_list: ClassVar[bool] = True
+    has_means: ClassVar[bool] = False
 
     name: str
     to_name: str
@@ -122,9 +124,19 @@ class Question(ABC):
         """The levels it may be measured at."""
         return (Level.NOMINAL,)
 
-    def methods(self, level: Level) -> tuple[Method, ...]:  # noqa: ARG002
-        """The methods of consensus it allows at a level."""
-        return (Method.AUTO, Method.MAJORITY)
+    def methods(self, level: Level) -> tuple[Method, ...]:
+        """The methods of consensus it allows at a level.
+
+        A median needs an order, a mean distances; models of annotators' accuracy need a finite list of values.
+        """
+        allowed = {Method.AUTO, Method.MAJORITY}
+        if self.has_list:
+            allowed |= ACCURACY_MODELS
+        if level is not Level.NOMINAL:
+            allowed.add(Method.MEDIAN)
+        if level in NUMERIC_LEVELS and self.has_means:
+            allowed.add(Method.MEAN)
+        return tuple(method for method in Method if method in allowed)
 
     def narrows(self, was: Self) -> Iterator[Break]:  # noqa: ARG002
         """Which answers that were given to it as it was it would not take now; the same kind on both sides."""

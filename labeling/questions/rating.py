@@ -33,7 +33,7 @@ class RatingQuestion(NumericQuestion):
         return cls(tag.attribute("name"), tag.attribute("toName").strip(), 1, int(maximum))
 
     def read(self, raw: object, pointer: str = "") -> Value | Fault:
-        read = super(RatingQuestion, self).read(raw, pointer)
+        read = NumericQuestion.read(self, raw, pointer)
         if isinstance(read, float):
             return int(read) if read.is_integer() else Fault(pointer, "wrong_type", "a rating is a whole number")
         return read

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wsgi
-from collector.project import breaks_of, parse_project
+from collector.project import Section, breaks_of, parse_project
 from collector.project_document import MOST_BYTES, load_document, load_file
 from foundation.database import Database
 from foundation.errors import DomainError, InvalidBody, TooLarge
@@ -365,6 +365,19 @@ class TestBreaks:
         before, after = (parse_project(project_body(**body), ()).file for body in (old, {**old, **change}))
 
         assert breaks_of(before, after) == broken
+
+
+class TestSections:
+    def test_what_is_wrong_is_told_in_whichever_order_the_sections_are_read(self) -> None:
+        body = FULL | {"labeling": {"config": "<View/>", "overlap": 0}, "export": {"targets": ["nothing"]}}
+
+        def told(sections: Sequence[Section]) -> set[str]:
+            with pytest.raises(InvalidBody) as caught:
+                parse_project(body, sections)
+            return {fault.pointer for fault in caught.value.faults}
+
+        assert told(SECTIONS) == told(SECTIONS[::-1])
+        assert {"/labeling/overlap", "/labeling/config", "/export/targets/0"} <= told(SECTIONS)
 
 
 class TestInstead:
