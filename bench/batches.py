@@ -68,7 +68,8 @@ def _filled(what: bytes, person: bytes) -> bytes:
 def _templates() -> Iterator[bytes]:
     chance, now = random.Random(secrets.token_hex(4)), datetime.now(UTC)
     for _ in range(TEMPLATES):
-        consent = {"granted": True, "purposes": PURPOSES, "notice": "1", "given_at": now.isoformat()}
+        agreed_at = now - timedelta(hours=1)  # before the first capture, else it would not cover it
+        consent = {"granted": True, "purposes": PURPOSES, "notice": "1", "given_at": agreed_at.isoformat()}
         signals = [
             _signal(chance, now - timedelta(seconds=7 * index + chance.random()), index) for index in range(BATCH)
         ]

@@ -10,6 +10,7 @@ The client runs on the same machine and takes its share of it.
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import os
 import socket
@@ -25,11 +26,14 @@ import psutil
 
 from bench.batches import BATCH, fresh_batches
 from bench.ingest import PROJECT
-from bench.open_loop import TIMEOUT_S, Sent, Target, quantile, send_at_rate, send_flat_out
+from bench.open_loop import TIMEOUT_S, Sent, Target, quantile, send_all, send_at_rate, send_flat_out
 from tests.chaos.oracle import CONFIG, Oracle
 from tests.chaos.world import World, running_world
 
 MINUTES = float(os.environ.get("BENCH_LOAD_MINUTES", "30"))
+STORED = int(os.environ.get("BENCH_LOAD_STORED", "300000"))
+"""Before anything is timed: PostgreSQL has measured its tables by then, and plans for what they hold."""
+FILLED_BY = 4
 SHARE = 0.6
 OVERLOAD = 5
 OVERLOAD_S = 60.0
@@ -63,6 +67,7 @@ def measure() -> dict[str, object]:
     ):
         _make_project(world)
         target = Target(world.port, "/v1/projects/bench/signals", world.keys["bench"])
+        send_all(target, itertools.islice(fresh_batches(), STORED // BATCH), connections=FILLED_BY)
         reached = _reached(target)
         steady, slope, beside = _steady(world, target, SHARE * reached)
         slow = _beside_slow_senders(world, target, SHARE * reached)
@@ -72,10 +77,12 @@ def measure() -> dict[str, object]:
     return {
         "reached_signals_s": round(reached * BATCH),
         "minutes": MINUTES,
+        "stored_before": STORED,
         "steady": {
             "signals_s": round(SHARE * reached * BATCH),
             **{f"p{name}_ms": round(quantile(steady.late_ms, at), 1) for name, at in (("50", 0.5), ("99", 0.99), ("99.9", 0.999))},
             "answers": dict(steady.statuses),
+            "accepted": steady.accepted,
             "slope_mb_per_10_min": round(slope, 2),
             "beside": dict(beside),
         },
@@ -138,9 +145,10 @@ def _steady(world: World, target: Target, rate: float) -> tuple[Sent, float, Cou
 def _beside_slow_senders(world: World, target: Target, rate: float) -> dict[str, object]:
     """The same load over 500 connections, first alone, then beside 500 more that send a byte a second and never end."""
     alone = send_at_rate(target, rate, SLOW_S, connections=SLOW_SENDERS)
-    stop = threading.Event()
-    slow = threading.Thread(target=_crawl, args=(world, stop), daemon=True)
+    stop, opened = threading.Event(), threading.Event()
+    slow = threading.Thread(target=_crawl, args=(world, opened, stop), daemon=True)
     slow.start()
+    opened.wait(TIMEOUT_S)
     beside = send_at_rate(target, rate, SLOW_S, connections=SLOW_SENDERS)
     stop.set()
     slow.join(TIMEOUT_S)
@@ -152,7 +160,7 @@ def _beside_slow_senders(world: World, target: Target, rate: float) -> dict[str,
     }
 
 
-def _crawl(world: World, stop: threading.Event) -> None:
+def _crawl(world: World, all_are_open: threading.Event, stop: threading.Event) -> None:
     head = f"POST /v1/projects/bench/signals HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.keys['bench']}\r\n"
     head += "Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
     with ExitStack() as opened:
@@ -162,6 +170,7 @@ def _crawl(world: World, stop: threading.Event) -> None:
         ]
         for connection in connections:
             connection.sendall(head.encode())
+        all_are_open.set()
         while not stop.wait(1):
             for connection in connections:
                 with suppress(OSError):  # told 408 at its deadline, as it should be

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from bench.batches import fresh_batches
 
 TIMEOUT_S = 60.0
+_ACCEPTED = re.compile(rb'\{"accepted":([0-9]+)')
 REFUSED = frozenset({429, 503})
 BROKEN = 0
 """The status of a batch whose connection ended before its answer."""
@@ -28,13 +30,16 @@ class Sent:
     """Answers by status, and the milliseconds of each: of what was refused from its sending, of all else from when it was due."""
 
     statuses: Counter[int] = field(default_factory=Counter)
+    accepted: int = 0
+    """Signals, by the answers: a batch that is answered with 200 may hold some that are refused."""
     late_ms: list[float] = field(default_factory=list)
     refused_ms: list[float] = field(default_factory=list)
     seconds: float = 0.0
     """Until the last answer."""
 
-    def add(self, status: int, due: float, began: float) -> None:
+    def add(self, status: int, accepted: int, due: float, began: float) -> None:
         now = time.perf_counter()
+        self.accepted += accepted
         self.statuses[status] += 1
         if status in REFUSED:
             self.refused_ms.append((now - began) * 1e3)
@@ -102,21 +107,21 @@ async def _work(target: Target, waiting: Waiting, sent: Sent) -> None:
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 connection = connection or await asyncio.open_connection("127.0.0.1", target.port)
-                status = await _post(connection, target.request(body))
+                status, accepted = await _post(connection, target.request(body))
         except (OSError, EOFError, TimeoutError):
-            status = BROKEN
-        sent.add(status, due, began)
+            status, accepted = BROKEN, 0
+        sent.add(status, accepted, due, began)
         if status == BROKEN and connection is not None:
             connection[1].close()
             connection = None
 
 
-async def _post(connection: Connection, request: bytes) -> int:
-    """The status, after the answer was read to its end."""
+async def _post(connection: Connection, request: bytes) -> tuple[int, int]:
+    """The status, and how many signals were accepted, after the answer was read to its end."""
     reader, writer = connection
     writer.write(request)
     await writer.drain()
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-    await reader.readexactly(length)
-    return int(head[9:12])
+    accepted = _ACCEPTED.match(await reader.readexactly(length))
+    return int(head[9:12]), int(accepted[1]) if accepted else 0
