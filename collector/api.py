@@ -9,14 +9,14 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from collector import schemas
-from collector.intake.batch import open_batch, take_in
+from collector.intake.batch import take_in
 from collector.intake.dead_letters import list_letters, why_no_replay
 from collector.intake.door import open_door
+from collector.intake.heading import Arrival, Opening, people_of, read_headings
 from collector.intake.identity import Names, names_of
 from collector.intake.reading import read_json, read_ndjson, refuse_cut
 from collector.intake.replay import replay_letters
 from collector.intake.results import Status, answer_of
-from collector.intake.signals import Opening
 from collector.project import parse_project
 from collector.project_document import MOST_BYTES, load_document
 from collector.queries import count_project, read_project, read_revision
@@ -126,17 +126,18 @@ def post_signals(call: Call) -> ResponseReturnValue:
     )
     del body  # what it says is decoded: held beside that, it would be there twice
     token = read_token(request.headers.get(TOKEN)) if call.is_ingest else None
-    opening = Opening(_names(call), call.caller.key_id, call.now, _sent_at(), call.settings.max_signal_bytes)
-    candidates = open_batch(batch, opening)
+    arrival = Arrival(call.caller.key_id, call.now, _sent_at())
+    opening = Opening(_names(call), arrival, call.settings.max_signal_bytes)
+    headings = read_headings(batch, opening)
     if call.is_ingest:
-        for subject in {str(candidate.subject_id) for candidate in candidates if candidate.subject_id}:
-            call.services.limiter.count_subject(str(call.caller.key_id), subject)
+        for subject in people_of(headings):
+            call.services.limiter.count_subject(str(call.caller.key_id), str(subject))
     results = take_in(
         call.glance,
         call.unit_of_work,
         call.project_no,
         opening,
-        candidates,
+        headings,
         is_ingest=call.is_ingest,
         token=token,
     )

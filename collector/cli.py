@@ -240,17 +240,17 @@ def _letter_row(letter: DeadLetter) -> dict[str, Any]:
 def _take(settings: Settings, database: Database, project: str, project_id: int, part: bytes) -> list[str]:
     from functools import partial
 
-    from collector.intake.batch import open_batch, take_in
+    from collector.intake.batch import take_in
+    from collector.intake.heading import Arrival, Opening, read_headings
     from collector.intake.identity import names_of
     from collector.intake.reading import read_ndjson
-    from collector.intake.signals import Opening
     from foundation.database import glance, unit_of_work, utc_now
 
     names = names_of(settings.pseudonym_key.get_secret_value(), project)
-    opening = Opening(names, COMMAND_KEY, utc_now(), None, settings.max_signal_bytes)
-    candidates = open_batch(read_ndjson(part, max_signals=BATCH, max_signal_bytes=settings.max_signal_bytes), opening)
+    opening = Opening(names, Arrival(COMMAND_KEY, utc_now(), None), settings.max_signal_bytes)
+    headings = read_headings(read_ndjson(part, max_signals=BATCH, max_signal_bytes=settings.max_signal_bytes), opening)
     results = take_in(
-        partial(glance, database), partial(unit_of_work, database), project_id, opening, candidates, is_ingest=False
+        partial(glance, database), partial(unit_of_work, database), project_id, opening, headings, is_ingest=False
     )
     for result in results:
         for fault in result.faults[:1]:

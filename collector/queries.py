@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, Select, and_, bindparam, exists, func, or_
+from sqlalchemy import select as select_columns
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, select
 
-from collector.models import DeadLetter, Item, Project, ProjectCounter, Revision, Signal, Subject
+from collector.intake.event_time import ClockOffset
+from collector.models import DeadLetter, DeviceClock, Item, Project, ProjectCounter, Revision, Signal, Subject
 from collector.project import load_file
 from collector.project_file import NAME, ProjectFile
 from collector.subjects.cover import is_covered
@@ -27,7 +30,25 @@ MOST_NAMES = 1_000
 
 # Made once: every batch asks these, and making a statement costs more than the database takes to answer it.
 _BY_NAME = select(Project.id).where(col(Project.name) == bindparam("wanted"))
-_AT_THE_DOOR = select(Project.revision, Project.has_erasures).where(col(Project.id) == bindparam("wanted"))
+_AT_THE_DOOR = (
+    select_columns(
+        col(Project.revision),
+        col(Project.has_erasures),
+        exists().where(col(DeadLetter.project_id) == bindparam("wanted")).label("has_letters"),
+        col(DeviceClock.device_hmac),
+        col(DeviceClock.offset_ms),
+        col(DeviceClock.since),
+    )
+    .join(
+        DeviceClock,
+        and_(
+            col(DeviceClock.project_id) == Project.id,
+            col(DeviceClock.device_hmac).in_(bindparam("devices", expanding=True)),
+        ),
+        isouter=True,
+    )
+    .where(col(Project.id) == bindparam("wanted"))
+)
 
 
 def find_project(session: Session, name: str) -> int | None:
@@ -76,12 +97,32 @@ def read_revision(session: Session, project_id: int, number: int) -> Revision:
     return revision
 
 
-def at_the_door(session: Session, project_id: int) -> tuple[int, bool]:
-    """What every batch needs to know of its project: the newest revision, and whether anybody was ever erased."""
-    row = session.connection().execute(_AT_THE_DOOR, {"wanted": project_id}).first()
-    if row is None:
+class AtTheDoor(NamedTuple):
+    """What every batch needs to know of its project.
+
+    Attributes:
+        revision: the number of the newest.
+        has_erasures: whether anybody was ever erased; has_letters: whether there are dead letters.
+        clocks: what is known of the devices' clocks, by device.
+    """
+
+    revision: int
+    has_erasures: bool
+    has_letters: bool
+    clocks: Mapping[bytes, ClockOffset]
+
+
+def at_the_door(session: Session, project_id: int, devices: Collection[bytes] = ()) -> AtTheDoor:
+    """All in one statement: each costs a batch about as much as a signal."""
+    rows = session.connection().execute(_AT_THE_DOOR, {"wanted": project_id, "devices": list(devices)}).all()
+    if not rows:
         raise NotFound("there is no such project here")
-    return row[0], row[1]
+    clocks = {
+        bytes(row.device_hmac): ClockOffset(timedelta(milliseconds=row.offset_ms), row.since)
+        for row in rows
+        if row.device_hmac is not None
+    }
+    return AtTheDoor(rows[0].revision, rows[0].has_erasures, rows[0].has_letters, clocks)
 
 
 def current_file(session: Session, project_id: int) -> tuple[int, ProjectFile]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ from foundation.errors import Unavailable
 OLDEST_SAFE_SQLITE = (3, 51, 3)
 """Older ones can lose committed rows in WAL mode (sqlite.org/wal.html, the WAL-reset bug)."""
 BUSY_TIMEOUT_S = 10.0
+_WRITES = "writes"
 IDLE_S = 1.0
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -189,20 +191,49 @@ def _sqlite(url: str) -> Engine:
             "foreign_keys=ON",
             "temp_store=MEMORY",
             # Keys are random: a batch touches pages all over the file, and each should be written back once for many batches.
-            "cache_size=-16000",
+            "cache_size=-64000",
             "wal_autocheckpoint=8000",
             # Else what was erased stays readable in the file for as long as nothing is written over it.
             "secure_delete=ON",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
 
+    queue = _WriterQueue()
+
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
         # IMMEDIATE: a reader that later writes would otherwise fail at once where a neighbour wrote in between.
         mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+        if mode == "IMMEDIATE" and not queue.enter(connection.info):
+            raise OperationalError("BEGIN IMMEDIATE", None, dbapi2.OperationalError("database is locked"))
         connection.exec_driver_sql(f"BEGIN {mode}")
 
+    @event.listens_for(engine, "checkin")
+    def _end(_connection: Any, record: Any) -> None:
+        queue.leave(record.info)
+
     return engine
+
+
+class _WriterQueue:
+    """Those of this process that write to one SQLite file, one after another.
+
+    SQLite lets one write and has the others look again and again, ever more seldom: somebody may look for a second at a
+    file that is free nearly all the time. Writers of other processes are still waited for in that way.
+    """
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+
+    def enter(self, connection: dict[Any, Any]) -> bool:
+        """Waits for its turn, as long as it would wait for a writer elsewhere; whether it has it."""
+        if not connection.get(_WRITES):
+            connection[_WRITES] = self._turn.acquire(timeout=BUSY_TIMEOUT_S)
+        return bool(connection[_WRITES])
+
+    def leave(self, connection: dict[Any, Any]) -> None:
+        if connection.pop(_WRITES, False):
+            self._turn.release()
 
 
 def _set_journal(connection: Any, journal: str, busy: type[Exception]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,3 +18,6 @@ class BooleanField(Field):
 
     def read(self, value: Any) -> bool | Fault:
         return value if isinstance(value, bool) else self.fault("wrong_type", "must be true or false")
+
+    def read_column(self, values: Sequence[Any]) -> Sequence[bool | Fault]:
+        return values if set(map(type, values)) == {bool} else Field.read_column(self, values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -46,6 +46,10 @@ class CategoryField(Field):
         if not value.isascii():
             value = unicodedata.normalize("NFC", value)
         return value if value in self.values else self.fault("not_in_list", f"must be one of {listed(self.values)}")
+
+    def read_column(self, values: Sequence[Any]) -> Sequence[str | Fault]:
+        are_listed = set(map(type, values)) == {str} and set(values).issubset(self.values)
+        return values if are_listed else Field.read_column(self, values)
 
     def narrows(self, was: Self) -> Iterator[str]:
         if gone := [value for value in was.values if value not in self.values]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from collector.fields.kind import INT64
+from collector.fields.kind import INT64, Field
 from collector.fields.number import NumberField
 from foundation.errors import Fault
 
@@ -18,6 +19,10 @@ class IntegerField(NumberField):
     """However it is written: JSON knows one kind of number, and 3.0 and 3e0 are 3."""
 
     kind = "integer"
+
+    def read_column(self, values: Sequence[Any]) -> Sequence[float | Fault]:
+        read = NumberField.read_column if set(map(type, values)) == {int} else Field.read_column
+        return read(self, values)
 
     def read(self, value: Any) -> int | float | Fault:
         if isinstance(value, float):

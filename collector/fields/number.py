@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -41,6 +41,19 @@ class NumberField(Field):
             return self.within_bounds(value if abs(value) < INT64 else float(value))
         except OverflowError:
             return self.fault("out_of_range", "must be a number that fits into 64 bits")
+
+    def read_column(self, values: Sequence[Any]) -> Sequence[float | Fault]:
+        """The smallest and the largest speak for all of them."""
+        if set(map(type, values)) <= {int, float}:
+            least, most = min(values), max(values)
+            if (
+                least > -INT64
+                and most < INT64
+                and least == self.within_bounds(least)
+                and most == self.within_bounds(most)
+            ):
+                return values
+        return Field.read_column(self, values)
 
     def within_bounds(self, value: float) -> float | Fault:
         if self.minimum is not None and value < self.minimum:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Self
 
@@ -51,6 +51,14 @@ class TextField(Field):
         if len(text) > self.max_chars:
             return self.fault("too_long", f"must have at most {self.max_chars} characters")
         return self.fault("nul_character", "must not contain U+0000") if "\0" in text else text
+
+    def read_column(self, values: Sequence[Any]) -> Sequence[str | Fault]:
+        """Looked at as one text; where anything is wrong with it, one by one."""
+        if set(map(type, values)) != {str}:
+            return Field.read_column(self, values)
+        joined = "\n".join(values)  # no character becomes one with a line break before it
+        is_plain = "\0" not in joined and unicodedata.is_normalized("NFC", joined)
+        return values if is_plain and max(map(len, values)) <= self.max_chars else Field.read_column(self, values)
 
     def narrows(self, was: Self) -> Iterator[str]:
         if self.max_chars < was.max_chars:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from collector.intake.context_values import (
+    MAX_TEXT,
     Reader,
     Unread,
     number_between,
@@ -24,7 +25,7 @@ from collector.intake.context_values import (
 )
 from collector.intake.networks import read_network
 from collector.intake.reading import UNKEPT, Settled
-from collector.intake.results import Dropped, Drops
+from collector.intake.results import NOTHING_DROPPED, Dropped, Drops
 from collector.project_file import DERIVED_VALUES, ProjectFile
 from foundation.errors import Fault
 
@@ -47,9 +48,9 @@ def read_context(
     if sent is None:
         sent = {}
     if not isinstance(sent, Mapping):
-        return {}, Drops(), [Fault("/context", "wrong_type", "must be an object")]
+        return {}, NOTHING_DROPPED, [Fault("/context", "wrong_type", "must be an object")]
     kept: dict[str, Any] = {}
-    dropped = Drops()
+    unread: list[Dropped] = []
     for name in file.keep:
         value = sent.get(name)
         derive = DERIVED.get(name)
@@ -58,21 +59,35 @@ def read_context(
         elif value is None:
             kept[name] = None
         elif name == "location":
-            kept[name], unread = read_location(value, file.privacy.location_km)
-            dropped.extend(Dropped(f"/context/location{place}", why) for place, why in unread.items())
+            kept[name], wrong = read_location(value, file.privacy.location_km)
+            unread += [Dropped(f"/context/location{place}", why) for place, why in wrong.items()]
         else:
-            kept[name] = _kept(name, READERS[name](value), dropped)
+            kept[name] = _kept(name, _read(name, value), unread)
     for name in file.attributes:
         value = sent.get(name)
-        kept[name] = None if value is None else _kept(name, read_attribute(value), dropped)
-    return kept, dropped, []
+        kept[name] = None if value is None else _kept(name, read_attribute(value), unread)
+    return kept, Drops(unread) if unread else NOTHING_DROPPED, []
 
 
-def _kept(name: str, read: Any, dropped: Drops) -> Any:
+def _kept(name: str, read: Any, unread: list[Dropped]) -> Any:
     if type(read) is not Unread:
         return read
-    dropped.append(Dropped(f"/context/{name}", read))
+    unread.append(Dropped(f"/context/{name}", read))
     return None
+
+
+def _read(name: str, value: Any) -> Any:
+    """What a value says; texts are remembered by name, for phones have few models, versions and languages."""
+    if type(value) is not str or len(value) > MAX_TEXT:
+        return READERS[name](value)
+    known = _KNOWN[name]
+    read = known.get(value, _NEVER_READ)
+    if read is _NEVER_READ:
+        read = READERS[name](value)
+        if len(known) >= MOST_KNOWN:
+            known.clear()
+        known[value] = read
+    return read
 
 
 def kept_context(sent: Any, file: ProjectFile, read: Mapping[str, Any]) -> tuple[Any, dict[str, str]]:
@@ -175,6 +190,9 @@ READERS: dict[str, Reader] = {
     "battery": read_battery,
     "charging": read_charging,
 }
+MOST_KNOWN = 4_096
+_NEVER_READ = object()
+_KNOWN: dict[str, dict[str, Any]] = {name: {} for name in READERS}
 DERIVED: dict[str, Callable[[Mapping[str, Any], datetime | None], str | None]] = {
     "part_of_day": part_of_day,
     "weekday": weekday,

@@ -15,12 +15,14 @@ from sqlmodel import Session, col, select
 
 from collector.anonymization.scrub import scrub_texts
 from collector.fields.kind import INT64
+from collector.intake.checking import Checked
 from collector.intake.context import kept_context
+from collector.intake.heading import KNOWN, Heading
 from collector.intake.payload import PayloadReader
 from collector.intake.reading import UNKEPT
-from collector.intake.signals import KNOWN, Candidate
 from collector.models import DeadLetter
 from collector.project_file import ProjectFile
+from foundation.errors import Faults
 from foundation.identifiers import random_uuid
 
 MAX_DEPTH = 8
@@ -32,11 +34,11 @@ SETTLED = "settled"
 
 
 def body_of(
-    candidate: Candidate, file: ProjectFile, reader: PayloadReader, pseudonym: Callable[[object], str]
+    checked: Checked, file: ProjectFile, reader: PayloadReader, pseudonym: Callable[[object], str]
 ) -> dict[str, Any] | None:
     """A letter's body; None where none can be made: what is refused may be anything, and must not fail its batch."""
     try:
-        body = _body_of(candidate, file, reader, pseudonym)
+        body = _body_of(checked, file, reader, pseudonym)
         orjson.dumps(body)
     except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError):
         structlog.get_logger().exception("letter_without_body")
@@ -45,59 +47,66 @@ def body_of(
 
 
 def _body_of(
-    candidate: Candidate, file: ProjectFile, reader: PayloadReader, pseudonym: Callable[[object], str]
+    checked: Checked, file: ProjectFile, reader: PayloadReader, pseudonym: Callable[[object], str]
 ) -> dict[str, Any] | None:
     """What the project's rules keep of the signal, scrubbed, keys and refused values included."""
-    sent = candidate.sent
+    sent = checked.heading.sent
     body = {name: value if name in KNOWN else None for name, value in sent.items() if name not in LEFT_OUT}
     body["payload"], pseudonyms = reader.kept(sent.get("payload"), pseudonym)
-    body["context"], derived = kept_context(sent.get("context"), file, candidate.context)
+    body["context"], derived = kept_context(sent.get("context"), file, checked.context)
     scrubbed: dict[str, Any] | None = scrub_value(body)
     if scrubbed is None:
         return None
     return {
         **scrubbed,
-        **_without_a_name(candidate),
+        **_without_a_name(checked.heading),
         SETTLED: {"payload": pseudonyms, "context": derived},
     }
 
 
-def _without_a_name(candidate: Candidate) -> dict[str, Any]:
+def _without_a_name(heading: Heading) -> dict[str, Any]:
     """What names nobody once it is read, as it was read: the scrub would take some of it for somebody's number.
 
     Whom it is from, where that could not be read, stands as a mark: the replay refuses it as the door did.
     """
     read: dict[str, Any] = {}
-    if candidate.captured_at is not None:
-        read["captured_at"] = candidate.captured_at.isoformat()
-    if candidate.age_ms is not None:
-        read["age_ms"] = candidate.age_ms
-    for name, found in (("subject", candidate.subject_id), ("device", candidate.device)):
-        if found is None and candidate.sent.get(name) is not None:
+    if heading.captured_at is not None:
+        read["captured_at"] = heading.captured_at.isoformat()
+    if heading.age_ms is not None:
+        read["age_ms"] = heading.age_ms
+    for name, found in (("subject", heading.subject_id), ("device", heading.device)):
+        if found is None and heading.sent.get(name) is not None:
             read[name] = UNKEPT
     return read
 
 
 def letter_of(
-    candidate: Candidate, project_id: int, *, revision: int, kept_for: timedelta, body: dict[str, Any] | None
+    checked: Checked,
+    faults: Faults,
+    project_id: int,
+    *,
+    revision: int,
+    kept_for: timedelta,
+    proven: bool,
+    body: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """A dead letter's row."""
-    fault = candidate.faults[0]
+    """A dead letter's row; it names the first of the faults. `revision`: the newest, where the signal was read by none."""
+    heading, fault = checked.heading, faults[0]
     return {
         "project_id": project_id,
         "id": random_uuid(),
-        "signal_id": candidate.id,
-        "source_hmac": candidate.source or bytes(16),
-        "subject_id": candidate.subject_id,
-        "device_hmac": candidate.device,
-        "key_id": candidate.key_id,
+        "signal_id": heading.id,
+        "source_hmac": heading.source or bytes(16),
+        "subject_id": heading.subject_id,
+        "device_hmac": heading.device,
+        "key_id": heading.arrival.key_id,
         "reason": fault.reason,
         "pointer": fault.pointer,
-        "revision": candidate.revision or revision,
-        "sent_at": candidate.sent_at,
-        "received_at": candidate.received_at,
-        "expires_at": candidate.received_at + kept_for,
-        "proven": candidate.proven,
+        "revision": checked.revision or revision,
+        "sent_at": heading.arrival.sent_at,
+        "received_at": heading.arrival.received_at,
+        "expires_at": heading.arrival.received_at + kept_for,
+        "proven": proven,
         "body": body,
     }
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from sqlmodel import Session
 
+from collector.intake.event_time import ClockOffset
 from collector.intake.identity import Names
 from collector.intake.payload import PayloadReader, reader_of
 from collector.intake.revisions import History
@@ -29,6 +30,8 @@ class Door:
     names: Names
     speaker: Speaker
     has_erasures: bool
+    has_letters: bool
+    clocks: Mapping[bytes, ClockOffset]
     read: Opened
     readers: dict[int, tuple[ProjectFile, PayloadReader]] = field(default_factory=dict)
 
@@ -48,12 +51,30 @@ class Door:
             return history_until(session, self.project_id, self.number)
 
 
-def open_door(session: Session, project_id: int, names: Names, *, speaker: Speaker, read: Opened | None = None) -> Door:
+def open_door(
+    session: Session,
+    project_id: int,
+    names: Names,
+    *,
+    speaker: Speaker,
+    devices: Collection[bytes] = (),
+    read: Opened | None = None,
+) -> Door:
     """The project as it stands now.
 
     Args:
+        devices: those whose clocks are asked for.
         read: opens a session for older revisions, where this one is closed by then.
     """
-    number, has_erasures = at_the_door(session, project_id)
-    file = file_of(session, project_id, number)
-    return Door(project_id, number, file, names, speaker, has_erasures, read or (lambda: nullcontext(session)))
+    found = at_the_door(session, project_id, devices)
+    return Door(
+        project_id,
+        found.revision,
+        file_of(session, project_id, found.revision),
+        names,
+        speaker,
+        found.has_erasures,
+        found.has_letters,
+        found.clocks,
+        read or (lambda: nullcontext(session)),
+    )

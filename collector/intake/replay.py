@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from collector.intake.batch import check_batch, judge_batch, write_batch
+from collector.intake.batch import Prepared, admit, prepare
 from collector.intake.dead_letters import LEFT_OUT, SETTLED, remove_letters
 from collector.intake.door import Door, Opened
+from collector.intake.heading import KNOWN, Arrival, Heading, devices_of, read_age, read_captured_at, read_id
 from collector.intake.reading import Settled
 from collector.intake.results import Status
-from collector.intake.signals import KNOWN, Candidate, read_age, read_captured_at, read_id
 from collector.intake.store import known_clocks
 from collector.models import DeadLetter
-from foundation.errors import Fault
+from foundation.errors import Fault, Faults
 
 BATCH = 500
 
@@ -45,13 +45,12 @@ def replay_letters(
         replayed, refused = 0, _count_without_body(session, door.project_id, ids)
         letters = _page(session, door.project_id, uuid.UUID(int=0), ids)
     while letters:
-        candidates = [_candidate(place, letter) for place, letter in enumerate(letters)]
-        devices = {candidate.device for candidate in candidates if candidate.device}
+        headings = [_heading(place, letter) for place, letter in enumerate(letters)]
         with glance() as session:
-            clocks = known_clocks(session, door.project_id, devices)
-        check_batch(door, candidates, clocks)
+            clocks = known_clocks(session, door.project_id, devices_of(headings))
+        batch = prepare(door, headings, clocks)
         with unit_of_work() as session:
-            taken = _take(session, door, letters, candidates, dry_run=dry_run)
+            taken = _take(session, batch, letters, dry_run=dry_run)
         replayed += taken
         refused += len(letters) - taken
         with glance() as session:
@@ -59,16 +58,12 @@ def replay_letters(
     return Replayed(replayed, refused)
 
 
-def _take(
-    session: Session, door: Door, letters: Sequence[DeadLetter], candidates: Sequence[Candidate], *, dry_run: bool
-) -> int:
+def _take(session: Session, batch: Prepared, letters: Sequence[DeadLetter], *, dry_run: bool) -> int:
     """Stores what may be stored by now, and removes its letters; how many."""
     savepoint = session.begin_nested()
-    judged = judge_batch(session, door, candidates)
-    judged.rows.letters.clear()
-    results = write_batch(session, door.project_id, judged)
+    results = admit(session, batch, boldly=False).results
     taken = [letters[result.place].id for result in results if result.status is not Status.REJECTED]
-    remove_letters(session, door.project_id, taken)
+    remove_letters(session, batch.door.project_id, taken)
     if dry_run:
         savepoint.rollback()
     else:
@@ -94,23 +89,30 @@ def _count_without_body(session: Session, project_id: int, ids: Sequence[uuid.UU
     return int(session.exec(statement).one())
 
 
-def _candidate(place: int, letter: DeadLetter) -> Candidate:
+def _heading(place: int, letter: DeadLetter) -> Heading:
     """The signal as the letter kept it; the revision it was built for gave way to the newest."""
     sent = {name: value for name, value in letter.body.items() if name not in {"revision", SETTLED}}
     for member, values in letter.body.get(SETTLED, {}).items():
         if values:
             sent[member] = (sent.get(member) or {}) | {name: Settled(value) for name, value in values.items()}
-    candidate = Candidate(place, sent, letter.received_at, letter.sent_at, letter.key_id, source=letter.source_hmac)
+    faults = Faults()
     # Not from the body: the scrub takes the digits at the end of some UUIDs for a phone number.
-    candidate.id = letter.signal_id or read_id(sent.get("id"), candidate.faults)
-    candidate.subject_id = letter.subject_id
-    candidate.device = letter.device_hmac
-    candidate.proven = letter.proven
+    signal_id = letter.signal_id or read_id(sent.get("id"), faults)
     for name in sent:
         if name not in KNOWN:
-            candidate.faults.append(Fault(f"/{name}", "unknown_field", "is not a member of a signal"))
+            faults.append(Fault(f"/{name}", "unknown_field", "is not a member of a signal"))
         elif name in LEFT_OUT:
-            candidate.faults.append(Fault(f"/{name}", "wrong_type", "could not be read when the signal came"))
-    candidate.captured_at = read_captured_at(sent.get("captured_at"), candidate.faults)
-    candidate.age_ms = read_age(sent.get("age_ms"), candidate.faults)
-    return candidate
+            faults.append(Fault(f"/{name}", "wrong_type", "could not be read when the signal came"))
+    return Heading(
+        place,
+        Arrival(letter.key_id, letter.received_at, letter.sent_at),
+        sent,
+        signal_id,
+        letter.source_hmac,
+        letter.subject_id,
+        letter.device_hmac,
+        read_captured_at(sent.get("captured_at"), faults),
+        read_age(sent.get("age_ms"), faults),
+        proven=letter.proven,
+        faults=faults,
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from collector.project_file import KNOWN_CONTEXT
 from foundation.errors import Faults, errors_as_json, told_of_each
@@ -98,16 +98,26 @@ NOTHING_DROPPED, NOTHING_WRONG = Drops(), Faults()
 """What most signals have: shared, and never added to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+def together(first: Drops, second: Drops) -> Drops:
+    """What was not kept for two reasons; neither is changed."""
+    if not first or not second:
+        return first or second or NOTHING_DROPPED
+    both = Drops(first)
+    both.extend(second)
+    return both
+
+
+class Result(NamedTuple):
+    """The fate of one signal, as its caller may know it."""
+
     place: int
     id: uuid.UUID | None
     status: Status
     retry: Retry
     item: uuid.UUID | None = None
-    redactions: Mapping[str, int] = field(default_factory=dict)
-    dropped: Drops = field(default_factory=lambda: NOTHING_DROPPED)
-    faults: Faults = field(default_factory=lambda: NOTHING_WRONG)
+    redactions: Mapping[str, int] = {}
+    dropped: Drops = NOTHING_DROPPED
+    faults: Faults = NOTHING_WRONG
 
     def as_json(self, most_errors: int) -> dict[str, Any]:
         body: dict[str, Any] = {"id": str(self.id) if self.id else None, "status": self.status, "retry": self.retry}

@@ -1,39 +1,41 @@
-"""A batch in one transaction: each table in one statement, its rows as one JSON parameter that the database takes apart.
+"""A batch in one transaction, each table in one statement.
 
-That is the fastest way that can be repeated: a COPY fails as a whole when one id of the batch is stored already.
+Signals are mostly new, so nobody asks first whether they are stored: PostgreSQL gets them by COPY, which fails as a whole
+where one is. Then, and where it is known before, they go the way that can be repeated.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, delete
+from sqlalchemy import Connection, bindparam, delete
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session, col, select
 
 from collector.intake.event_time import ClockOffset
+from collector.intake.fate import Fate
 from collector.models import DeadLetter, DeviceClock, Suppression
+from foundation.binary_copy import big_integer, boolean, encode_rows, integer, moment, raw_bytes, text, uuid_bytes
 from foundation.database import insert_ignoring
 from foundation.failpoints import failpoint
 
-if TYPE_CHECKING:
-    from collector.intake.signals import Candidate
-
-LOCK_TRIES = 5
 SLOTS = 16
 ITEM_COLUMNS = ("project_id", "id", "content", "revision", "scrub_hash", "ready", "hold", "created_at")
 SIGNAL_COLUMNS = ("project_id", "id", "source_hmac", "subject_id", "device_hmac", "item_id", "key_id", "revision",
                   "captured_at", "sent_at", "received_at", "event_time", "time_quality", "context", "extra",
                   "prediction", "proven")  # fmt: skip
+SIGNAL_ENCODERS = (big_integer, uuid_bytes, raw_bytes, uuid_bytes, raw_bytes, uuid_bytes, uuid_bytes, integer,
+                   moment, moment, moment, moment, text, text, text, text, boolean)  # fmt: skip
+COPY_SIGNALS = f"COPY signals ({', '.join(SIGNAL_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+ID = 1
 AMONG = {"postgresql": "= ANY (CAST(%s AS uuid[]))", "sqlite": "IN (SELECT value FROM json_each(?))"}
 """Ids as one parameter. PostgreSQL takes an array to its index; joined with a list it may read the whole project."""
 MARK = {"postgresql": "%s", "sqlite": "?"}
-STORED, REFUSED, SEEN = "stored", "refused", "seen"
 
 
 def _for_both(statement: str) -> dict[str, str]:
@@ -43,121 +45,98 @@ def _for_both(statement: str) -> dict[str, str]:
     }
 
 
-_STORED = _for_both(
-    f"SELECT '{STORED}', id, source_hmac, CAST(NULL AS uuid) FROM signals "  # noqa: S608
-    "WHERE project_id = MARK AND id AMONG"
-)
-_REFUSED = _for_both(
-    f"SELECT '{REFUSED}', signal_id, CAST(NULL AS bytea), CAST(NULL AS uuid) FROM dead_letters "  # noqa: S608
-    "WHERE project_id = MARK AND signal_id AMONG"
-)
+_STORED = _for_both("SELECT id, source_hmac FROM signals WHERE project_id = MARK AND id AMONG")
 _PAIRS = _for_both(
-    f"SELECT DISTINCT '{SEEN}', subject_id, CAST(NULL AS bytea), item_id FROM signals "  # noqa: S608
-    "WHERE project_id = MARK AND subject_id AMONG AND item_id AMONG"
+    "SELECT DISTINCT subject_id, item_id FROM signals WHERE project_id = MARK AND subject_id AMONG AND item_id AMONG"
 )
-_HOLD_ITEMS = f"SELECT 1 FROM items WHERE project_id = %s AND id {AMONG['postgresql']} ORDER BY id FOR KEY SHARE"  # noqa: S608
-_ITEMS = _for_both(
-    f"SELECT '{SEEN}', CAST(NULL AS uuid), CAST(NULL AS bytea), id FROM items "  # noqa: S608
-    "WHERE project_id = MARK AND id AMONG"
-)
-
-
-@dataclass(slots=True)
-class Rows:
-    """What a batch adds: tuples in the order of the columns above, and dead letters."""
-
-    items: dict[uuid.UUID, tuple[Any, ...]] = field(default_factory=dict)
-    signals: dict[uuid.UUID, tuple[Any, ...]] = field(default_factory=dict)
-    letters: list[dict[str, Any]] = field(default_factory=list)
-    answered: set[uuid.UUID] = field(default_factory=set)
-    """Ids that were refused before and are taken now: their dead letters go."""
-
-    def add(
-        self, project_id: int, candidate: Candidate, item: uuid.UUID, *, content: Mapping[str, Any], scrub_hash: str
-    ) -> None:
-        """One accepted signal, and its item where the batch has not named it yet."""
-        if candidate.id is None or candidate.captured_at is None or candidate.time is None:
-            raise ValueError("only a signal without faults can be stored")
-        if item not in self.items:
-            text = orjson.dumps(content).decode()
-            self.items[item] = (
-                project_id, item, text, candidate.revision, scrub_hash, True, False, candidate.received_at,
-            )  # fmt: skip
-        extra = {name: value for name, value in candidate.payload.values.items() if name not in content}
-        self.signals[candidate.id] = (
-            project_id, candidate.id, candidate.source, candidate.subject_id, candidate.device, item, candidate.key_id,
-            candidate.revision, candidate.captured_at, candidate.sent_at, candidate.received_at, candidate.time.at,
-            candidate.time.quality.value, orjson.dumps(candidate.context).decode(), orjson.dumps(extra).decode(),
-            orjson.dumps(candidate.prediction).decode() if candidate.prediction else None, candidate.proven,
-        )  # fmt: skip
-
-    def source_of(self, signal_id: uuid.UUID) -> bytes | None:
-        row = self.signals.get(signal_id)
-        return row[2] if row else None
+_FORGET_LETTERS = _for_both("DELETE FROM dead_letters WHERE project_id = MARK AND signal_id AMONG")
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """What is known of a batch: ids that are stored, with the hash of what was sent then, or refused; contents seen before."""
+class Rows:
+    """What a batch adds, in the order of the columns above; sorted by id, so that no two writers deadlock."""
 
-    sources: dict[uuid.UUID, bytes] = field(default_factory=dict)
-    refused: set[uuid.UUID] = field(default_factory=set)
-    seen: set[tuple[uuid.UUID | None, uuid.UUID]] = field(default_factory=set)
-    """(subject, item); no subject where nobody asks who sent it."""
+    items: Sequence[Row]
+    signals: Sequence[Row]
 
 
-def write(session: Session, project_id: int, rows: Rows) -> dict[uuid.UUID, bytes]:
-    """Writes items, signals and dead letters; the ids that a neighbour stored meanwhile, with their hashes."""
-    lost: dict[uuid.UUID, bytes] = {}
-    if rows.signals:
-        _insert_items(session, project_id, rows)
-        failpoint("collector.between_writes")
-        new = _insert(session, "signals", SIGNAL_COLUMNS, [rows.signals[known] for known in _in_order(rows.signals)])
-        if len(new) < len(rows.signals):
-            lost = look_up(session, project_id, rows.signals.keys() - new).sources
-    if rows.answered:
-        session.connection().execute(
-            delete(DeadLetter).where(
-                col(DeadLetter.project_id) == project_id, col(DeadLetter.signal_id).in_(rows.answered)
-            )
-        )
-    if rows.letters:
-        _put_letters(session, project_id, rows.letters)
-    return lost
+class IdTaken(Exception):
+    """A signal with one of the batch's ids is stored: nothing of the batch is, and it has to be looked at more carefully."""
 
 
-def look_up(
-    session: Session,
-    project_id: int,
-    ids: Collection[uuid.UUID],
-    *,
-    pairs: Collection[tuple[uuid.UUID, uuid.UUID]] = (),
-    items: Collection[uuid.UUID] = (),
-) -> Stored:
-    """What is known of these ids, of these pairs of (subject, item) and of these items, in one round trip."""
+def rows_of(project_id: int, scrub_hash: str, fates: Iterable[Fate]) -> Rows:
+    """The rows of signals that are taken, and of their items."""
+    items: dict[uuid.UUID, Row] = {}
+    signals: list[Row] = []
+    for fate in fates:
+        one, heading, clean = fate.checked, fate.checked.heading, fate.clean
+        if clean is None:
+            continue
+        if one.time is None:
+            raise ValueError("only a signal without faults can be stored")
+        key_id, received_at, sent_at = heading.arrival
+        if clean.item not in items:
+            content = orjson.dumps(clean.content).decode()
+            items[clean.item] = (project_id, clean.item, content, one.revision, scrub_hash, True, False, received_at)
+        signals.append((
+            project_id, heading.id, heading.source, heading.subject_id, heading.device, clean.item, key_id, one.revision,
+            heading.captured_at, sent_at, received_at, one.time.at, one.time.quality.value,
+            orjson.dumps(one.context).decode(), orjson.dumps(clean.extra).decode(),
+            orjson.dumps(one.prediction).decode() if one.prediction else None, fate.person.has_proven(heading),
+        ))  # fmt: skip
+    return Rows(sorted(items.values(), key=_by_id), sorted(signals, key=_by_id))
+
+
+def put_items(session: Session, rows: Rows) -> set[uuid.UUID]:
+    """Stores the items that are not there; the ids of those that were."""
+    there = _insert(session, "items", ITEM_COLUMNS, rows.items)
+    failpoint("collector.between_writes")
+    return there
+
+
+def put_signals_boldly(session: Session, rows: Rows) -> None:
+    """Stores the signals, none of which is thought to be there; the fastest way.
+
+    Raises:
+        IdTaken: one of them is; the transaction is of no use any more.
+    """
+    if not rows.signals:
+        return
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        _copy(connection, rows.signals)
+        return
+    try:
+        _insert_plain(connection, "INSERT", "signals", SIGNAL_COLUMNS, rows.signals)
+    except IntegrityError as error:
+        raise IdTaken from error
+
+
+def put_signals(session: Session, project_id: int, rows: Rows) -> dict[uuid.UUID, bytes]:
+    """Stores the signals that are not there; the ids of those that are, with the hashes of what was sent then."""
+    return sources_of(session, project_id, _insert(session, "signals", SIGNAL_COLUMNS, rows.signals))
+
+
+def sources_of(session: Session, project_id: int, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, bytes]:
+    """Of these ids those that are stored, with the hash of what was sent then."""
+    rows = _ask(session, _STORED, project_id, ids) if ids else ()
+    return {_uuid(known): bytes(source) for known, source in rows}
+
+
+def pairs_among(
+    session: Session, project_id: int, subjects: Collection[uuid.UUID], items: Collection[uuid.UUID]
+) -> set[tuple[uuid.UUID, uuid.UUID]]:
+    """Which of these people sent which of these items before, as (subject, item)."""
+    return {(_uuid(subject), _uuid(item)) for subject, item in _ask(session, _PAIRS, project_id, subjects, items)}
+
+
+def _ask(
+    session: Session, statement: Mapping[str, str], project_id: int, *lists: Collection[uuid.UUID]
+) -> Iterable[Any]:
     dialect = session.get_bind().dialect.name
-    parts: list[str] = []
-    values: list[Any] = []
-    for statement, *lists in (
-        (_STORED, ids),
-        (_REFUSED, ids),
-        (_PAIRS, {subject for subject, _ in pairs}, {item for _, item in pairs}),
-        (_ITEMS, items),
-    ):
-        if lists[0]:
-            parts.append(statement[dialect])
-            values += [project_id, *(_listed(one, dialect) for one in lists)]
-    stored = Stored()
-    if not parts:
-        return stored
-    for what, known, source, item in session.connection().exec_driver_sql(" UNION ALL ".join(parts), tuple(values)):
-        if what == STORED:
-            stored.sources[_uuid(known)] = bytes(source)
-        elif what == REFUSED:
-            stored.refused.add(_uuid(known))
-        else:
-            stored.seen.add((_uuid(known) if known else None, _uuid(item)))
-    return stored
+    parameters = (project_id, *(_listed(one, dialect) for one in lists))
+    return session.connection().exec_driver_sql(statement[dialect], parameters)
 
 
 def suppressed_among(session: Session, project_id: int, hmacs: Sequence[bytes]) -> set[bytes]:
@@ -210,42 +189,63 @@ def count_up(session: Session, project_id: int, name: str, n: int, *, slot: int)
     )
 
 
-def _insert_items(session: Session, project_id: int, rows: Rows) -> None:
-    """Items stay while this transaction lasts: an erasure that removes one of them waits for us, or we make it anew."""
-    wanted = _in_order(rows.items)
-    for _ in range(LOCK_TRIES):
-        new = _insert(session, "items", ITEM_COLUMNS, [rows.items[item] for item in wanted])
-        if len(new) == len(wanted):
-            return
-        held = session.connection().exec_driver_sql(_HOLD_ITEMS, (project_id, _listed(wanted, "postgresql")))
-        if held.rowcount == len(wanted):
-            return
+def forget_letters(session: Session, project_id: int, ids: Collection[uuid.UUID]) -> None:
+    """Signals that were refused once and are taken now have no dead letter any more."""
+    if ids:
+        _ask(session, _FORGET_LETTERS, project_id, ids)
 
 
-def _insert(session: Session, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> set[uuid.UUID]:
-    """Inserts what is not there; the ids that were new. Rows come sorted, so that no two writers deadlock.
+def _insert(session: Session, table: str, columns: Sequence[str], rows: Sequence[Row]) -> set[uuid.UUID]:
+    """Inserts what is not there; the ids of what is.
 
-    SQLite's write lock is held since BEGIN IMMEDIATE: nobody can have stored an id since we looked, nor remove an item.
+    The rows are one parameter, a JSON document that PostgreSQL takes apart. SQLite's write lock is held since BEGIN
+    IMMEDIATE: nobody can store an id between this look and the insertion.
     """
-    names = ", ".join(columns)
-    if session.get_bind().dialect.name == "postgresql":
+    if not rows:
+        return set()
+    connection, names = session.connection(), ", ".join(columns)
+    if connection.dialect.name == "postgresql":
         document = orjson.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=_bytea).decode()
-        result = session.connection().exec_driver_sql(
+        result = connection.exec_driver_sql(
             f"INSERT INTO {table} ({names}) SELECT {names} "  # noqa: S608 - names are constants of this module
             f"FROM json_populate_recordset(NULL::{table}, %s) ON CONFLICT DO NOTHING RETURNING id",
             (document,),
         )
-        return {row[1] for row in rows} if result.rowcount == len(rows) else {row[0] for row in result}
-    marks = ", ".join("?" * len(columns))
-    session.connection().exec_driver_sql(
-        f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})",  # noqa: S608
+        if result.rowcount == len(rows):
+            return set()
+        return {row[ID] for row in rows} - {row[0] for row in result}
+    asked = f"SELECT id FROM {table} WHERE project_id = ? AND id {AMONG['sqlite']}"  # noqa: S608
+    listed = _listed([row[ID] for row in rows], "sqlite")
+    there = {_uuid(known) for (known,) in connection.exec_driver_sql(asked, (rows[0][0], listed))}
+    _insert_plain(connection, "INSERT OR IGNORE", table, columns, rows)
+    return there
+
+
+def _insert_plain(connection: Connection, verb: str, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    connection.exec_driver_sql(
+        f"{verb} INTO {table} ({names}) VALUES ({marks})",
         [tuple(map(_plain, row)) for row in rows],
     )
-    return {row[1] for row in rows}
 
 
-def _in_order(ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
-    return sorted(ids, key=attrgetter("int"))
+def _copy(connection: Connection, signals: Iterable[Row]) -> None:
+    import psycopg
+    from psycopg.errors import UniqueViolation
+
+    document = encode_rows(signals, SIGNAL_ENCODERS)
+    try:
+        with connection.connection.cursor() as cursor, cursor.copy(COPY_SIGNALS) as copy:  # type: ignore[attr-defined]
+            copy.write(document)
+    except UniqueViolation as error:
+        raise IdTaken from error
+    except psycopg.Error as error:
+        raise DBAPIError.instance(COPY_SIGNALS, None, error, psycopg.Error, hide_parameters=True) from error
+
+
+def _by_id(row: Row) -> int:
+    number: int = row[ID].int
+    return number
 
 
 def _listed(ids: Iterable[uuid.UUID], dialect: str) -> str:
@@ -272,8 +272,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _put_letters(session: Session, project_id: int, letters: Sequence[dict[str, Any]]) -> None:
-    """A signal refused again replaces its older letter."""
+def put_letters(session: Session, project_id: int, letters: Sequence[dict[str, Any]]) -> None:
+    """Stores dead letters; a signal refused again replaces its older one."""
+    if not letters:
+        return
     named = [letter["signal_id"] for letter in letters if letter["signal_id"] is not None]
     if named:
         session.connection().execute(

@@ -13,16 +13,16 @@ from flask.typing import ResponseReturnValue
 
 from collector import schemas
 from collector.intake.identity import MAX_NAME, Names, names_of
-from collector.intake.signals import read_consent
 from collector.models import Claim, ErasureState
 from collector.queries import current_file
 from collector.subjects.consent import (
-    Lock,
+    GivenBy,
     describe,
     ensure_subjects,
-    record_consent,
+    record_consents,
     standings_of,
 )
+from collector.subjects.consent_document import read_consent
 from collector.subjects.erasure import (
     describe_erasure,
     describe_erasures,
@@ -99,17 +99,11 @@ def put_consent(call: Call) -> ResponseReturnValue:
             own_or_claim(session, call.project_no, subject_id, token, is_new=is_new)
         elif (vouched := read_token(request.headers.get(TOKEN))) is not None:
             vouch(session, call.project_no, subject_id, vouched, actor=call.actor, now=call.now)
-        standing = record_consent(
-            session,
-            call.project_no,
-            subject_id,
-            given,
-            privacy=file.privacy,
-            now=call.now,
-            may_lift=True,
-            proven=True,
-            standing=standings_of(session, call.project_no, [subject_id], lock=Lock.FOR_CHANGE).get(subject_id),
-        )
+        held = standings_of(session, call.project_no, [subject_id], for_change=True)
+        given_by = GivenBy(subject_id, given, proven=True)
+        standing = record_consents(
+            session, call.project_no, [given_by], held, privacy=file.privacy, now=call.now, may_lift=True
+        )[subject_id]
     # One given before an erasure is not recorded, and the app must not believe that it holds.
     shown = standing.newest or replace(given, granted=False)
     if call.is_ingest and standing.claim is Claim.CONTESTED:  # the newest may be somebody else's

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func, insert, update
 from sqlalchemy import select as select_columns
@@ -18,8 +17,6 @@ from collector.models import Claim, Consent, Project, Subject
 from collector.project_file import Privacy
 from collector.subjects.cover import CLOSED, GRACE, Cover, Given, Recorded, cover_of, fault_of_terms, line_of
 from foundation.database import JsonText, insert_ignoring
-
-FUTURE_LIMIT = timedelta(hours=25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +50,9 @@ def fault_of_standing(standing: Standing | None, privacy: Privacy, moment: datet
     return why or "the consent was given after the signal was captured"
 
 
-class Lock(StrEnum):
-    """How the rows of people are held until the transaction ends."""
-
-    AGAINST_ERASURE = "share"
-    FOR_CHANGE = "update"
-
-
 # Made once: every batch asks these, and making a statement costs more than the database takes to answer it.
-_STANDINGS = {
-    lock: select_columns(
+_STANDINGS = (
+    select_columns(
         col(Subject.id),
         col(Subject.erased_at),
         col(Subject.consent),
@@ -73,9 +63,8 @@ _STANDINGS = {
     )
     .where(col(Subject.project_id) == bindparam("of_project"), col(Subject.id).in_(bindparam("wanted", expanding=True)))
     .order_by(col(Subject.id))
-    .with_for_update(read=lock is Lock.AGAINST_ERASURE)
-    for lock in Lock
-}
+)
+_STANDINGS_FOR_CHANGE = _STANDINGS.with_for_update()
 _NEWEST_SEQ = select(func.coalesce(func.max(Consent.seq), 0)).where(
     col(Consent.project_id) == bindparam("of_project"), col(Consent.subject_id) == bindparam("of_subject")
 )
@@ -95,16 +84,18 @@ _SET_COVER = (
 
 
 def standings_of(
-    session: Session, project_id: int, subjects: Iterable[uuid.UUID], *, lock: Lock
+    session: Session, project_id: int, subjects: Collection[uuid.UUID], *, for_change: bool = False
 ) -> dict[uuid.UUID, Standing]:
     """The standing of each known subject.
 
-    Who may record a consent locks for change from the start: two who read first and both write then would deadlock.
+    Args:
+        for_change: holds them until the transaction ends, as who records a consent has to; in their order, so that two of
+            several people do not wait for each other in turn.
     """
-    wanted = list(subjects)
-    if not wanted:
+    if not subjects:
         return {}
-    rows = session.connection().execute(_STANDINGS[lock], {"of_project": project_id, "wanted": wanted})
+    statement = _STANDINGS_FOR_CHANGE if for_change else _STANDINGS
+    rows = session.connection().execute(statement, {"of_project": project_id, "wanted": list(subjects)})
     return {
         row.id: Standing(
             row.erased_at,
@@ -117,46 +108,67 @@ def standings_of(
     }
 
 
-def record_consent(
+class GivenBy(NamedTuple):
+    """A consent and who gave it; `proven`: it came with the person's token, or by a key that is in no app."""
+
+    subject_id: uuid.UUID
+    given: Given
+    proven: bool
+
+
+def record_consents(
     session: Session,
     project_id: int,
-    subject_id: uuid.UUID,
-    given: Given,
+    consents: Sequence[GivenBy],
+    standings: Mapping[uuid.UUID, Standing],
     *,
     privacy: Privacy,
     now: datetime,
     may_lift: bool,
-    proven: bool,
-    standing: Standing | None,
-) -> Standing:
-    """Adds a consent to the record and says how the person stands then; the same one again adds nothing.
+) -> dict[uuid.UUID, Standing]:
+    """Adds consents to the record, in the order given, and says how their people stand then; the same one again adds nothing.
 
     Args:
-        may_lift: whether this may end a withdrawal. An envelope sent with an app's key may not: anybody has that key.
-        proven: whether it came with the person's token, or by a key that is in no app.
+        standings: of these people, read for change; a person without one is new.
+        may_lift: whether these may end a withdrawal. An envelope sent with an app's key may not: anybody has that key.
     """
-    known = standing or Standing()
-    if known.newest == given or not _may_be_added(known, Recorded(given, now), may_lift=may_lift):
-        return known
-    is_first = known.newest is None and known.erased_at is None
-    records = [] if is_first else records_of(session, project_id, [subject_id]).get(subject_id, [])
-    if any(record.given == given for record in records):
-        return known
-    row = _row(project_id, subject_id, given, now) | {"proven": proven}
-    session.connection().execute(_ADD_CONSENT, {**row, "of_project": project_id, "of_subject": subject_id})
-    changed = _standing_by([*records, Recorded(given, now)], privacy, known.erased_at)
-    changed = replace(changed, token_hash=known.token_hash, claim=known.claim)
-    session.connection().execute(
-        _SET_CONSENT,
-        {
-            "of_project": project_id,
-            "wanted": subject_id,
-            "now_passes": changed.cover.passes,
-            "now_from": changed.cover.since,
-            "newest": _stored(changed.newest),
-        },
-    )
-    return changed
+    after = {one.subject_id: standings.get(one.subject_id, Standing()) for one in consents}
+    earlier = [subject for subject, known in after.items() if known.newest is not None or known.erased_at is not None]
+    records = records_of(session, project_id, earlier) if earlier else {}
+    rows = []
+    for subject_id, given, proven in consents:
+        known, mine = after[subject_id], records.setdefault(subject_id, [])
+        record = Recorded(given, now)
+        is_known = known.newest == given or any(one.given == given for one in mine)
+        if is_known or not _may_be_added(known, record, may_lift=may_lift):
+            continue
+        mine.append(record)
+        rows.append(
+            {
+                **_row(project_id, subject_id, given, now),
+                "proven": proven,
+                "of_project": project_id,
+                "of_subject": subject_id,
+            }
+        )
+        stands = _standing_by(mine, privacy, known.erased_at)
+        after[subject_id] = replace(stands, token_hash=known.token_hash, claim=known.claim)
+    if rows:
+        session.connection().execute(_ADD_CONSENT, rows)
+        changed = sorted({row["of_subject"] for row in rows})
+        session.connection().execute(_SET_CONSENT, [_kept_of(project_id, one, after[one]) for one in changed])
+    return after
+
+
+def _kept_of(project_id: int, subject_id: uuid.UUID, standing: Standing) -> dict[str, Any]:
+    """What is kept with a person of how they stand."""
+    return {
+        "of_project": project_id,
+        "wanted": subject_id,
+        "now_passes": standing.cover.passes,
+        "now_from": standing.cover.since,
+        "newest": _stored(standing.newest),
+    }
 
 
 def records_of(

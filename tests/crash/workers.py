@@ -13,10 +13,10 @@ from foundation.settings import load_settings
 
 def intake(project: str, body: str) -> int:
     """Takes a batch in, without HTTP, so that a death costs little; says so on stdout once it is stored."""
-    from collector.intake.batch import open_batch, take_in
+    from collector.intake.batch import take_in
+    from collector.intake.heading import Arrival, Opening, read_headings
     from collector.intake.identity import names_of
     from collector.intake.reading import read_json
-    from collector.intake.signals import Opening
     from collector.queries import find_project
     from foundation.identifiers import random_uuid
 
@@ -26,13 +26,15 @@ def intake(project: str, body: str) -> int:
         project_id = find_project(session, project) or 0
     now = utc_now()
     opening = Opening(
-        names_of(settings.pseudonym_key.get_secret_value(), project), random_uuid(), now, now, settings.max_signal_bytes
+        names_of(settings.pseudonym_key.get_secret_value(), project),
+        Arrival(random_uuid(), now, now),
+        settings.max_signal_bytes,
     )
-    candidates = open_batch(
+    headings = read_headings(
         read_json(Path(body).read_bytes(), max_signals=settings.max_signals, max_signal_bytes=32_768), opening
     )
     read, write = partial(glance, database), partial(unit_of_work, database)
-    take_in(read, write, project_id, opening, candidates, is_ingest=True)
+    take_in(read, write, project_id, opening, headings, is_ingest=True)
     sys.stdout.write("acknowledged\n")
     sys.stdout.flush()
     database.engine.dispose()

@@ -16,12 +16,13 @@ from hypothesis import settings as tried
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
+from collector.intake.checking import Checked
 from collector.intake.dead_letters import body_of, expire_letters, scrub_value
 from collector.intake.door import open_door
+from collector.intake.heading import Arrival, Heading
 from collector.intake.identity import names_of
 from collector.intake.payload import reader_of
 from collector.intake.replay import BATCH, Replayed, replay_letters
-from collector.intake.signals import Candidate
 from collector.models import DeadLetter, Signal
 from collector.project import parse_project
 from collector.subjects.proof import Speaker
@@ -227,9 +228,9 @@ class TestAnyContent:
 
         file = parse_project(project_body(), ()).file
         now = utc_now()
-        candidate = Candidate(0, make_signal(payload={"member": "x"}), now, None, uuid.uuid4())
+        heading = Heading(0, Arrival(uuid.uuid4(), now, None), make_signal(payload={"member": "x"}), uuid.uuid4())
 
-        assert body_of(candidate, file, reader_of(file, file), fails) is None
+        assert body_of(Checked(heading), file, reader_of(file, file), fails) is None
 
     def test_a_letter_without_body_says_why_it_cannot_be_replayed(self, phone: Phone) -> None:
         phone.send(make_signal(subject="never asked"), make_signal(payload={"text": "x" * 40_000}), consent=None)

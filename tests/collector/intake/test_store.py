@@ -44,5 +44,5 @@ class TestReading:
         explain = "EXPLAIN" if database.is_postgresql else "EXPLAIN QUERY PLAN"
         with database.engine.connect() as connection:
             plans = [str(connection.exec_driver_sql(f"{explain} {one}", given).all()) for one, given in asked]
-        assert len(plans) == 1
+        assert len(plans) == (1 if database.is_postgresql else 2)  # SQLite is asked for the items, too
         assert not [plan for plan in plans if any(sign in plan.replace("'1'::smallint", "1") for sign in WHOLE_PROJECT)]
