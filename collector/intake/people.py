@@ -175,7 +175,9 @@ def _record_consents(
 ) -> Standings:
     """How those stand who gave a consent in this batch."""
     # A batch shares the consent of its envelope: it is one object, and comparing it once a signal would cost more than the rest.
-    bringing = {(one.subject_id, id(one.consent), one.proven): one for one in headings if one.subject_id and one.consent}
+    bringing = {
+        (one.subject_id, id(one.consent), one.proven): one for one in headings if one.subject_id and one.consent
+    }
     consents = []
     for heading in bringing.values():
         person = people.of(heading)

@@ -25,6 +25,7 @@ from collector.models import (
     Subject,
     Suppression,
 )
+from collector.project_lock import hold_alone
 from collector.subjects.proof import held_token
 from foundation.activity import record_activity
 from foundation.database import insert_ignoring
@@ -43,6 +44,7 @@ def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *,
     Who has agreed anew in between gets another one: a version that is being built may hold what was sent since, and
     notices only that there are more orders than when it began.
     """
+    hold_alone(session, project_id)
     row = {"project_id": project_id, "id": subject_id, "passes": False}
     is_new = insert_ignoring(session, Subject.__table__, [row]) == 1  # type: ignore[attr-defined]
     subject = session.exec(
@@ -57,7 +59,7 @@ def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *,
             col(Erasure.state) == ErasureState.RECEIVED.value,
         )
     ).first()
-    # Batches that were let in before hold the lock we waited for: whatever they stored counts as before the order.
+    # Batches that were let in before held the lock we waited for: whatever they stored counts as before the order.
     newest = session.exec(
         select(func.max(Signal.received_at)).where(
             col(Signal.project_id) == project_id, col(Signal.subject_id) == subject_id
@@ -124,6 +126,7 @@ def erase_signals(session: Session, erasure: Erasure, names: Names, *, now: date
     signals' ids stay, as keyed hashes, so that a resend is known.
     """
     project_id, subject_id = erasure.project_id, erasure.subject_id
+    hold_alone(session, project_id)
     session.refresh(erasure, with_for_update=True)
     mine = (
         col(Signal.project_id) == project_id,
@@ -257,19 +260,13 @@ def _described(erasure: Erasure, done: Sequence[ErasureFloor]) -> dict[str, Any]
 
 
 def _remove_orphans(session: Session, project_id: int, items: Sequence[uuid.UUID]) -> set[uuid.UUID]:
-    """Items left without a signal. The lock makes an intake of the same content wait, or us see its signal."""
+    """Items left without a signal. No batch brings one meanwhile: the project is held alone."""
     removed: set[uuid.UUID] = set()
     for start in range(0, len(items), BATCH):
         part = items[start : start + BATCH]
-        locked = session.exec(
-            select(Item.id)
-            .where(col(Item.project_id) == project_id, col(Item.id).in_(part))
-            .order_by(col(Item.id))
-            .with_for_update()
-        ).all()
         alive = exists().where(col(Signal.project_id) == Item.project_id, col(Signal.item_id) == Item.id)
         orphans = session.exec(
-            select(Item.id).where(col(Item.project_id) == project_id, col(Item.id).in_(locked), ~alive)
+            select(Item.id).where(col(Item.project_id) == project_id, col(Item.id).in_(part), ~alive)
         ).all()
         session.connection().execute(
             delete(Item).where(col(Item.project_id) == project_id, col(Item.id).in_(list(orphans)))

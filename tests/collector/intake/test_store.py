@@ -46,3 +46,26 @@ class TestReading:
             plans = [str(connection.exec_driver_sql(f"{explain} {one}", given).all()) for one, given in asked]
         assert len(plans) == (1 if database.is_postgresql else 2)  # SQLite is asked for the items, too
         assert not [plan for plan in plans if any(sign in plan.replace("'1'::smallint", "1") for sign in WHOLE_PROJECT)]
+
+
+class TestWhatTimeTells:
+    def test_a_known_content_and_a_new_one_take_the_same_statements(self, app: Flask, phone: Phone) -> None:
+        """An app must not learn whether somebody else sent a content, by the time of its answer neither."""
+        engine = services_of(app).database.engine
+        known, asked = {"text": "what somebody else sent"}, list[str]()
+        phone.send(make_signal(subject="somebody else", payload=known))
+        phone.send(make_signal())
+
+        def statements_of(payload: dict[str, Any]) -> list[str]:
+            asked.clear()
+            phone.send(make_signal(payload=payload))
+            return list(asked)
+
+        def keep(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            asked.append(statement)
+
+        event.listen(engine, "before_cursor_execute", keep)
+        try:
+            assert statements_of(known) == statements_of({"text": "what nobody sent"})
+        finally:
+            event.remove(engine, "before_cursor_execute", keep)
