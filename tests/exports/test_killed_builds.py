@@ -174,6 +174,17 @@ class TestErasedMeanwhile:
         assert rig.erasure_status == "completed"
         assert {row["text"] for row in rig.rows("1.0.0").values()} == set(WORDS) - set(WORDS[1::4])
 
+    def test_an_order_for_a_name_that_never_sent_anything_voids_no_attempt(self, rig: Rig) -> None:
+        rig.fill()
+        asked = rig.ask()
+
+        with _stopped_worker(asked["job"], "build.after_files"):
+            begun = set(_kept_folders(rig))
+            rig.erase("nobody")
+
+        assert len(rig.rows("1.0.0")) == len(WORDS)
+        assert set(_kept_folders(rig)) <= begun
+
     def test_an_erasure_does_not_wait_for_a_build_that_died_for_good(self, small_rig: Rig) -> None:
         small_rig.fill()
         asked = small_rig.ask()
