@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 5_000
 UNFINISHED_RESTS = timedelta(hours=1)
+GROWN_RESTS, GROWN_SHARE = timedelta(minutes=10), 0.1
+"""After so long, or with so many more signals, a report is made again."""
 SIGNAL_COLUMNS = ("signal", "item", "captured_at", "event_time", "received_at", "time_quality", "revision")
 
 
@@ -58,20 +60,22 @@ def count_signals(session: Session, project_id: int) -> int:
 
 
 def is_stale(session: Session, project_id: int, revision: int, *, now: datetime) -> bool:
-    """Whether a report made now would see something that the newest has not.
+    """Whether a report made now would see something that the newest has not, and that is worth its cost.
 
-    Expectations that met a limit would do so again: they are not run by themselves for an hour, unless they were changed.
+    New signals alone are, once they are a tenth of all, or after ten minutes: where they come all day a report would be made
+    all day. Expectations that met a limit would do so again: they are not run by themselves for an hour, unless they were
+    changed.
     """
     report = newest_report(session, project_id)
     if report is None:
         return True
     if report.revision == revision and now - report.created_at < UNFINISHED_RESTS and _is_unfinished(report):
         return False
-    return (
-        report.revision != revision
-        or report.annotations_upto_seq != newest_seq(session, project_id)
-        or report.n_signals != count_signals(session, project_id)
-    )
+    if report.revision != revision or report.annotations_upto_seq != newest_seq(session, project_id):
+        return True
+    changed = abs(count_signals(session, project_id) - report.n_signals)
+    has_rested = now - report.created_at >= GROWN_RESTS
+    return changed > 0 and (has_rested or changed >= GROWN_SHARE * report.n_signals)
 
 
 def _is_unfinished(report: Report) -> bool:

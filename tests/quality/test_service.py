@@ -111,6 +111,21 @@ class TestStoreReport:
             assert is_stale(session, rated.held.id, 1, now=utc_now())
             assert newest_report(session, rated.held.id) is not None
 
+    def test_a_few_new_signals_wait_for_ten_minutes_and_many_do_not(self, database: Database, rated: Rated) -> None:
+        rated.phone.send(*(make_signal() for _ in range(30)))
+        rated.measure(database)
+
+        def is_due(later: timedelta = timedelta()) -> bool:
+            with unit_of_work(database, read_only=True) as session:
+                return is_stale(session, rated.held.id, 1, now=utc_now() + later)
+
+        assert not is_due(timedelta(days=1))
+        rated.phone.send(make_signal())
+        assert not is_due(timedelta(minutes=9))
+        assert is_due(timedelta(minutes=10))
+        rated.phone.send(*(make_signal() for _ in range(10)))
+        assert is_due()
+
     def test_what_met_a_limit_is_not_run_again_by_itself_for_an_hour_unless_it_was_changed(
         self, database: Database, rated: Rated
     ) -> None:
