@@ -7,10 +7,11 @@ where one is. Then, and where it is known before, they go the way that can be re
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection, bindparam, delete
@@ -20,22 +21,66 @@ from sqlmodel import Session, col, select
 from collector.intake.event_time import ClockOffset
 from collector.intake.fate import Fate
 from collector.models import DeadLetter, DeviceClock, Suppression
-from foundation.binary_copy import big_integer, boolean, encode_rows, integer, moment, raw_bytes, text, uuid_bytes
+from foundation.binary_copy import (
+    Encoder,
+    big_integer,
+    boolean,
+    encode_rows,
+    integer,
+    moment,
+    raw_bytes,
+    text,
+    uuid_bytes,
+)
 from foundation.database import insert_ignoring
 from foundation.failpoints import failpoint
 
 SLOTS = 16
-ITEM_COLUMNS = ("project_id", "id", "content", "revision", "scrub_hash", "ready", "hold", "created_at")
-SIGNAL_COLUMNS = ("project_id", "id", "source_hmac", "subject_id", "device_hmac", "item_id", "key_id", "revision",
-                  "captured_at", "sent_at", "received_at", "event_time", "time_quality", "context", "extra",
-                  "prediction", "proven")  # fmt: skip
-SIGNAL_ENCODERS = (big_integer, uuid_bytes, raw_bytes, uuid_bytes, raw_bytes, uuid_bytes, uuid_bytes, integer,
-                   moment, moment, moment, moment, text, text, text, text, boolean)  # fmt: skip
+ITEM_COLUMNS: Final[Mapping[str, Encoder]] = {
+    "project_id": big_integer,
+    "id": uuid_bytes,
+    "content": text,
+    "revision": integer,
+    "scrub_hash": text,
+    "ready": boolean,
+    "hold": boolean,
+    "created_at": moment,
+}
+SIGNAL_COLUMNS: Final[Mapping[str, Encoder]] = {
+    "project_id": big_integer,
+    "id": uuid_bytes,
+    "source_hmac": raw_bytes,
+    "subject_id": uuid_bytes,
+    "device_hmac": raw_bytes,
+    "item_id": uuid_bytes,
+    "key_id": uuid_bytes,
+    "revision": integer,
+    "captured_at": moment,
+    "sent_at": moment,
+    "received_at": moment,
+    "event_time": moment,
+    "time_quality": text,
+    "context": text,
+    "extra": text,
+    "prediction": text,
+    "proven": boolean,
+}
+"""The columns of a row, and how PostgreSQL's COPY reads each."""
 COPY_SIGNALS = f"COPY signals ({', '.join(SIGNAL_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 ID = 1
+WITHOUT_ZONE = len("2026-11-22 08:26:18.123456")
 AMONG = {"postgresql": "= ANY (CAST(%s AS uuid[]))", "sqlite": "IN (SELECT value FROM json_each(?))"}
 """Ids as one parameter. PostgreSQL takes an array to its index; joined with a list it may read the whole project."""
 MARK = {"postgresql": "%s", "sqlite": "?"}
+
+
+def _plain(value: datetime) -> str:
+    """A moment as SQLAlchemy stores it in SQLite, without its cost a value."""
+    return value.astimezone(UTC).isoformat(" ", "microseconds")[:WITHOUT_ZONE]
+
+
+_WRITERS: Final[Mapping[Encoder, Callable[[Any], str]]] = {uuid_bytes: attrgetter("hex"), moment: _plain}
+"""What SQLite does not take as it is, by how PostgreSQL gets it."""
 
 
 def _for_both(statement: str) -> dict[str, str]:
@@ -195,7 +240,7 @@ def forget_letters(session: Session, project_id: int, ids: Collection[uuid.UUID]
         _ask(session, _FORGET_LETTERS, project_id, ids)
 
 
-def _insert(session: Session, table: str, columns: Sequence[str], rows: Sequence[Row]) -> set[uuid.UUID]:
+def _insert(session: Session, table: str, columns: Mapping[str, Encoder], rows: Sequence[Row]) -> set[uuid.UUID]:
     """Inserts what is not there; the ids of what is.
 
     The rows are one parameter, a JSON document that PostgreSQL takes apart. SQLite's write lock is held since BEGIN
@@ -221,11 +266,18 @@ def _insert(session: Session, table: str, columns: Sequence[str], rows: Sequence
     return there
 
 
-def _insert_plain(connection: Connection, verb: str, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+def _insert_plain(
+    connection: Connection, verb: str, table: str, columns: Mapping[str, Encoder], rows: Iterable[Row]
+) -> None:
+    """SQLite's way: as SQLAlchemy stores values there, without its cost a value."""
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    writers = [_WRITERS.get(encoder) for encoder in columns.values()]
     connection.exec_driver_sql(
         f"{verb} INTO {table} ({names}) VALUES ({marks})",
-        [tuple(map(_plain, row)) for row in rows],
+        [
+            tuple([write(one) if write and one is not None else one for write, one in zip(writers, row, strict=True)])
+            for row in rows
+        ],
     )
 
 
@@ -233,7 +285,7 @@ def _copy(connection: Connection, signals: Iterable[Row]) -> None:
     import psycopg
     from psycopg.errors import UniqueViolation
 
-    document = encode_rows(signals, SIGNAL_ENCODERS)
+    document = encode_rows(signals, list(SIGNAL_COLUMNS.values()))
     try:
         with connection.connection.cursor() as cursor, cursor.copy(COPY_SIGNALS) as copy:  # type: ignore[attr-defined]
             copy.write(document)
@@ -261,15 +313,6 @@ def _bytea(value: Any) -> str:
     if isinstance(value, bytes):
         return "\\x" + value.hex()
     raise TypeError
-
-
-def _plain(value: Any) -> Any:
-    """A value as SQLAlchemy stores it in SQLite, without its cost a value."""
-    if isinstance(value, uuid.UUID):
-        return value.hex
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-    return value
 
 
 def put_letters(session: Session, project_id: int, letters: Sequence[dict[str, Any]]) -> None:
