@@ -182,16 +182,16 @@ def _copy(database: Path, folder: Path, **settings: Any) -> None:
 
 
 def _copy_with_our_settings(database: Path, folder: Path) -> None:
-    from exports.columns import coded_columns
     from exports.formats.parquet import COMPRESSION, COMPRESSION_LEVEL
+    from exports.inputs.columns import coded_columns
 
     settings = {"compression": COMPRESSION, "compression_level": COMPRESSION_LEVEL}
     _copy(database, folder, use_dictionary=coded_columns(_plan()), **settings)
 
 
 def _plan() -> Any:
-    from exports.plan import FieldSpec, FrozenInputs, TargetSpec, VersionPlan
-    from exports.splits import Shares
+    from exports.inputs.plan import FieldSpec, FrozenInputs, TargetSpec, VersionPlan
+    from exports.shares import Shares
 
     return VersionPlan(
         project="bench",
@@ -207,9 +207,9 @@ def _plan() -> Any:
 
 
 def _export(database: Path, folder: Path) -> None:
-    from exports.folder import write_version
-    from exports.reading_ahead import read_ahead
-    from exports.splits import Splitter
+    from exports.inputs.reading_ahead import read_ahead
+    from exports.inputs.splits import Splitter
+    from exports.keeping.folder import write_version
 
     plan = _plan()
     splitter = Splitter(plan.shares, seed=plan.inputs.seed)
@@ -236,7 +236,7 @@ def _measured(job: str, database: Path, folder: Path) -> dict[str, float]:
     import pyarrow.compute
     import pyarrow.parquet  # noqa: F401
 
-    import exports.folder  # noqa: F401
+    import exports.keeping.folder  # noqa: F401
 
     base_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     wall, cpu = time.perf_counter(), time.process_time()

@@ -29,10 +29,13 @@ ROOMS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "scrub": (["collector/anonymization/*.py"], ["tests/collector/anonymization"]),
     "splits": (
-        ["exports/splits.py", "exports/leakage.py"],
-        ["tests/exports/test_splits.py", "tests/exports/test_leakage.py"],
+        ["exports/shares.py", "exports/inputs/splits.py", "exports/inputs/leakage.py"],
+        ["tests/exports/inputs/test_splits.py", "tests/exports/inputs/test_leakage.py"],
     ),
-    "manifest": (["exports/manifest.py"], ["tests/exports/test_folder.py", "tests/exports/test_verify.py"]),
+    "manifest": (
+        ["exports/documents/manifest.py"],
+        ["tests/exports/keeping/test_folder.py", "tests/exports/keeping/test_verify.py"],
+    ),
     "leases": (["foundation/jobs.py"], ["tests/foundation/test_jobs.py", "tests/foundation/test_queue.py"]),
     "erasure": (["collector/subjects/erasure.py"], ["tests/collector/subjects", "tests/labeling/test_erasure.py"]),
 }

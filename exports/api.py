@@ -12,8 +12,10 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wsgi import FileWrapper
 
 from collector.queries import current_file
-from exports.archive import archive_length, archive_stream
 from exports.files import READ_AT_ONCE, FileEntry
+from exports.inputs.snapshot import section_asked
+from exports.keeping.archive import archive_length, archive_stream
+from exports.keeping.store import open_store
 from exports.models import Version
 from exports.queries import (
     describe_downloads,
@@ -25,8 +27,6 @@ from exports.queries import (
 )
 from exports.schemas import BuildAccepted, BuildAsked, DownloadPage, VersionPage, VersionRead, describe_version
 from exports.service import ask_build, log_download
-from exports.snapshot import section_asked
-from exports.store import open_store
 from foundation.cursors import page_after, page_after_moment, read_cursor, read_moment
 from foundation.errors import Fault, InvalidBody, NotFound, PreconditionFailed
 from foundation.http.guards import MANAGERS, READERS

@@ -18,16 +18,13 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlmodel import Session
 
 from exports import service
+from exports.documents.manifest import CHECKSUMS, MANIFEST
 from exports.errors import SplitLeaks
-from exports.figures import Measured, measure
 from exports.files import FileEntry, hash_file
-from exports.folder import write_version
 from exports.gates import GateResult, GateRule, MinRowsGate, all_passed, evaluate_gates
-from exports.manifest import CHECKSUMS, MANIFEST
-from exports.models import VERSION_ITEMS, Version, VersionState
-from exports.plan import GuidelinesStatement, VersionPlan
-from exports.queries import find_equal
-from exports.rows import (
+from exports.inputs.figures import Measured, measure
+from exports.inputs.plan import GuidelinesStatement, VersionPlan
+from exports.inputs.rows import (
     Candidates,
     count_signals,
     gather_candidates,
@@ -35,12 +32,15 @@ from exports.rows import (
     items_on_sides,
     version_rows,
 )
+from exports.inputs.snapshot import Frozen, freeze, inputs_hash, make_judges, read_guidelines
+from exports.inputs.splits import Split, Splitter, side_figures
+from exports.inputs.statements import READ
+from exports.keeping.folder import write_version
+from exports.keeping.store import VersionStore, open_store
+from exports.models import VERSION_ITEMS, Version, VersionState
+from exports.queries import find_equal
 from exports.service import Decided, Made, Outcome
-from exports.sides import SideFigure, side_figures, warnings_of
-from exports.snapshot import Frozen, freeze, inputs_hash, make_judges, read_guidelines
-from exports.splits import Split, Splitter
-from exports.statements import READ
-from exports.store import VersionStore, open_store
+from exports.sides import SideFigure, warnings_of
 from foundation import jobs
 from foundation.database import Database, refresh_statistics, unit_of_work, utc_now
 from foundation.errors import Unavailable

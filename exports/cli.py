@@ -13,7 +13,7 @@ from foundation.cli import DID_NOT_HOLD, print_json, print_table, printable, say
 
 if TYPE_CHECKING:
     from exports.installations import OtherInstallation, ThisInstallation
-    from exports.verify import Verification
+    from exports.keeping.verify import Verification
 
 MOST_PROBLEMS: Final = 20
 commands = click.Group("exports", help="Versions: build them, fetch them, see that they are whole.")
@@ -32,7 +32,7 @@ def verify(folder: Path, digest: str | None, url: str | None, key: str | None, a
 
     Example: winnow exports verify ./slang-sentiment-1.0.0 --url https://winnow.example
     """
-    from exports.verify import verify_folder
+    from exports.keeping.verify import verify_folder
 
     with told_plainly():
         outcome = verify_folder(folder, expected_digest=digest)
@@ -121,7 +121,7 @@ def download(project: str, version: str, folder: Path, url: str | None, key: str
     Example: winnow exports download slang-sentiment latest ./datasets
     """
     with told_plainly():
-        from exports.fetch import download_version
+        from exports.keeping.fetch import download_version
 
         with _installation(project, url, key) as installation:
             made, described = download_version(installation, project, version, folder)
@@ -133,8 +133,8 @@ def download(project: str, version: str, folder: Path, url: str | None, key: str
 
 
 def _with_croissant(outcome: Verification, folder: Path) -> Verification:
-    from exports.croissant_check import CROISSANT, WITHOUT_LIBRARY, check_croissant
-    from exports.verify import FolderProblem, ProblemReason, add_problems
+    from exports.keeping.croissant_check import CROISSANT, WITHOUT_LIBRARY, check_croissant
+    from exports.keeping.verify import FolderProblem, ProblemReason, add_problems
 
     checked = check_croissant(folder)
     if not checked.by_library:
@@ -144,7 +144,7 @@ def _with_croissant(outcome: Verification, folder: Path) -> Verification:
 
 def _with_server(outcome: Verification, url: str, key: str | None) -> Verification:
     from exports.installations import OtherInstallation
-    from exports.verify import add_problems, problems_on_server
+    from exports.keeping.verify import add_problems, problems_on_server
     from foundation.errors import NotFound
 
     try:

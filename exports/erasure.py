@@ -10,11 +10,11 @@ from sqlmodel import Session, col, select
 
 from collector.models import Erasure, ErasureItem
 from collector.subjects.erasure import floor_is_done
+from exports.inputs.snapshot import count_erasures
+from exports.keeping.store import VersionStore
 from exports.models import DOWNLOADS, SIDES, Version, VersionState, WithdrawnWhy
 from exports.queries import versions_holding
 from exports.service import succeed_withdrawn
-from exports.snapshot import count_erasures
-from exports.store import VersionStore
 from foundation.activity import record_activity
 from foundation.database import Database, unit_of_work
 from foundation.failpoints import failpoint

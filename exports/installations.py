@@ -50,8 +50,8 @@ class ThisInstallation:
             UsageError: the overrides have mistakes. Conflict: the job failed.
         """
         from collector.queries import current_file
+        from exports.inputs.snapshot import section_asked
         from exports.service import ask_build
-        from exports.snapshot import section_asked
         from foundation.database import unit_of_work, utc_now
         from foundation.queue import wait_until_done
 
@@ -87,9 +87,9 @@ class ThisInstallation:
             return describe_version(find_version(session, self.project_id, version), whole=True)
 
     def read(self, version: str, path: str) -> Iterator[bytes]:
+        from exports.keeping.store import open_store
         from exports.queries import find_version, require_files
         from exports.service import log_download
-        from exports.store import open_store
         from foundation.database import unit_of_work, utc_now
 
         with unit_of_work(self.database) as session:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from exports.gates import AlphaGate, Bound, ExpectationsGate, GateRule, MinRowsGate, UnmeasuredGate
-from exports.splits import Shares
+from exports.shares import Shares
 from foundation.document.containers import Either, ListOf, Object
 from foundation.document.definitions import Choice, Definition, Number, Reader, Text, Whole
 from foundation.errors import Fault, UsageError

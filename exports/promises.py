@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from exports.gates import AlphaGate, Bound, ExpectationsGate, MinRowsGate, UnmeasuredGate
 from exports.project import ExportSection
-from exports.splits import SIDES
+from exports.shares import SIDES
 from foundation.document.definitions import pointer_to
 from foundation.errors import Fault
 

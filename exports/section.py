@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import Session
 
 from collector.project_file import ProjectFile
-from exports.plan import column_faults
+from exports.column_names import column_faults
 from exports.project import DEFINITIONS, ExportSection, parse_export
 from exports.promises import promises_lowered
 from foundation.document.definitions import Reader

@@ -17,10 +17,10 @@ from collector.models import Project
 from collector.queries import read_project
 from exports.files import FileEntry
 from exports.gates import GateResult
+from exports.inputs.snapshot import Frozen, as_plain, count_erasures
 from exports.models import SIDES, VERSION_ITEMS, Download, Version, VersionState
 from exports.numbers import next_number
 from exports.queries import compare, count_names, find_equal, newest_published
-from exports.snapshot import Frozen, as_plain, count_erasures
 from foundation.activity import record_activity
 from foundation.errors import NotFound
 from foundation.identifiers import random_uuid

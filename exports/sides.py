@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exports.splits import SIDES, Shares, Split
-
 
 @dataclass(frozen=True)
 class SideFigure:
@@ -20,13 +18,6 @@ class SideFigure:
     @property
     def is_asked_for(self) -> bool:
         return self.share > 0
-
-
-def side_figures(split: Split, shares: Shares) -> tuple[SideFigure, ...]:
-    """Rows and groups of every side, in the order train, validation, test."""
-    return tuple(
-        SideFigure(str(side), getattr(shares, side), split.count(side), split.count_groups(side)) for side in SIDES
-    )
 
 
 def warnings_of(figures: Sequence[SideFigure]) -> tuple[str, ...]:

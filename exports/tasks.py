@@ -12,9 +12,9 @@ from collector.models import ErasureItem
 from collector.subjects.erasure import open_erasures
 from collector.tasks import ERASURE
 from exports.erasure import FLOOR, follow_erasure, remove_withdrawn_files, withdraw
+from exports.keeping.store import open_store
 from exports.models import VERSION_ITEMS, Version, VersionState, WithdrawnWhy
 from exports.service import BUILD, forget_build
-from exports.store import open_store
 from foundation.database import empty_journal, refresh_statistics, unit_of_work, utc_now
 from foundation.disk import require_space
 from foundation.errors import Unavailable

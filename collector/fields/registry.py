@@ -18,7 +18,7 @@ from foundation.document.definitions import Definition
 KINDS: Final[dict[str, type[Field]]] = {
     kind.kind: kind for kind in (TextField, NumberField, IntegerField, BooleanField, CategoryField, DatetimeField)
 }
-"""By their words in project files. What `exports` does with a kind stands in its own table, `exports/column_types.py`."""
+"""By their words in project files. What `exports` does with a kind stands in its own table, `exports/inputs/column_types.py`."""
 
 
 class _KeysByKind(Mapping[str, Mapping[str, Definition]]):

@@ -12,7 +12,7 @@ from labeling.questions.rating import RatingQuestion
 
 KINDS: Final[dict[str, type[Question]]] = {kind.kind: kind for kind in (ChoiceQuestion, RatingQuestion, NumberQuestion)}
 """By their words; of several that read the same tag, the first that knows it. What a version makes of a kind stands in
-`exports/column_types.py`."""
+`exports/inputs/column_types.py`."""
 
 
 def question_of(tag_name: str, tag: Tag) -> Question | list[Fault] | None:

@@ -66,10 +66,10 @@ class TestMutants:
 
     @pytest.mark.slow
     def test_every_mutant_of_this_house_can_be_compiled(self) -> None:
-        path = Path(__file__).parents[2] / "exports" / "splits.py"
+        path = Path(__file__).parents[2] / "exports" / "inputs" / "splits.py"
         source = path.read_text("utf-8")
 
-        for mutant in mutants_of("exports/splits.py", source):
+        for mutant in mutants_of("exports/inputs/splits.py", source):
             compile(mutant.tree_of(source), str(path), "exec")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pysqlite3.dbapi2 as fixed_sqlite
 
-from exports.verify import verify_folder
+from exports.keeping.verify import verify_folder
 from foundation.running.parts import wait_until
 from tests.chaos.oracle import PROJECT, project_file
 from tests.chaos.phones import Fleet

@@ -11,12 +11,13 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from exports.documents.manifest import CHECKSUMS, MANIFEST, checksum_lines, digest_of, json_bytes
 from exports.files import FileEntry, hash_file
-from exports.folder import WrittenVersion, write_version
 from exports.gates import AgreementFigure, AlphaGate, Bound, evaluate_gates
-from exports.manifest import CHECKSUMS, MANIFEST, checksum_lines, digest_of, json_bytes
-from exports.plan import FieldSpec, FrozenInputs, TargetSpec, VersionPlan
-from exports.splits import Shares, Split, Splitter
+from exports.inputs.plan import FieldSpec, FrozenInputs, TargetSpec, VersionPlan
+from exports.inputs.splits import Split, Splitter
+from exports.keeping.folder import WrittenVersion, write_version
+from exports.shares import Shares
 
 AGREEMENT = AgreementFigure("sentiment", "ordinal", 0.7, 0.65, 0.75, 500, 1500)
 

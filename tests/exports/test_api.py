@@ -10,8 +10,8 @@ import pytest
 from sqlmodel import col, select
 
 from examples.slang.archive import unpack
+from exports.keeping.verify import verify_folder
 from exports.models import Download
-from exports.verify import verify_folder
 from foundation.database import unit_of_work
 from foundation.http.keys import Role
 from tests.exports.rigs import WORDS, Rig

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from exports.keeping.verify import verify_folder
 from exports.queries import find_version
-from exports.verify import verify_folder
 from foundation import queue
 from foundation.database import Database, unit_of_work, utc_now
 from foundation.settings import Settings

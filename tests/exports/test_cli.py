@@ -17,8 +17,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from collector.queries import find_project
 from exports.cli import commands
+from exports.keeping.verify import verify_folder
 from exports.service import BUILD
-from exports.verify import verify_folder
 from foundation import queue
 from foundation.database import unit_of_work, utc_now
 from foundation.http.keys import Role, create_key

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from exports.verify import verify_folder
+from exports.keeping.verify import verify_folder
 from foundation.database import unit_of_work
 from foundation.jobs import MAX_DEATHS, MAX_STRIKES, Job
 from tests.exports.rigs import WORDS, Rig, close_rig, copy_database, erasing_process, open_rig, worker_process

@@ -12,7 +12,7 @@ from collector.project import load_file
 from exports.gates import AlphaGate, Bound, ExpectationsGate, MinRowsGate, UnmeasuredGate
 from exports.project import LabelRules, Unresolved, Weights, parse_export, parse_settings, with_overrides
 from exports.section import SECTION
-from exports.splits import Shares
+from exports.shares import Shares
 from foundation.document.definitions import Reader
 from foundation.errors import UsageError
 from tests.exports.rigs import CONFIG, project_file

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from exports.croissant_check import LIBRARY, check_croissant
-from exports.verify import verify_folder
+from exports.keeping.croissant_check import LIBRARY, check_croissant
+from exports.keeping.verify import verify_folder
 from tests.exports.conftest import small_rig
 from tests.exports.rigs import Rig, project_file
 from tests.field_reports.cases import cases_of

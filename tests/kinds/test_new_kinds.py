@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from collector.fields.registry import KINDS as FIELD_KINDS
-from exports.column_types import OF_FIELDS, OF_QUESTIONS, STRING, ColumnType, as_text, kinds_without_a_row
-from exports.measures import ValueMeasure
+from exports.inputs.column_types import OF_FIELDS, OF_QUESTIONS, STRING, ColumnType, as_text, kinds_without_a_row
+from exports.inputs.measures import ValueMeasure
 from foundation.database import utc_now
 from foundation.settings import Settings
 from labeling.questions.registry import KINDS as QUESTION_KINDS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from exports.manifest import MANIFEST
-from exports.store import VERSIONS
-from exports.verify import verify_folder
+from exports.documents.manifest import MANIFEST
+from exports.keeping.store import VERSIONS
+from exports.keeping.verify import verify_folder
 from tests.chaos.faults.registry import fault
 from tests.chaos.world import World
 
