@@ -6,25 +6,24 @@ import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 
-from sqlalchemy import and_, delete, func, select
+from sqlalchemy import delete, select
 from sqlmodel import Session, col
 
-from collector.models import Erasure, ErasureItem, Item
+from collector.models import Erasure, ErasureItem
 from collector.queries import file_of
 from collector.subjects.erasure import floor_is_done
 from foundation.database import after_commit, unit_of_work, utc_now
 from foundation.queue import announce
 from labeling.errors import StudioGone
-from labeling.models import ANNOTATIONS, ANSWERS, TASKS, TaskState
-from labeling.progress import KNOWN_THERE
+from labeling.models import ANNOTATIONS, ANSWERS
 from labeling.section import SECTION
 from labeling.studio.desk import Desk
 from labeling.studio.intents import resolve_intents
-from labeling.studio.removal import remove_tasks_of, tasks_of
+from labeling.studio.removal import remove_tasks_of
+from labeling.task_table.reading import MAYBE_THERE, count_removed, shared_tasks, tasks_of
 
 FLOOR = "labeling"
 ITEMS_AT_ONCE = 500
-MAYBE_THERE = (TaskState.INTENT.value, *KNOWN_THERE, TaskState.DELETING.value)
 
 
 def removed_items(session: Session, erasure: Erasure) -> list[uuid.UUID]:
@@ -66,14 +65,7 @@ def erase_annotations(session: Session, erasure: Erasure) -> None:
     """
     counts = {"tasks": 0, "annotations": 0}
     for part in _parts(removed_items(session, erasure)):
-        gone = session.connection().execute(
-            select(func.count()).where(
-                TASKS.c.project_id == erasure.project_id,
-                TASKS.c.item_id.in_(part),
-                TASKS.c.state == TaskState.GONE.value,
-            )
-        )
-        counts["tasks"] += int(gone.scalar_one())
+        counts["tasks"] += count_removed(session, erasure.project_id, part)
         session.connection().execute(
             delete(ANSWERS).where(ANSWERS.c.project_id == erasure.project_id, ANSWERS.c.item_id.in_(part))
         )
@@ -87,18 +79,7 @@ def erase_annotations(session: Session, erasure: Erasure) -> None:
 
 def _shared_items(session: Session, erasure: Erasure) -> list[uuid.UUID]:
     """Items that others had sent, too, whose tasks may show more of this person's signal than what makes the item."""
-    rows = session.connection().execute(
-        select(col(ErasureItem.item_id), col(Item.content), TASKS.c.revision)
-        .join(TASKS, and_(TASKS.c.project_id == ErasureItem.project_id, TASKS.c.item_id == ErasureItem.item_id))
-        .join(Item, and_(col(Item.project_id) == ErasureItem.project_id, col(Item.id) == ErasureItem.item_id))
-        .where(
-            col(ErasureItem.project_id) == erasure.project_id,
-            col(ErasureItem.erasure_id) == erasure.id,
-            ~col(ErasureItem.removed),
-            TASKS.c.state.in_(MAYBE_THERE),
-        )
-    )
-    tasks = rows.all()
+    tasks = shared_tasks(session, erasure.project_id, erasure.id)
     fields_of = {
         number: file_of(session, erasure.project_id, number).section(SECTION).configuration.fields
         for number in {revision for _, _, revision in tasks}

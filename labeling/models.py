@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -99,6 +99,10 @@ class StudioProject(SQLModel, table=True):
     """When somebody last asked for a push that has not been made yet."""
     lease_until_ms: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+RANDOM: Final = "random"
+"""How a task's item was chosen when nothing but chance decided."""
 
 
 class Task(SQLModel, table=True):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select
 from sqlmodel import Session
 
-from labeling.models import ANNOTATIONS, ANSWERS, TASKS, Source, TaskState
+from labeling.models import ANNOTATIONS, ANSWERS, Source, TaskState
 from labeling.queries import SKIPS_TO_GIVE_UP, annotators_per_item, count_skips
+from labeling.task_table.reading import UnsettledTask, unsettled_named, unsettled_of_items
+from labeling.task_table.writing import Settled, settle
 
 ITEMS_AT_ONCE = 500
-KNOWN_THERE = (TaskState.LIVE.value, TaskState.CLOSED.value)
 MOST_EXTRA = 10
 """How many more people than its overlap a task may be given to, when answers there do not count."""
 
@@ -50,12 +50,14 @@ def wanted_overlap(overlap: int, n_answered: int, there: Given) -> int:
 
 def settle_states(session: Session, project_id: int, items: Collection[uuid.UUID]) -> None:
     """Opens and closes the tasks of these items by what counts now, and notes what Label Studio has to be told."""
-    _settle_those(session, project_id, TASKS.c.item_id, items)
+    for part in _parts(items):
+        _settle(session, project_id, unsettled_of_items(session, project_id, part))
 
 
 def settle_tasks(session: Session, project_id: int, ext_ids: Collection[uuid.UUID]) -> None:
     """As `settle_states`, for tasks by their names."""
-    _settle_those(session, project_id, TASKS.c.ext_id, ext_ids)
+    for part in _parts(ext_ids):
+        _settle(session, project_id, unsettled_named(session, project_id, part))
 
 
 def people_per_item(session: Session, project_id: int, items: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
@@ -64,44 +66,26 @@ def people_per_item(session: Session, project_id: int, items: Sequence[uuid.UUID
     return {item: int(n) for item, n in rows}
 
 
-def _settle_those(session: Session, project_id: int, column: Any, ids: Collection[uuid.UUID]) -> None:
+def _parts(ids: Collection[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
     wanted = sorted(set(ids))
-    for start in range(0, len(wanted), ITEMS_AT_ONCE):
-        tasks = session.connection().execute(
-            select(TASKS.c.ext_id, TASKS.c.item_id, TASKS.c.state, TASKS.c.overlap, TASKS.c.wanted).where(
-                TASKS.c.project_id == project_id,
-                column.in_(wanted[start : start + ITEMS_AT_ONCE]),
-                TASKS.c.state.in_(KNOWN_THERE),
-            )
-        )
-        _settle(session, project_id, tasks.all())
+    return (wanted[start : start + ITEMS_AT_ONCE] for start in range(0, len(wanted), ITEMS_AT_ONCE))
 
 
-def _settle(session: Session, project_id: int, tasks: Sequence[Any]) -> None:
+def _settle(session: Session, project_id: int, tasks: Sequence[UnsettledTask]) -> None:
     if not tasks:
         return
-    items = [task.item_id for task in tasks]
+    items = [task.item for task in tasks]
     people, skips = people_per_item(session, project_id, items), count_skips(session, project_id, items)
     given = _given_there(session, project_id, [task.ext_id for task in tasks])
     changed = []
     for task in tasks:
-        n_answered = people.get(task.item_id, 0)
-        is_done = n_answered >= task.overlap or skips.get(task.item_id, 0) >= SKIPS_TO_GIVE_UP
+        n_answered = people.get(task.item, 0)
+        is_done = n_answered >= task.overlap or skips.get(task.item, 0) >= SKIPS_TO_GIVE_UP
         state = (TaskState.CLOSED if is_done else TaskState.LIVE).value
         wanted = 0 if is_done else wanted_overlap(task.overlap, n_answered, given.get(task.ext_id, NOTHING))
         if (state, wanted) != (task.state, task.wanted):
-            changed.append({"task": task.ext_id, "was": task.state, "becomes": state, "needs": wanted})
-    if changed:
-        session.connection().execute(
-            update(TASKS)
-            .where(
-                TASKS.c.project_id == project_id,
-                TASKS.c.ext_id == bindparam("task"),
-                TASKS.c.state == bindparam("was"),
-            )
-            .values(state=bindparam("becomes"), wanted=bindparam("needs")),
-            changed,
-        )
+            changed.append(Settled(task.ext_id, task.state, state, wanted))
+    settle(session, project_id, changed)
 
 
 def _given_there(session: Session, project_id: int, ext_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Given]:

@@ -16,8 +16,9 @@ from sqlmodel import Session, col
 from foundation.database import clock_ms
 from foundation.jobs import Job, JobState
 from labeling.counters import ANNOTATION, last_number
-from labeling.models import ANNOTATIONS, ANNOTATORS, ANSWERS, TASKS, AnnotatorState, Source, TaskState
+from labeling.models import ANNOTATIONS, ANNOTATORS, ANSWERS, AnnotatorState, Source
 from labeling.questions.values import Value
+from labeling.task_table.reading import count_tasks_there
 
 ROWS_AT_ONCE = 5_000
 ITEMS_AT_ONCE = 500
@@ -29,7 +30,6 @@ NOT_ACTIVE = {
     AnnotatorState.LEFT.value: "annotator_left",
 }
 """Why an answer does not count that was given in a state: Label Studio lets everybody answer always."""
-RANDOM = "random"
 
 
 class CountedAnswer(NamedTuple):
@@ -101,25 +101,6 @@ def count_labeling(session: Session, project_id: int) -> dict[str, int]:
         ANSWERS.c.project_id == project_id, ANSWERS.c.until_seq.is_(None)
     )
     return {"tasks": count_tasks_there(session, project_id), "annotations": _count(session, counted)}
-
-
-def count_tasks_there(session: Session, project_id: int) -> int:
-    """Tasks that are in Label Studio now."""
-    there = select(func.count()).where(
-        TASKS.c.project_id == project_id, TASKS.c.state.in_([TaskState.LIVE.value, TaskState.CLOSED.value])
-    )
-    return _count(session, there)
-
-
-def untold_tasks(project_id: int) -> Select[Any]:
-    """Tasks that need another number of annotators than Label Studio was told: name, number there, number of annotators."""
-    # Not `state IN (…)`: databases would go through all tasks of these states, where few have to be told anything.
-    elsewhere = (TaskState.INTENT, TaskState.DELETING, TaskState.GONE)
-    return select(TASKS.c.ext_id, TASKS.c.ls_task, TASKS.c.wanted).where(
-        TASKS.c.project_id == project_id,
-        TASKS.c.asked != TASKS.c.wanted,
-        *(TASKS.c.state != state.value for state in elsewhere),
-    )
 
 
 def count_raw_results(session: Session, project_id: int, control: str) -> int:

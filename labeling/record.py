@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 from sqlmodel import Session
 
 from collector.subjects.record import FirstSent, Person, Row
 from foundation.database import these
-from labeling.models import ANNOTATIONS, TASKS
+from labeling.models import ANNOTATIONS
+from labeling.task_table.reading import all_tasks_of
 
 
 def contribute(person: Person) -> Mapping[str, Iterator[Row]]:
@@ -23,12 +23,7 @@ def contribute(person: Person) -> Mapping[str, Iterator[Row]]:
 
 
 def _tasks(project_id: int, session: Session, items: FirstSent) -> Iterator[Row]:
-    rows = session.connection().execute(
-        select(TASKS)
-        .where(TASKS.c.project_id == project_id, _is_among(TASKS.c.item_id, session, items))
-        .order_by(TASKS.c.item_id, TASKS.c.round)
-    )
-    for task in rows:
+    for task in all_tasks_of(session, project_id, list(items)):
         if task.created_at >= items[task.item_id]:
             yield {
                 "task": str(task.ext_id),
@@ -44,7 +39,7 @@ def _tasks(project_id: int, session: Session, items: FirstSent) -> Iterator[Row]
 def _annotations(project_id: int, session: Session, items: FirstSent) -> Iterator[Row]:
     rows = session.connection().execute(
         select(ANNOTATIONS)
-        .where(ANNOTATIONS.c.project_id == project_id, _is_among(ANNOTATIONS.c.item_id, session, items))
+        .where(ANNOTATIONS.c.project_id == project_id, ANNOTATIONS.c.item_id.in_(these(session, list(items))))
         .order_by(ANNOTATIONS.c.item_id, ANNOTATIONS.c.seq)
     )
     for annotation in rows:
@@ -59,7 +54,3 @@ def _annotations(project_id: int, session: Session, items: FirstSent) -> Iterato
                 "created_at": annotation.created_at.isoformat(),
                 "received_at": annotation.received_at.isoformat(),
             }
-
-
-def _is_among(column: ColumnElement[Any], session: Session, items: FirstSent) -> ColumnElement[bool]:
-    return column.in_(these(session, list(items)))

@@ -13,9 +13,10 @@ from collector.queries import current_file
 from foundation.document.definitions import Reader
 from foundation.errors import Fault
 from labeling.project import DEFINITIONS, OWN_FIELDS, LabelingSection, parse_labeling
-from labeling.queries import count_raw_results, count_tasks_there, count_values
+from labeling.queries import count_raw_results, count_values
 from labeling.questions.configuration import LabelingConfiguration, compare
 from labeling.questions.question import Break, BreakReason
+from labeling.task_table.reading import count_tasks_there
 
 REMEDY = "keep what is there and add the new beside it, or make a new project"
 

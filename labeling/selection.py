@@ -8,16 +8,13 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
 from sqlmodel import Session
 
 from collector.queries import read_project, usable_items
 from labeling.counters import PICK, take_numbers
-from labeling.models import TASKS, Purpose, TaskState
-from labeling.queries import RANDOM, annotators_per_item, list_unanswerable
-
-TAKEN = (TaskState.INTENT.value, TaskState.LIVE.value, TaskState.CLOSED.value, TaskState.DELETING.value)
-OPEN = (TaskState.INTENT.value, TaskState.LIVE.value)
+from labeling.models import RANDOM
+from labeling.queries import annotators_per_item, list_unanswerable
+from labeling.task_table.reading import items_with_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +25,6 @@ class Pick:
     selected_by: str
     propensity: float
     n_answers: int = 0
-
-
-def count_open_tasks(session: Session, project_id: int) -> int:
-    """Tasks that still need answers; they are what the backlog bounds."""
-    found = session.connection().execute(
-        select(func.count()).where(TASKS.c.project_id == project_id, TASKS.c.state.in_(OPEN))
-    )
-    return int(found.scalar_one())
 
 
 def pick_items(session: Session, project_id: int, *, how_many: int, overlap: int) -> list[Pick]:
@@ -73,11 +62,8 @@ def _eligible_items(
 
 
 def _items_without_task(session: Session, project_id: int, left_out: set[uuid.UUID]) -> list[uuid.UUID]:
-    taken = select(TASKS.c.item_id).where(
-        TASKS.c.project_id == project_id, TASKS.c.purpose == Purpose.LABEL.value, TASKS.c.state.in_(TAKEN)
-    )
     # Left out here and not in the query: PostgreSQL goes through a list that does not fit its memory once a row.
-    unwanted = left_out.union(session.connection().execute(taken).scalars())
+    unwanted = left_out.union(items_with_task(session, project_id))
     return [item for item in session.connection().execute(usable_items(project_id)).scalars() if item not in unwanted]
 
 

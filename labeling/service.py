@@ -17,10 +17,9 @@ from collector.models import Item, Signal
 from foundation.errors import Fault, listed
 from labeling.annotators import MAX_NAME_CHARS, numbers_of_names
 from labeling.ledger import Ledger, NewAnnotation, OpenAnswer
-from labeling.models import ANNOTATIONS, Source
+from labeling.models import ANNOTATIONS, RANDOM, Source
 from labeling.progress import settle_states
 from labeling.project import LabelingSection
-from labeling.queries import RANDOM
 from labeling.questions.question import Question
 from labeling.questions.values import Value
 from labeling.section import current_labeling

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
 from sqlmodel import Session
 
-from labeling.models import TASKS, StudioProject, TaskState
+from labeling.models import StudioProject, TaskState
 from labeling.project import Push
-from labeling.queries import untold_tasks
 from labeling.section import current_labeling
 from labeling.selection import count_waiting_items
+from labeling.task_table.reading import count_by_state, count_untold
 
 SAID_AS = {
     TaskState.LIVE: "open",
@@ -57,23 +56,11 @@ def read_standing(session: Session, project_id: int, *, url: str | None) -> Stan
     _, section = current_labeling(session, project_id)
     studio = session.get(StudioProject, project_id)
     ls_project = studio.ls_project if studio else None
+    counted = count_by_state(session, project_id)
     return Standing(
-        tasks=_count_tasks(session, project_id),
-        untold=_count_untold(session, project_id),
+        tasks={word: counted.get(state, 0) for state, word in SAID_AS.items()},
+        untold=count_untold(session, project_id),
         items_waiting=count_waiting_items(session, project_id, overlap=section.overlap),
         push=section.push,
         label_studio=f"{url.rstrip('/')}/projects/{ls_project}/data" if url and ls_project else None,
     )
-
-
-def _count_tasks(session: Session, project_id: int) -> dict[str, int]:
-    rows = session.connection().execute(
-        select(TASKS.c.state, func.count()).where(TASKS.c.project_id == project_id).group_by(TASKS.c.state)
-    )
-    counted = {TaskState(state): int(n) for state, n in rows}
-    return {word: counted.get(state, 0) for state, word in SAID_AS.items()}
-
-
-def _count_untold(session: Session, project_id: int) -> int:
-    found = session.connection().execute(untold_tasks(project_id).with_only_columns(func.count()))
-    return int(found.scalar_one())

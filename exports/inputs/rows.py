@@ -22,7 +22,7 @@ from exports.inputs.splits import FIRST_REASON, Split, Splitter
 from exports.inputs.statements import candidate_rows, content_rows
 from exports.project import Unresolved
 from exports.shares import SIDES
-from labeling.queries import RANDOM
+from labeling.models import RANDOM
 
 if TYPE_CHECKING:
     import pyarrow as pa

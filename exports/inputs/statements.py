@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, Text, and_, case, cast, exists, func, select, type_coerce
+from sqlalchemy import Select, Text, and_, case, cast, func, select, type_coerce
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -17,16 +17,16 @@ from collector.intake.event_time import TimeQuality
 from collector.models import Item, Signal, Subject
 from collector.queries import live_signal_passes, usable_items
 from exports.models import SIDES
-from labeling.models import ANNOTATIONS, ANSWERS, TASKS, Source, TaskState
-from labeling.queries import RANDOM, counts_at
+from labeling.models import ANNOTATIONS, ANSWERS, Task
+from labeling.queries import counts_at
+from labeling.task_table.reading import selected_by
 
 READ: Final = frozenset(
     (
-        *(str(model.__tablename__) for model in (Item, Signal, Subject)),
+        *(str(model.__tablename__) for model in (Item, Signal, Subject, Task)),
         ANNOTATIONS.name,
         ANSWERS.name,
         SIDES.name,
-        TASKS.name,
     )
 )
 """The tables that the statements here look into."""
@@ -45,7 +45,7 @@ def candidate_rows(project_id: int, controls: Sequence[str], upto_seq: int) -> S
             col(Item.scrub_hash),
             _live_signals(project_id).label("signals"),
             _frozen_side(project_id).label("side"),
-            _selected_by(project_id).label("selected_by"),
+            selected_by(project_id).label("selected_by"),
             *votes,
         )
         .order_by(col(Item.id))
@@ -113,59 +113,6 @@ def _earliest_signal(project_id: int) -> Any:
 
 def _frozen_side(project_id: int) -> Any:
     return select(SIDES.c.side).where(SIDES.c.project_id == project_id, SIDES.c.item_id == Item.id).scalar_subquery()
-
-
-def _selected_by(project_id: int) -> Any:
-    """How an item came to be labelled: the first of its tasks that somebody answered decides.
-
-    An item that nobody answered in Label Studio was labelled elsewhere: whoever handed the labels in may have said how it
-    was chosen, and the newest word counts; without one, at random. That a task nobody answered had been chosen at random
-    does not make the item a random one: others decided that it has labels.
-    """
-    is_answered = (
-        exists()
-        .where(
-            ANNOTATIONS.c.project_id == project_id,
-            ANNOTATIONS.c.ext_id == TASKS.c.ext_id,
-            ANNOTATIONS.c.source == Source.LABEL_STUDIO.value,
-            ANNOTATIONS.c.counts,
-        )
-        .correlate(TASKS)
-    )
-    by_annotation = (
-        select(func.coalesce(ANNOTATIONS.c.selected_by, RANDOM))
-        .where(
-            ANNOTATIONS.c.project_id == project_id,
-            ANNOTATIONS.c.item_id == Item.id,
-            ANNOTATIONS.c.source == Source.ELSEWHERE.value,
-        )
-        .order_by(ANNOTATIONS.c.selected_by.is_(None), ANNOTATIONS.c.seq.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    chosen_otherwise = TASKS.c.selected_by != RANDOM
-    return func.coalesce(
-        _first_task(project_id, is_answered),
-        _first_task(project_id, chosen_otherwise),
-        by_annotation,
-        _first_task(project_id),
-    )
-
-
-def _first_task(project_id: int, *where: Any) -> Any:
-    return (
-        select(TASKS.c.selected_by)
-        .where(
-            TASKS.c.project_id == project_id,
-            TASKS.c.item_id == Item.id,
-            TASKS.c.state != TaskState.INTENT.value,
-            *where,
-        )
-        .order_by(TASKS.c.round)
-        .limit(1)
-        .correlate(Item)
-        .scalar_subquery()
-    )
 
 
 def _votes(project_id: int, question: str, upto_seq: int) -> Any:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import structlog
-from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 from sqlmodel import Session
 
 from foundation.database import unit_of_work
@@ -17,7 +15,7 @@ from foundation.failpoints import failpoint
 from foundation.identifiers import random_uuid
 from labeling.counters import lock_annotations
 from labeling.errors import StudioUnreadable
-from labeling.models import TASKS, Purpose, StudioProject, TaskState
+from labeling.models import Purpose, StudioProject, TaskState
 from labeling.progress import NOTHING, settle_tasks, wanted_overlap
 from labeling.section import current_labeling
 from labeling.selection import Pick
@@ -25,19 +23,11 @@ from labeling.studio.contents import contents_of
 from labeling.studio.desk import Desk
 from labeling.studio.project import number_of, open_project, refresh_config
 from labeling.studio.rows import NewTask, StudioTask
+from labeling.task_table.reading import Intent, last_rounds, list_intents
+from labeling.task_table.writing import add_intents, drop_intents, mark_live
 
 log = structlog.get_logger(__name__)
 IMPORT_AT_ONCE = 1_000
-ITEMS_AT_ONCE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """A task that is about to be imported, or that may have been."""
-
-    ext_id: uuid.UUID
-    item: uuid.UUID
-    batch: uuid.UUID
 
 
 _OnItsWay: TypeAlias = tuple[list[NewTask], "Future[list[int]]"]
@@ -47,7 +37,7 @@ def write_intents(
     session: Session, desk: Desk, studio: StudioProject, picks: Sequence[Pick], *, revision: int, overlap: int
 ) -> list[list[Intent]]:
     """Notes what is about to be imported, in batches of one import each. Each item's round is the one after its last."""
-    rounds = _last_rounds(session, desk.project_id, [pick.item for pick in picks])
+    rounds = last_rounds(session, desk.project_id, [pick.item for pick in picks])
     rows: list[dict[str, Any]] = []
     for start in range(0, len(picks), IMPORT_AT_ONCE):
         batch = random_uuid()
@@ -55,8 +45,7 @@ def write_intents(
             _intent_row(desk, studio, pick, batch, rounds.get(pick.item, 0) + 1, revision=revision, overlap=overlap)
             for pick in picks[start : start + IMPORT_AT_ONCE]
         ]
-    if rows:
-        session.connection().execute(insert(TASKS), rows)
+    add_intents(session, rows)
     by_batch: dict[uuid.UUID, list[Intent]] = {}
     for row in rows:
         by_batch.setdefault(row["batch"], []).append(Intent(row["ext_id"], row["item_id"], row["batch"]))
@@ -90,7 +79,7 @@ def resolve_intents(desk: Desk) -> int:
     others are removed), what is missing is imported now, unless the item may not be used any more.
     """
     with unit_of_work(desk.database, read_only=True) as session:
-        waiting = _intents(session, desk.project_id)
+        waiting = list_intents(session, desk.project_id)
     if not waiting:
         return 0
     studio = open_project(desk)
@@ -109,7 +98,9 @@ def _tasks_to_send(desk: Desk, intents: Sequence[Intent]) -> list[NewTask]:
         contents = contents_of(session, desk.project_id, [intent.item for intent in intents], section)
     refused = [intent for intent in intents if intent.item not in contents]
     if refused:
-        _drop_intents(desk, refused)
+        # They never were in Label Studio.
+        with unit_of_work(desk.database) as session:
+            drop_intents(session, desk.project_id, [intent.ext_id for intent in refused])
     return [
         NewTask(intent.ext_id, intent.batch, contents[intent.item]) for intent in intents if intent.item in contents
     ]
@@ -150,15 +141,6 @@ def _resolve_batch(desk: Desk, studio: StudioProject, batch: uuid.UUID, intents:
     return len(there) + (import_intents(desk, studio, [missing]) if missing else 0)
 
 
-def _intents(session: Session, project_id: int) -> list[Intent]:
-    rows = session.connection().execute(
-        select(TASKS.c.ext_id, TASKS.c.item_id, TASKS.c.batch)
-        .where(TASKS.c.project_id == project_id, TASKS.c.state == TaskState.INTENT.value)
-        .order_by(TASKS.c.batch, TASKS.c.ext_id)
-    )
-    return [Intent(*row) for row in rows]
-
-
 def _intent_row(
     desk: Desk, studio: StudioProject, pick: Pick, batch: uuid.UUID, number: int, *, revision: int, overlap: int
 ) -> dict[str, Any]:
@@ -182,46 +164,11 @@ def _intent_row(
     }
 
 
-def _last_rounds(session: Session, project_id: int, items: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
-    found: dict[uuid.UUID, int] = {}
-    for start in range(0, len(items), ITEMS_AT_ONCE):
-        rows = session.connection().execute(
-            select(TASKS.c.item_id, func.max(TASKS.c.round))
-            .where(
-                TASKS.c.project_id == project_id,
-                TASKS.c.purpose == Purpose.LABEL.value,
-                TASKS.c.item_id.in_(items[start : start + ITEMS_AT_ONCE]),
-            )
-            .group_by(TASKS.c.item_id)
-        )
-        found.update((item, int(number)) for item, number in rows)
-    return found
-
-
 def _note_live(desk: Desk, studio: StudioProject, ids: Mapping[uuid.UUID, int]) -> None:
     if not ids:
         return
-    # Not `state = 'intent'`: of that PostgreSQL's statistics know none, so it would go through all intents for each task.
-    is_intent = and_(*(TASKS.c.state != state.value for state in TaskState if state is not TaskState.INTENT))
     with unit_of_work(desk.database) as session:
         # What was handed in while the tasks were on their way knew of none: it is counted now, and nobody hands in meanwhile.
         lock_annotations(session, desk.project_id)
-        session.connection().execute(
-            update(TASKS)
-            .where(TASKS.c.project_id == desk.project_id, TASKS.c.ext_id == bindparam("task"), is_intent)
-            .values(state=TaskState.LIVE.value, ls_project=studio.ls_project, ls_task=bindparam("number")),
-            [{"task": ext_id, "number": ls_task} for ext_id, ls_task in ids.items()],
-        )
+        mark_live(session, desk.project_id, number_of(studio), ids)
         settle_tasks(session, desk.project_id, ids)
-
-
-def _drop_intents(desk: Desk, intents: Sequence[Intent]) -> None:
-    """Takes back intents of items that may not be used any more: they never were in Label Studio."""
-    with unit_of_work(desk.database) as session:
-        session.connection().execute(
-            delete(TASKS).where(
-                TASKS.c.project_id == desk.project_id,
-                TASKS.c.ext_id.in_([intent.ext_id for intent in intents]),
-                TASKS.c.state == TaskState.INTENT.value,
-            )
-        )

@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
 from sqlalchemy import select
 from sqlmodel import Session
 
-from labeling.models import ANNOTATIONS, TASKS, Source
-from labeling.progress import KNOWN_THERE
+from labeling.models import ANNOTATIONS, Source
 from labeling.studio.rows import StudioTask
 from labeling.studio.settling import KnownAnnotation, KnownVersion
+from labeling.task_table.reading import OurTask, our_tasks
 
 IDS_AT_ONCE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class OurTask:
-    """A task of ours, as it is known here."""
-
-    ext_id: uuid.UUID
-    item: uuid.UUID
-    ls_task: int
-    asked: int
-    is_unreadable: bool = False
-    """Whether it could not be read when it was last tried."""
 
 
 Mine: TypeAlias = list[tuple[StudioTask, OurTask]]
@@ -62,23 +49,6 @@ def known_annotations(
         )
         found.setdefault(row.ext_id, {}).setdefault(row.ls_id, KnownAnnotation()).versions.append(version)
     return found
-
-
-def our_tasks(
-    session: Session, project_id: int, ls_project: int, ext_ids: Collection[uuid.UUID]
-) -> dict[uuid.UUID, OurTask]:
-    """Those of these tasks that are ours and should be there."""
-    rows = session.connection().execute(
-        select(
-            TASKS.c.ext_id, TASKS.c.item_id, TASKS.c.ls_task, TASKS.c.asked, TASKS.c.unreadable_at.is_not(None)
-        ).where(
-            TASKS.c.project_id == project_id,
-            TASKS.c.ls_project == ls_project,
-            TASKS.c.ext_id.in_(ext_ids),
-            TASKS.c.state.in_(KNOWN_THERE),
-        )
-    )
-    return {row.ext_id: OurTask(*row) for row in rows}
 
 
 def ours_among(session: Session, project_id: int, ls_project: int, tasks: Sequence[StudioTask]) -> Mine:

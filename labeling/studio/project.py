@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import update
 
 from collector.queries import read_project, read_revision
 from foundation.database import unit_of_work
 from foundation.failpoints import failpoint
 from labeling.drift import Finding, report_lasting
 from labeling.errors import NothingToLabel, StudioGone, StudioRefused
-from labeling.models import STUDIO_PROJECTS, TASKS, DriftKind, StudioProject, StudioState
+from labeling.models import STUDIO_PROJECTS, DriftKind, StudioProject, StudioState
 from labeling.project import LabelingSection
 from labeling.section import current_labeling
 from labeling.studio.desk import Desk
 from labeling.studio.gateway import PROJECT_GONE
 from labeling.studio.instruction import instruction_of
 from labeling.studio.rows import StudioProjectState, StudioTask
+from labeling.task_table.writing import note_asked_by_number
 from labeling.timelines import note_guidelines, read_guidelines
 
 TASKS_AT_ONCE = 500
@@ -136,28 +136,11 @@ def _restore_overlap(desk: Desk, studio: StudioProject, state: StudioProjectStat
     desk.gateway.change_overlap(state.id, studio.overlap)
     tasks = desk.gateway.list_tasks(state.id)
     while part := list(islice(tasks, TASKS_AT_ONCE)):
-        told = [
-            {"task": one.ext_id, "number": one.id, "has": one.overlap}
-            for one in part
-            if isinstance(one, StudioTask) and one.ext_id
-        ]
-        if told:
-            _note_overlaps(desk, told)
-
-
-def _note_overlaps(desk: Desk, told: Sequence[dict[str, Any]]) -> None:
-    desk.still_ours()
-    with unit_of_work(desk.database) as session:
-        session.connection().execute(
-            update(TASKS)
-            .where(
-                TASKS.c.project_id == desk.project_id,
-                TASKS.c.ext_id == bindparam("task"),
-                TASKS.c.ls_task == bindparam("number"),
-            )
-            .values(asked=bindparam("has")),
-            list(told),
-        )
+        has = {(one.ext_id, one.id): one.overlap for one in part if isinstance(one, StudioTask) and one.ext_id}
+        if has:
+            desk.still_ours()
+            with unit_of_work(desk.database) as session:
+                note_asked_by_number(session, desk.project_id, has)
 
 
 def _report(desk: Desk, finding: Finding) -> None:

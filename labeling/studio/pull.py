@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, func, select, update
+from sqlalchemy import and_, func, select, update
 from sqlmodel import Session
 
 from foundation.database import unit_of_work
@@ -19,7 +19,6 @@ from labeling.models import (
     ANNOTATIONS,
     ANNOTATORS,
     STUDIO_PROJECTS,
-    TASKS,
     DriftKind,
     Source,
     StudioProject,
@@ -35,7 +34,9 @@ from labeling.studio.known import Mine, known_annotations, ours_among
 from labeling.studio.pages import Page, changed_pages, one_task
 from labeling.studio.rows import StudioTask
 from labeling.studio.settling import Place, restate, settle_task, users_of
-from labeling.studio.unreadable import note_readable, note_unreadable, to_try_again, told_apart
+from labeling.studio.unreadable import TRIED_AGAIN, note_unreadable, told_apart
+from labeling.task_table.reading import list_unreadable
+from labeling.task_table.writing import mark_readable, note_asked
 from labeling.timelines import read_guidelines, read_states
 
 LOOK_BACK = timedelta(minutes=2)
@@ -88,7 +89,7 @@ def pull(desk: Desk, *, from_the_start: bool = False, brake: bool = True) -> Pul
         desk.still_ours()
         _take_page(desk, studio, page, pulled, limit)
     with unit_of_work(desk.database, read_only=True) as session:
-        waiting = to_try_again(session, desk.project_id, studio.ls_project, before=began)
+        waiting = list_unreadable(session, desk.project_id, studio.ls_project, before=began, limit=TRIED_AGAIN)
     for number in waiting:
         desk.still_ours()
         _take_page(desk, studio, one_task(desk.gateway, studio.ls_project, number), pulled, limit)
@@ -160,8 +161,9 @@ def _settle_page(session: Session, desk: Desk, ls_project: int, page: Page, numb
     )
     report_drift(session, desk.project_id, [finding for one in settled for finding in one.findings], now=now)
     note_unreadable(session, desk.project_id, ls_project, [*page.unreadable, *contradictory], now=now)
-    note_readable(session, desk.project_id, mine)
-    _note_overlaps(session, desk.project_id, mine)
+    mark_readable(session, desk.project_id, [own.ext_id for _, own in mine if own.is_unreadable])
+    # Anybody may have changed how many annotators a task has there, and Label Studio miscounts itself.
+    note_asked(session, desk.project_id, {own.ext_id: task.overlap for task, own in mine if task.overlap != own.asked})
     settle_states(session, desk.project_id, [own.item for _, own in mine])
     return Pulled(
         seen=sum(len(one.rows) for one in settled),
@@ -177,18 +179,6 @@ def _as_we_sent_them(session: Session, project_id: int, mine: Mine, section: Lab
     # Who answered what somebody else had put there said nothing about the item: such a task is made anew.
     changed = changed_by_hand(session, project_id, ((task, own.item) for task, own in mine), section)
     return [(task, own) for task, own in mine if task.id not in changed], len(changed)
-
-
-def _note_overlaps(session: Session, project_id: int, mine: Mine) -> None:
-    """Notes how many annotators Label Studio has for each task: anybody may have changed it, and it miscounts itself."""
-    changed = [{"task": own.ext_id, "has": task.overlap} for task, own in mine if task.overlap != own.asked]
-    if changed:
-        session.connection().execute(
-            update(TASKS)
-            .where(TASKS.c.project_id == project_id, TASKS.c.ext_id == bindparam("task"))
-            .values(asked=bindparam("has")),
-            changed,
-        )
 
 
 def _numbers(session: Session, project_id: int) -> dict[int, int]:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import update
 
 from foundation.database import unit_of_work
 from foundation.failpoints import failpoint
 from labeling.errors import StudioGone, StudioUnreadable
-from labeling.models import STUDIO_PROJECTS, TASKS, StudioProject, StudioState
+from labeling.models import STUDIO_PROJECTS, StudioProject, StudioState
 from labeling.project import Push
-from labeling.queries import untold_tasks
 from labeling.section import current_labeling
-from labeling.selection import count_open_tasks, pick_items
+from labeling.selection import pick_items
 from labeling.studio.desk import Desk
-from labeling.studio.intents import IMPORT_AT_ONCE, Intent, import_intents, write_intents
+from labeling.studio.intents import IMPORT_AT_ONCE, import_intents, write_intents
 from labeling.studio.project import number_of, open_project, refresh_config
 from labeling.studio.removal import remove_unusable
+from labeling.task_table.reading import Intent, count_open_tasks, list_untold
+from labeling.task_table.writing import note_asked
 
 ASKS_AT_ONCE = 50
 MOST_ASKS = 2_000
@@ -56,13 +56,7 @@ def tell_whom_to_ask(desk: Desk, ls_project: int) -> int:
     moment, and Label Studio cannot be asked to delete only what nobody has answered.
     """
     with unit_of_work(desk.database, read_only=True) as session:
-        rows = session.connection().execute(
-            untold_tasks(desk.project_id)
-            .where(TASKS.c.ls_project == ls_project)
-            .order_by(TASKS.c.wanted, TASKS.c.ls_task)
-            .limit(MOST_ASKS)
-        )
-        tasks = [(ext_id, ls_task, wanted) for ext_id, ls_task, wanted in rows]
+        tasks = list_untold(session, desk.project_id, ls_project, limit=MOST_ASKS)
     for start in range(0, len(tasks), ASKS_AT_ONCE):
         _tell(desk, ls_project, tasks[start : start + ASKS_AT_ONCE])
     return len(tasks)
@@ -75,7 +69,7 @@ def _tell(desk: Desk, ls_project: int, tasks: Sequence[tuple[uuid.UUID, int, int
     except StudioUnreadable:
         return  # they stay untold, and the next push tells them
     there = {task.id: task.ext_id for task in found}
-    told = []
+    told: dict[uuid.UUID, int] = {}
     for ext_id, number, wanted in tasks:
         if there.get(number) != ext_id:
             continue  # one that is gone is the comparison's to find and report
@@ -84,9 +78,11 @@ def _tell(desk: Desk, ls_project: int, tasks: Sequence[tuple[uuid.UUID, int, int
             desk.gateway.ask_for_annotators(number, wanted)
         except StudioGone:
             continue
-        told.append({"task": ext_id, "told": wanted})
+        told[ext_id] = wanted
     failpoint("push.after_telling")
-    _note_told(desk, told)
+    if told:
+        with unit_of_work(desk.database) as session:
+            note_asked(session, desk.project_id, told)
 
 
 def _push_of(desk: Desk) -> Push:
@@ -120,15 +116,3 @@ def _write_intents(desk: Desk, studio: StudioProject) -> Iterator[list[Intent]]:
             batches = write_intents(session, desk, studio, part, revision=revision, overlap=section.overlap)
         failpoint("push.after_intents")
         yield from batches
-
-
-def _note_told(desk: Desk, told: Sequence[dict[str, Any]]) -> None:
-    if not told:
-        return
-    with unit_of_work(desk.database) as session:
-        session.connection().execute(
-            update(TASKS)
-            .where(TASKS.c.project_id == desk.project_id, TASKS.c.ext_id == bindparam("task"))
-            .values(asked=bindparam("told")),
-            list(told),
-        )

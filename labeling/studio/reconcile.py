@@ -7,27 +7,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import structlog
-from sqlalchemy import Row, func, select, update
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import update
 from sqlmodel import Session
 
 from foundation.database import unit_of_work
 from labeling.drift import Finding, report_drift, report_lasting, report_new_drift
 from labeling.errors import MassDeletion, StudioUnreadable
-from labeling.models import STUDIO_PROJECTS, TASKS, DriftKind, StudioProject, StudioState, TaskState
-from labeling.progress import KNOWN_THERE, people_per_item
+from labeling.models import STUDIO_PROJECTS, DriftKind, StudioProject, StudioState
+from labeling.progress import people_per_item
 from labeling.queries import list_unanswerable
 from labeling.section import current_labeling
 from labeling.selection import Pick
 from labeling.studio.contents import changed_by_hand
 from labeling.studio.desk import Desk
-from labeling.studio.intents import Intent, import_intents, write_intents
+from labeling.studio.intents import import_intents, write_intents
 from labeling.studio.pull import MASS_DELETION, is_mass_deletion
 from labeling.studio.rows import StudioTask
 from labeling.studio.task_rows import UnreadableTask
+from labeling.task_table.reading import Expected, Intent, count_expected, expected_tasks
+from labeling.task_table.writing import mark_gone
 
 log = structlog.get_logger(__name__)
 LIST_EVERY = timedelta(hours=1)
@@ -42,20 +43,6 @@ class Reconciled:
 
     vanished: int = 0
     recreated: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """A task that should be there."""
-
-    ext_id: uuid.UUID
-    item: uuid.UUID
-    ls_task: int
-    is_deleting: bool
-    overlap: int
-    revision: int
-    selected_by: str
-    propensity: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +66,11 @@ def reconcile(desk: Desk, *, brake: bool = True, listing: bool = False) -> Recon
         return Reconciled()
     state = desk.gateway.read_project(studio.ls_project)
     with unit_of_work(desk.database, read_only=True) as session:
-        n_expected = _count_expected(session, desk.project_id, studio.ls_project) + studio.n_foreign
+        n_expected = count_expected(session, desk.project_id, studio.ls_project) + studio.n_foreign
     is_due = studio.reconciled_at is None or desk.clock() - studio.reconciled_at > LIST_EVERY
     if state is not None and state.n_tasks == n_expected and not is_due and not listing:
         return Reconciled()
     return _compare(desk, studio, studio.ls_project, brake=brake)
-
-
-def expected_tasks(session: Session, project_id: int, ls_project: int) -> list[Expected]:
-    """Every task of ours that should be in Label Studio now."""
-    rows = session.connection().execute(select(TASKS).where(*_is_expected(project_id, ls_project)))
-    return [_expected(row) for row in rows]
-
-
-def mark_gone(session: Session, project_id: int, ext_ids: Sequence[uuid.UUID]) -> None:
-    for start in range(0, len(ext_ids), IDS_AT_ONCE):
-        session.connection().execute(
-            update(TASKS)
-            .where(TASKS.c.project_id == project_id, TASKS.c.ext_id.in_(ext_ids[start : start + IDS_AT_ONCE]))
-            .values(state=TaskState.GONE.value)
-        )
 
 
 def _compare(desk: Desk, studio: StudioProject, ls_project: int, *, brake: bool) -> Reconciled:
@@ -219,31 +191,3 @@ def _without_annotations(desk: Desk, ls_project: int, tasks: set[int]) -> list[i
         return [task.id for task in desk.gateway.read_tasks(ls_project, tasks).tasks if not task.annotations]
     except StudioUnreadable:
         return []
-
-
-def _count_expected(session: Session, project_id: int, ls_project: int) -> int:
-    found = session.connection().execute(
-        select(func.count()).select_from(TASKS).where(*_is_expected(project_id, ls_project))
-    )
-    return int(found.scalar_one())
-
-
-def _is_expected(project_id: int, ls_project: int) -> tuple[ColumnElement[bool], ...]:
-    return (
-        TASKS.c.project_id == project_id,
-        TASKS.c.ls_project == ls_project,
-        TASKS.c.state.in_([*KNOWN_THERE, TaskState.DELETING.value]),
-    )
-
-
-def _expected(row: Row[Any]) -> Expected:
-    return Expected(
-        ext_id=row.ext_id,
-        item=row.item_id,
-        ls_task=row.ls_task,
-        is_deleting=row.state == TaskState.DELETING.value,
-        overlap=row.overlap,
-        revision=row.revision,
-        selected_by=row.selected_by,
-        propensity=row.propensity,
-    )

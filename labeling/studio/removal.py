@@ -5,18 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
-from sqlmodel import Session, col
-
-from collector.models import Item
-from collector.queries import usable_items
 from foundation.database import unit_of_work
 from foundation.failpoints import failpoint
 from labeling.errors import StudioGone
-from labeling.models import TASKS, TaskState
-from labeling.progress import KNOWN_THERE
+from labeling.models import TaskState
 from labeling.studio.desk import Desk
-from labeling.studio.reconcile import mark_gone
+from labeling.task_table.reading import tasks_of, unusable_items_there
+from labeling.task_table.writing import mark_deleting, mark_gone
 
 ITEMS_AT_ONCE = 500
 
@@ -26,18 +21,8 @@ def remove_unusable(desk: Desk) -> int:
 
     What was answered stays here, and counts again when the item may be used again.
     """
-    may_be_used = usable_items(desk.project_id).where(col(Item.id) == TASKS.c.item_id).exists()
     with unit_of_work(desk.database, read_only=True) as session:
-        rows = session.connection().execute(
-            select(TASKS.c.item_id)
-            .where(
-                TASKS.c.project_id == desk.project_id,
-                TASKS.c.state.in_([*KNOWN_THERE, TaskState.DELETING.value]),
-                ~may_be_used,
-            )
-            .distinct()
-        )
-        items = sorted(row[0] for row in rows)
+        items = unusable_items_there(session, desk.project_id)
     remove_tasks_of(desk, items)
     return len(items)
 
@@ -48,26 +33,10 @@ def remove_tasks_of(desk: Desk, items: Sequence[uuid.UUID]) -> None:
         _remove_part(desk, items[start : start + ITEMS_AT_ONCE])
 
 
-def tasks_of(
-    session: Session, project_id: int, items: Sequence[uuid.UUID], states: Sequence[str]
-) -> list[tuple[uuid.UUID, int, int]]:
-    """Name, project there and number there of the tasks of at most some hundred items."""
-    rows = session.connection().execute(
-        select(TASKS.c.ext_id, TASKS.c.ls_project, TASKS.c.ls_task).where(
-            TASKS.c.project_id == project_id, TASKS.c.item_id.in_(items), TASKS.c.state.in_(states)
-        )
-    )
-    return [(ext_id, ls_project or 0, ls_task or 0) for ext_id, ls_project, ls_task in rows]
-
-
 def _remove_part(desk: Desk, items: Sequence[uuid.UUID]) -> None:
     """Marks the tasks, deletes those that still carry our name, and notes that they are gone."""
     with unit_of_work(desk.database) as session:
-        session.connection().execute(
-            update(TASKS)
-            .where(TASKS.c.project_id == desk.project_id, TASKS.c.item_id.in_(items), TASKS.c.state.in_(KNOWN_THERE))
-            .values(state=TaskState.DELETING.value)
-        )
+        mark_deleting(session, desk.project_id, items)
         doomed = tasks_of(session, desk.project_id, items, (TaskState.DELETING.value,))
     failpoint("removal.before_studio")
     for ls_project in sorted({project for _, project, _ in doomed}):

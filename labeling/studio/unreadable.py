@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, or_, select, update
 from sqlmodel import Session
 
 from labeling.drift import Finding, report_new_drift
-from labeling.models import TASKS, DriftKind
-from labeling.progress import KNOWN_THERE
+from labeling.models import DriftKind
 from labeling.studio.known import Mine, tasks_of_annotations
 from labeling.studio.task_rows import UnreadableTask
+from labeling.task_table.writing import mark_unreadable
 
 TRIED_AGAIN = 20
 """They are asked for one by one: each pull tries so many of them."""
@@ -35,15 +34,7 @@ def note_unreadable(
     numbers = [row.id for row in rows if row.id is not None]
     # Where only our name can be read, it is believed: nothing but another try follows from it.
     names = [row.ext_id for row in rows if row.id is None and row.ext_id is not None]
-    ours = and_(
-        TASKS.c.project_id == project_id,
-        TASKS.c.ls_project == ls_project,
-        or_(TASKS.c.ls_task.in_(numbers), TASKS.c.ext_id.in_(names)),
-        TASKS.c.state.in_(KNOWN_THERE),
-    )
-    found = session.connection().execute(select(TASKS.c.ls_task, TASKS.c.ext_id).where(ours))
-    name_of = {row.ls_task: row.ext_id for row in found}
-    session.connection().execute(update(TASKS).where(ours).values(unreadable_at=now))
+    name_of = mark_unreadable(session, project_id, ls_project, numbers=numbers, names=names, now=now)
     findings = {(name_of.get(row.id or 0, row.ext_id if row.id is None else None), row.id) for row in rows}
     report_new_drift(
         session,
@@ -51,28 +42,3 @@ def note_unreadable(
         [Finding(DriftKind.TASK_UNREADABLE, name, number) for name, number in sorted(findings, key=str)],
         now=now,
     )
-
-
-def note_readable(session: Session, project_id: int, mine: Mine) -> None:
-    again = [own.ext_id for _, own in mine if own.is_unreadable]
-    if again:
-        session.connection().execute(
-            update(TASKS).where(TASKS.c.project_id == project_id, TASKS.c.ext_id.in_(again)).values(unreadable_at=None)
-        )
-
-
-def to_try_again(session: Session, project_id: int, ls_project: int, *, before: datetime) -> list[int]:
-    """Numbers of tasks that could not be read at an earlier time, the longest waiting first."""
-    rows = session.connection().execute(
-        select(TASKS.c.ls_task)
-        .where(
-            TASKS.c.project_id == project_id,
-            TASKS.c.ls_project == ls_project,
-            TASKS.c.ls_task.is_not(None),
-            TASKS.c.unreadable_at < before,
-            TASKS.c.state.in_(KNOWN_THERE),
-        )
-        .order_by(TASKS.c.unreadable_at, TASKS.c.ls_task)
-        .limit(TRIED_AGAIN)
-    )
-    return [int(row[0]) for row in rows]

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 
 from foundation.database import unit_of_work
-from labeling.models import STUDIO_PROJECTS, TASKS, StudioProject, StudioState, TaskState
+from labeling.models import STUDIO_PROJECTS, StudioProject, StudioState
 from labeling.section import current_labeling
 from labeling.studio.contents import changed_by_hand
 from labeling.studio.desk import Desk
@@ -21,11 +21,13 @@ from labeling.studio.known import known_annotations, ours_among
 from labeling.studio.pages import changed_pages
 from labeling.studio.pull import number_users, pull
 from labeling.studio.push import push
-from labeling.studio.reconcile import Expected, expected_tasks, mark_gone, reconcile
+from labeling.studio.reconcile import reconcile
 from labeling.studio.rows import StudioProjectState, StudioTask
 from labeling.studio.settling import KnownAnnotation, Place, is_same
 from labeling.studio.task_rows import UnreadableTask
 from labeling.studio.unreadable import told_apart
+from labeling.task_table.reading import Expected, count_intents, expected_tasks, list_intents
+from labeling.task_table.writing import mark_gone
 from labeling.wishes import fresh_token
 
 UNREADABLE = "Label Studio shows it in no form that can be read; every sync tries again"
@@ -57,7 +59,8 @@ def verify_project(desk: Desk) -> list[Difference]:
         StudioUnavailable: Label Studio cannot be read.
     """
     studio = desk.studio()
-    n_intents = _count_intents(desk)
+    with unit_of_work(desk.database, read_only=True) as session:
+        n_intents = count_intents(session, desk.project_id)
     found = [Difference("intent", f"{n_intents} tasks are on their way: run a sync")] if n_intents else []
     if studio.state != StudioState.LIVE.value or studio.ls_project is None:
         return found
@@ -100,10 +103,8 @@ def _begin_anew(desk: Desk, ls_project: int) -> None:
     """The project is gone with all its tasks: answers stay, tasks are made again in a new one."""
     with unit_of_work(desk.database) as session:
         there = expected_tasks(session, desk.project_id, ls_project)
-        waiting = session.connection().execute(
-            select(TASKS.c.ext_id).where(TASKS.c.project_id == desk.project_id, TASKS.c.state == TaskState.INTENT.value)
-        )
-        mark_gone(session, desk.project_id, [*(one.ext_id for one in there), *(row[0] for row in waiting)])
+        waiting = list_intents(session, desk.project_id)
+        mark_gone(session, desk.project_id, [*(one.ext_id for one in there), *(intent.ext_id for intent in waiting)])
         session.connection().execute(
             update(STUDIO_PROJECTS)
             .where(STUDIO_PROJECTS.c.project_id == desk.project_id)
@@ -179,11 +180,3 @@ def _compare_task(task: StudioTask, place: Place, known: Mapping[int, KnownAnnot
     for ls_id, before in known.items():
         if ls_id not in listed and not before.is_removed:
             yield Difference("annotation_missing", "it is not in Label Studio any more", place.ext_id, ls_id)
-
-
-def _count_intents(desk: Desk) -> int:
-    with unit_of_work(desk.database, read_only=True) as session:
-        found = session.connection().execute(
-            select(func.count()).where(TASKS.c.project_id == desk.project_id, TASKS.c.state == TaskState.INTENT.value)
-        )
-        return int(found.scalar_one())

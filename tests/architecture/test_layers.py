@@ -208,6 +208,16 @@ class TestTransactions:
         assert {name for name in modules if not f"{name}.".startswith(conversations)} == set()
 
 
+class TestStatements:
+    def test_those_over_tasks_in_label_studio_stand_in_one_room(self) -> None:
+        """Who changes the table or its indexes has one place to read."""
+        speakers = {
+            path for path, module in sources().items() if _speaks_of(module, "labeling.models", "TASKS", "Task")
+        }
+
+        assert {path for path in speakers if not path.startswith("labeling/task_table/")} == set()
+
+
 class TestFailpoints:
     def test_each_is_armed_by_a_test(self) -> None:
         named = {
@@ -229,6 +239,25 @@ class TestFailpoints:
         ]
 
         assert len(set(names)) == len(names)
+
+
+def _speaks_of(module: ast.Module, models: str, table: str, model: str) -> bool:
+    """Whether a module has a table, or uses more of its model than its name."""
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(module)
+        if isinstance(node, ast.ImportFrom) and node.module == models
+        for alias in node.names
+        if alias.name in {table, model}
+    }
+    if imported - {model}:
+        return True
+    uses = [node for node in ast.walk(module) if isinstance(node, ast.Call | ast.Attribute)]
+    return any(
+        isinstance(part, ast.Name) and part.id in imported
+        for use in uses
+        for part in ([use.value] if isinstance(use, ast.Attribute) else use.args)
+    )
 
 
 def _uses_requests(path: str) -> bool:

@@ -11,9 +11,9 @@ import pytest
 from foundation.database import unit_of_work
 from labeling.errors import StudioUnavailable
 from labeling.progress import Given, wanted_overlap
-from labeling.queries import untold_tasks
 from labeling.standing import read_standing
 from labeling.studio.sync import Way
+from labeling.task_table.reading import untold_tasks
 from tests.fakes import FakeLabelStudio
 from tests.labeling.workshop import Workshop, add_items, mood
 
