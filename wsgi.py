@@ -9,6 +9,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from foundation.cli import PROJECTS as READ_PROJECTS
 from foundation.cli import RECORDS as READ_RECORDS
 from foundation.cli import SECTIONS as READ_SECTIONS
 from foundation.cli import Command, CommandLine, LazyGroup
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from foundation.http.front import Front
+    from foundation.http.guards import FindProject, NameProjects
     from foundation.http.web import Services
     from foundation.settings import Settings
 
@@ -106,7 +108,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _services(settings: Settings) -> Services:
-    from collector.queries import find_project, name_projects, near_project
+    from collector.project_names import find_project, name_projects, near_project
     from foundation.database import open_database
     from foundation.http.limits import open_limiter
     from foundation.http.web import Services
@@ -162,6 +164,13 @@ def records() -> tuple[Any, ...]:
     return tuple(import_module(name).contribute for name in RECORDS)
 
 
+def projects() -> tuple[FindProject, NameProjects]:
+    """How the floors below the collector find a project by its name, and name it by its id."""
+    from collector.project_names import find_project, name_projects
+
+    return find_project, name_projects
+
+
 def commands() -> tuple[Command, ...]:
     """Every command, in the order in which somebody needs them; a domain's are imported when they are asked for."""
     from foundation.running.up_cli import doctor, up
@@ -169,7 +178,9 @@ def commands() -> tuple[Command, ...]:
     return (
         up,
         doctor,
-        LazyGroup("keys", "foundation.http.keys_cli:commands", "Keys: create, list, retire."),
+        LazyGroup(
+            "keys", "foundation.http.keys_cli:commands", "Keys: create, list, retire.", {READ_PROJECTS: projects}
+        ),
         *(
             LazyGroup(name, f"{name}.cli:commands", told, {READ_SECTIONS: sections, READ_RECORDS: records})
             for name, told in GROUPS

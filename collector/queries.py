@@ -16,20 +16,17 @@ from sqlmodel import Session, col, select
 from collector.intake.event_time import ClockOffset
 from collector.models import DeadLetter, DeviceClock, Item, Project, ProjectCounter, Revision, Signal, Subject
 from collector.project import load_file
-from collector.project_file import NAME, ProjectFile
+from collector.project_file import ProjectFile
+from collector.project_names import find_project, near_project
 from collector.subjects.cover import is_covered
-from foundation.document.definitions import did_you_mean
 from foundation.errors import NotFound
 
 if TYPE_CHECKING:
     from collector.intake.revisions import History
 
 CONTEXT_DROPPED = "context_dropped"
-MOST_NAMES = 1_000
-"""So many names are looked at for a near one."""
 
 # Made once: every batch asks these, and making a statement costs more than the database takes to answer it.
-_BY_NAME = select(Project.id).where(col(Project.name) == bindparam("wanted"))
 _AT_THE_DOOR = (
     select_columns(
         col(Project.revision),
@@ -49,25 +46,6 @@ _AT_THE_DOOR = (
     )
     .where(col(Project.id) == bindparam("wanted"))
 )
-
-
-def find_project(session: Session, name: str) -> int | None:
-    """A project's id by its name; None where there is none."""
-    if not NAME.fullmatch(name):  # not asked for: PostgreSQL takes no text with a NUL, and paths may hold one
-        return None
-    return session.connection().execute(_BY_NAME, {"wanted": name}).scalar()
-
-
-def name_projects(session: Session, ids: Collection[int]) -> dict[int, str]:
-    """The names of projects by their ids."""
-    rows = session.exec(select(Project.id, Project.name).where(col(Project.id).in_(ids)))
-    return {project_id: name for project_id, name in rows if project_id is not None}
-
-
-def near_project(session: Session, name: str) -> str:
-    """A question that names the project of the nearest name, for those who may see all; empty where none is near."""
-    names = session.exec(select(Project.name).order_by(col(Project.name)).limit(MOST_NAMES)).all()
-    return did_you_mean(name, names)
 
 
 def project_named(session: Session, name: str) -> int:
@@ -193,10 +171,15 @@ def usable_items(project_id: int, *, among: Select[Any] | None = None) -> Select
     return select(Item.id).where(*wanted, exists().where(*alive))
 
 
+def count_signals(session: Session, project_id: int) -> int:
+    """How many signals a project holds, whatever became of their items."""
+    return _count(session, select(func.count()).where(col(Signal.project_id) == project_id))
+
+
 def count_project(session: Session, project_id: int) -> dict[str, int]:
     """What the collector holds of a project; `ready` are the items that a version may use."""
     return {
-        "signals": _count(session, select(func.count()).where(col(Signal.project_id) == project_id)),
+        "signals": count_signals(session, project_id),
         "items": _count(session, select(func.count()).where(col(Item.project_id) == project_id)),
         "ready": _count(session, select(func.count()).select_from(usable_items(project_id).subquery())),
         "dead_letters": _count(session, select(func.count()).where(col(DeadLetter.project_id) == project_id)),

@@ -18,6 +18,8 @@ SECTIONS = "winnow.sections"
 """Under this name a command finds what reads the sections of a project file."""
 RECORDS = "winnow.records"
 """Under this name it finds what the domains add to a person's record."""
+PROJECTS = "winnow.projects"
+"""Under this name it finds how to find a project by its name, and how to name projects."""
 DID_NOT_HOLD = 1
 USAGE = 2
 UUID_CHARS = 36

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, func
+from sqlalchemy import Select
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from collector.models import Item, Project, Signal
 from collector.project_file import ProjectFile
-from collector.queries import live_signal_passes
+from collector.queries import count_signals, live_signal_passes
 from foundation.errors import NotFound
 from labeling.queries import newest_seq
 from quality.models import FailingRow, Report
@@ -53,10 +53,6 @@ def failing_signals(
     if after is not None:
         statement = statement.where(col(FailingRow.signal_id) > after)
     return session.exec(statement.order_by(col(FailingRow.signal_id)).limit(limit)).all()
-
-
-def count_signals(session: Session, project_id: int) -> int:
-    return int(session.exec(select(func.count()).where(col(Signal.project_id) == project_id)).one())
 
 
 def is_stale(session: Session, project_id: int, revision: int, *, now: datetime) -> bool:

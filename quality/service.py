@@ -13,7 +13,7 @@ from sqlalchemy import delete, exists, func
 from sqlmodel import Session, col, select
 
 from collector.models import Signal
-from collector.queries import current_file, read_project, usable_items
+from collector.queries import count_signals, current_file, read_project, usable_items
 from foundation.database import insert_ignoring
 from foundation.progress import Progress, untold
 from labeling.consensus.choice import Judge, count_ties, method_in_effect
@@ -25,7 +25,7 @@ from labeling.section import current_labeling
 from quality.expectation import Expectation
 from quality.limited_suite import RunSuite, run_suite_limited
 from quality.models import FailingRow, Report
-from quality.queries import count_signals, signals_frame
+from quality.queries import signals_frame
 from quality.report import QualityReport, QuestionFigures
 from quality.section import SECTION
 

@@ -16,10 +16,10 @@ from sqlmodel import Session, col, select
 
 from collector.fields.kind import Field, Pii
 from collector.fields.text import TextField
-from collector.models import Consent, Erasure, Revision, Signal
+from collector.models import Consent, Erasure, Revision
 from collector.project import instead_in, load_file
 from collector.project_file import ProjectFile
-from collector.queries import current_file, read_project
+from collector.queries import count_signals, current_file, read_project
 from exports.column_names import RAW, raw_column
 from exports.inputs.labels import TargetJudge, judge_of
 from exports.inputs.plan import FORMAT, ConsentStatement, FieldSpec, FrozenInputs, GuidelinesStatement, TargetSpec
@@ -120,7 +120,7 @@ def freeze(session: Session, project_id: int, overrides: Mapping[str, Any], *, d
         context=tuple(FieldSpec(name, CONTEXT_KINDS.get(name, "category")) for name in file.context_names),
         unmeasured=tuple(control.name for control in labeling.configuration.unmeasured),
         instead=instead_in({**file.body, "export": section.as_document()}, SECTIONS),
-        signals=_count(session, select(func.count()).where(col(Signal.project_id) == project_id)),
+        signals=count_signals(session, project_id),
         overrides=settings_changed(declared, section),
         lowered=(
             *lowered_since(_sections_until(session, project_id, revision)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from sqlmodel import Session
@@ -19,6 +19,8 @@ ANY_ROLE: Allowed = frozenset(Role)
 FindProject = Callable[[Session, str], int | None]
 NearProject = Callable[[Session, str], str]
 """A question that names the project of the nearest name; empty where none is near."""
+NameProjects = Callable[[Session, Collection[int] | None], dict[int, str]]
+"""The names of these projects, or of all, by their ids and in the order of the names."""
 SCHEME = "Bearer "
 
 

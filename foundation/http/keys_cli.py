@@ -6,7 +6,7 @@ import uuid
 
 import click
 
-from foundation.cli import print_json, print_table, say, told_plainly
+from foundation.cli import PROJECTS, print_json, print_table, say, told_plainly
 
 ROLES = ("ingest", "backend", "read", "manage", "admin")
 SHOWN = ("id", "role", "project", "note", "retired_at")
@@ -15,29 +15,28 @@ commands = click.Group("keys", help="Keys: create, list, retire.")
 
 
 @commands.command()
+@click.pass_context
 @click.option("--role", type=click.Choice(ROLES), required=True, help="What the key may do.")
 @click.option("--project", help="The project the key belongs to; an admin key has none.")
 @click.option("--note", default="", help="What the key is for, as a reminder.")
-def create(role: str, project: str | None, note: str) -> None:
+def create(context: click.Context, role: str, project: str | None, note: str) -> None:
     """Make a key and print it, alone, on stdout. It is shown this once.
 
     Example: winnow keys create --role ingest --project slang-sentiment
     """
-    from sqlalchemy import text
-
     from foundation.database import unit_of_work, utc_now
     from foundation.errors import NotFound, UsageError
     from foundation.http.keys import Role, create_key
     from foundation.opening import opened_storage
 
+    find_project, _ = context.meta[PROJECTS]()
     with told_plainly():
         if (role == "admin") == bool(project):
             raise UsageError("an admin key has no project; every other key needs --project")
         with opened_storage() as (_, database), unit_of_work(database) as session:
             project_id = None
             if project:
-                query = text("SELECT id FROM projects WHERE name = :name")
-                project_id = session.connection().execute(query, {"name": project}).scalar_one_or_none()
+                project_id = find_project(session, project)
                 if project_id is None:
                     raise NotFound("there is no such project: apply its project file first")
             _, token = create_key(session, Role(role), project_id, now=utc_now(), note=note)
@@ -45,22 +44,21 @@ def create(role: str, project: str | None, note: str) -> None:
 
 
 @commands.command("list")
+@click.pass_context
 @click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
-def list_(as_json: bool) -> None:
+def list_(context: click.Context, as_json: bool) -> None:
     """Show all keys; never the keys themselves, which are kept as hashes.
 
     Example: winnow keys list --json
     """
-    from sqlalchemy import text
-
     from foundation.database import unit_of_work
     from foundation.http.keys import list_keys
     from foundation.opening import opened_storage
 
+    _, name_projects = context.meta[PROJECTS]()
     with told_plainly(), opened_storage() as (_, database), unit_of_work(database, read_only=True) as session:
         keys = list_keys(session)
-        projects = session.connection().execute(text("SELECT id, name FROM projects")).all()
-    names = {project.id: project.name for project in projects}
+        names = name_projects(session, None)
     rows = [
         {
             "id": str(key.id),

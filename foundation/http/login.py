@@ -10,7 +10,6 @@ from hmac import compare_digest
 from flask import Blueprint, Flask, current_app, redirect, render_template, request, session
 from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
-from sqlalchemy import text
 from sqlmodel import Session
 
 from foundation.database import unit_of_work, utc_now
@@ -132,9 +131,7 @@ def _end_held(database_session: Session) -> None:
 
 
 def _projects_of(caller: Caller) -> list[str]:
-    query = "SELECT name FROM projects"
-    where = "" if caller.project_id is None else " WHERE id = :project_id"
-    parameters = {} if caller.project_id is None else {"project_id": caller.project_id}
-    with unit_of_work(services_of(current_app).database, read_only=True) as database_session:
-        rows = database_session.connection().execute(text(query + where + " ORDER BY name"), parameters)
-        return [str(row[0]) for row in rows]
+    services = services_of(current_app)
+    with unit_of_work(services.database, read_only=True) as database_session:
+        visible = None if caller.project_id is None else {caller.project_id}
+        return list(services.name_projects(database_session, visible).values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,7 +33,7 @@ from foundation.errors import (
     UnsupportedMedia,
 )
 from foundation.http.bodies import declared_length, is_known_to_be_whole, read_body
-from foundation.http.guards import MANAGERS, Allowed, FindProject, NearProject, admit
+from foundation.http.guards import MANAGERS, Allowed, FindProject, NameProjects, NearProject, admit
 from foundation.http.keys import Caller, Role
 from foundation.http.limits import Limiter
 from foundation.http.openapi import JSON, PARAMETERS, Parameter, body_of, operation_id, parameters_of, responses_of
@@ -42,8 +42,6 @@ from foundation.json_places import place_of_mistake
 from foundation.json_weight import refuse_heavy, utf8_fault
 from foundation.settings import Settings
 
-NameProjects = Callable[[Session, Collection[int]], dict[int, str]]
-"""The names of projects by their ids."""
 EXTENSION = "winnow"
 DOCUMENT_BYTES = 4_000_000
 """What a document of one object may become in memory: a list of some ten thousand ids."""

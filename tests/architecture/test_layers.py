@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from sqlmodel import SQLModel
 
+import wsgi
 from tests.architecture.sources import EDGES, PACKAGES, ROOT, calls, files_that_import, imports_of, sources
 
 FORBIDDEN_NAMES = {
@@ -216,6 +220,32 @@ class TestStatements:
         }
 
         assert {path for path in speakers if not path.startswith("labeling/task_table/")} == set()
+
+    def test_foundation_asks_for_no_table_of_another_floor(self) -> None:
+        """What it needs of projects it is handed by the roof."""
+        for name in wsgi.MODELS:
+            import_module(name)
+        above = {
+            mapper.local_table.name
+            for mapper in SQLModel._sa_registry.mappers
+            if not mapper.class_.__module__.startswith(("foundation.", "tests."))
+        }
+        asked = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+(?:{'|'.join(sorted(above))})\b")
+        found = set()
+        for path, module in sources().items():
+            if path.startswith("foundation/"):
+                texts = {node.value for node in ast.walk(module) if isinstance(node, ast.Constant)}
+                named = {
+                    node.value
+                    for call in (*calls(module, "table"), *calls(module, "Table"))
+                    for node in call.args[:1]
+                    if isinstance(node, ast.Constant)
+                }
+                found |= {path for text in texts if isinstance(text, str) and asked.search(text)}
+                found |= {path for name in named if name in above}
+
+        assert "projects" in above
+        assert found == set()
 
 
 class TestFailpoints:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from foundation.cli import LazyGroup, print_table, say
+import wsgi
+from foundation.cli import PROJECTS, LazyGroup, print_table, say
 from foundation.database import Database
-from foundation.http.keys_cli import commands
 from tests.signals import Held, make_project
+
+commands = LazyGroup("keys", "foundation.http.keys_cli:commands", "Keys.", {PROJECTS: wsgi.projects})
 
 
 @pytest.fixture
@@ -101,7 +103,7 @@ class TestLazyGroup:
         ],
     )
     def test_a_wrong_call_is_told_in_one_line_and_ends_with_2(self, arguments: list[str], said: str) -> None:
-        done = CliRunner().invoke(LazyGroup("keys", "foundation.http.keys_cli:commands", "Keys."), arguments)
+        done = CliRunner().invoke(commands, arguments)
 
         assert (done.exit_code, done.stdout) == (2, "")
         assert said in done.stderr
