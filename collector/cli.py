@@ -6,6 +6,7 @@ import json
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,12 @@ import click
 from collector.anonymization.file_command import scrub_command
 from collector.near_duplicates.file_command import near_duplicates_command
 from foundation.cli import RECORDS, SECTIONS, print_json, print_table, progress_through, say, told_plainly
+from foundation.installations import ThisInstallation
 from foundation.opening import opened_installation
 
 if TYPE_CHECKING:
     from collector.intake.identity import Names
     from collector.models import DeadLetter
-    from foundation.database import Database
-    from foundation.settings import Settings
 
 ACTOR = "command"
 COMMAND_KEY = uuid.UUID("00000000-0000-8000-8000-000000000001")
@@ -76,16 +76,12 @@ def ingest(project: str, file: Path, as_json: bool) -> None:
     """
     from collections import Counter
 
-    from collector.queries import project_named
     from collector.text_lines import read_lines
-    from foundation.database import unit_of_work
 
     counts: Counter[str] = Counter()
-    with told_plainly(), opened_installation() as (settings, database), progress_through(file, "ingest") as advance:
-        with unit_of_work(database, read_only=True) as session:
-            project_id = project_named(session, project)
+    with told_plainly(), _opened(project) as here, progress_through(file, "ingest") as advance:
         for part in _parts_of(read_lines(file, advance)):
-            counts.update(_take(settings, database, project, project_id, part))
+            counts.update(_take(here, part))
     answer = {status: counts[status] for status in ("accepted", "duplicate", "replayed", "rejected")}
     if as_json:
         print_json(answer)
@@ -101,16 +97,13 @@ def erase(project: str, subject: str) -> None:
 
     Example: winnow collector erase slang-sentiment install-7f3c
     """
-    from collector.intake.identity import names_of
-    from collector.queries import project_named
     from collector.subjects.erasure import request_erasure
     from foundation.database import unit_of_work, utc_now
 
-    with told_plainly(), opened_installation() as (settings, database):
-        names = names_of(settings.pseudonym_key.get_secret_value(), project)
-        with unit_of_work(database) as session:
-            project_id = project_named(session, project)
-            erasure = request_erasure(session, project_id, _subject_id(names, subject), actor=ACTOR, now=utc_now())
+    with told_plainly(), _opened(project) as here:
+        subject_id = _subject_id(_names(here), subject)
+        with unit_of_work(here.database) as session:
+            erasure = request_erasure(session, here.project_id, subject_id, actor=ACTOR, now=utc_now())
             erasure_id = str(erasure.id)
             if not erasure.held:
                 say("nothing was ever held under this name: is it spelled right?")
@@ -127,16 +120,11 @@ def subject(context: click.Context, project: str, subject: str, as_json: bool) -
 
     Example: winnow collector subject slang-sentiment install-7f3c --json
     """
-    from collector.intake.identity import names_of
-    from collector.queries import project_named
     from collector.subjects.record import find_person, record_of
-    from foundation.database import unit_of_work, utc_now
+    from foundation.database import utc_now
 
-    with told_plainly(), opened_installation() as (settings, database):
-        names = names_of(settings.pseudonym_key.get_secret_value(), project)
-        with unit_of_work(database, read_only=True) as session:
-            project_id = project_named(session, project)
-        person = find_person(database, project_id, _subject_id(names, subject))
+    with told_plainly(), _opened(project) as here:
+        person = find_person(here.database, here.project_id, _subject_id(_names(here), subject))
         contributors = context.meta[RECORDS]()
         pieces = record_of(person, contributors, project=project, now=utc_now())
         if as_json:
@@ -160,14 +148,12 @@ def dead_letters(project: str, as_json: bool) -> None:
     Example: winnow collector dead-letters slang-sentiment
     """
     from collector.intake.dead_letters import list_letters
-    from collector.queries import project_named
     from foundation.database import unit_of_work
 
     rows = []
-    with told_plainly(), opened_installation() as (_, database), unit_of_work(database, read_only=True) as session:
-        project_id = project_named(session, project)
+    with told_plainly(), _opened(project) as here, unit_of_work(here.database, read_only=True) as session:
         after = None
-        while letters := list_letters(session, project_id, limit=BATCH, after=after):
+        while letters := list_letters(session, here.project_id, limit=BATCH, after=after):
             after = (letters[-1].received_at, letters[-1].id)
             rows += [_letter_row(letter) for letter in letters]
     if not as_json:
@@ -189,24 +175,32 @@ def replay(project: str, dry_run: bool, as_json: bool) -> None:
     from functools import partial
 
     from collector.intake.door import open_door
-    from collector.intake.identity import names_of
     from collector.intake.replay import replay_letters
-    from collector.queries import project_named
     from collector.subjects.proof import Speaker
     from foundation.database import glance, unit_of_work
 
-    with told_plainly(), opened_installation() as (settings, database):
-        names = names_of(settings.pseudonym_key.get_secret_value(), project)
-        read, write = partial(glance, database), partial(unit_of_work, database)
+    with told_plainly(), _opened(project) as here:
+        read, write = partial(glance, here.database), partial(unit_of_work, here.database)
         with read() as session:
-            project_id = project_named(session, project)
-            door = open_door(session, project_id, names, speaker=Speaker(is_app=False), read=read)
+            door = open_door(session, here.project_id, _names(here), speaker=Speaker(is_app=False), read=read)
         replayed = replay_letters(read, write, door, dry_run=dry_run)
     answer = {"replayed": replayed.replayed, "still_rejected": replayed.still_rejected}
     if as_json:
         print_json(answer)
     else:
         print_table("Dead letters", [answer])
+
+
+def _opened(project: str) -> AbstractContextManager[ThisInstallation]:
+    from collector.queries import project_named
+
+    return ThisInstallation.opened(project, project_named)
+
+
+def _names(here: ThisInstallation) -> Names:
+    from collector.intake.identity import names_of
+
+    return names_of(here.settings.pseudonym_key.get_secret_value(), here.project)
 
 
 def _subject_id(names: Names, subject: str) -> uuid.UUID:
@@ -237,20 +231,24 @@ def _letter_row(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
-def _take(settings: Settings, database: Database, project: str, project_id: int, part: bytes) -> list[str]:
+def _take(here: ThisInstallation, part: bytes) -> list[str]:
     from functools import partial
 
     from collector.intake.batch import take_in
     from collector.intake.heading import Arrival, Opening, read_headings
-    from collector.intake.identity import names_of
     from collector.intake.reading import read_ndjson
     from foundation.database import glance, unit_of_work, utc_now
 
-    names = names_of(settings.pseudonym_key.get_secret_value(), project)
-    opening = Opening(names, Arrival(COMMAND_KEY, utc_now(), None), settings.max_signal_bytes)
-    headings = read_headings(read_ndjson(part, max_signals=BATCH, max_signal_bytes=settings.max_signal_bytes), opening)
+    most_bytes = here.settings.max_signal_bytes
+    opening = Opening(_names(here), Arrival(COMMAND_KEY, utc_now(), None), most_bytes)
+    headings = read_headings(read_ndjson(part, max_signals=BATCH, max_signal_bytes=most_bytes), opening)
     results = take_in(
-        partial(glance, database), partial(unit_of_work, database), project_id, opening, headings, is_ingest=False
+        partial(glance, here.database),
+        partial(unit_of_work, here.database),
+        here.project_id,
+        opening,
+        headings,
+        is_ingest=False,
     )
     for result in results:
         for fault in result.faults[:1]:

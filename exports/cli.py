@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from foundation.cli import DID_NOT_HOLD, print_json, print_table, printable, say, told_plainly
+from foundation.cli import DID_NOT_HOLD, elsewhere, print_json, print_table, printable, say, told_plainly
 
 if TYPE_CHECKING:
-    from exports.installations import OtherInstallation, ThisInstallation
     from exports.keeping.verify import Verification
 
 MOST_PROBLEMS: Final = 20
@@ -22,8 +19,7 @@ commands = click.Group("exports", help="Versions: build them, fetch them, see th
 @commands.command("verify")
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--digest", metavar="SHA256", help="The digest the server names for the version; must fit as well.")
-@click.option("--url", help="Ask this server whether the version still stands, and for its digest.")
-@click.option("--key", envvar="WINNOW_KEY", help="A read key of that server; better given as WINNOW_KEY.")
+@elsewhere("Ask this server whether the version still stands, and for its digest.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def verify(folder: Path, digest: str | None, url: str | None, key: str | None, as_json: bool) -> None:
     """Recompute every checksum of a version's folder, count leakage again, and read croissant.json.
@@ -52,8 +48,7 @@ def verify(folder: Path, digest: str | None, url: str | None, key: str | None, a
 @click.argument("project")
 @click.option("--draft", is_flag=True, help="Build it whatever the gates say; kept 30 days, never the latest.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Overrides a setting of `export`.")
-@click.option("--url", help="Ask this server instead of building on the local database.")
-@click.option("--key", envvar="WINNOW_KEY", help="A manage key of that server; better given as WINNOW_KEY.")
+@elsewhere("Ask this server instead of building on the local database.", role="manage")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def build(
     project: str, draft: bool, settings: tuple[str, ...], url: str | None, key: str | None, as_json: bool
@@ -68,11 +63,12 @@ def build(
     """
     with told_plainly():
         import exports.tasks  # noqa: F401 - the job's function must be known where no worker takes it
+        from exports.installations import opened_versions
         from exports.project import parse_settings
 
         overrides = parse_settings(settings)
-        with _installation(project, url, key) as installation:
-            version = installation.build(overrides, draft=draft)
+        with opened_versions(project, url, key) as held:
+            version = held.build(overrides, draft=draft)
     if as_json:
         print_json(version)
     else:
@@ -91,16 +87,17 @@ def build(
 
 @commands.command("list")
 @click.argument("project")
-@click.option("--url", help="Ask this server instead of the local database.")
-@click.option("--key", envvar="WINNOW_KEY", help="A read key of that server; better given as WINNOW_KEY.")
+@elsewhere("Ask this server instead of the local database.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def list_versions(project: str, url: str | None, key: str | None, as_json: bool) -> None:
     """List the versions of PROJECT, the newest build first.
 
     Example: winnow exports list slang-sentiment
     """
-    with told_plainly(), _installation(project, url, key) as installation:
-        versions = list(installation.versions())
+    from exports.installations import opened_versions
+
+    with told_plainly(), opened_versions(project, url, key) as held:
+        versions = list(held.versions())
     if not as_json:
         _print_versions(versions)
         return
@@ -112,8 +109,7 @@ def list_versions(project: str, url: str | None, key: str | None, as_json: bool)
 @click.argument("project")
 @click.argument("version")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--url", help="Download from this server instead of the local installation.")
-@click.option("--key", envvar="WINNOW_KEY", help="A read key of that server; better given as WINNOW_KEY.")
+@elsewhere("Download from this server instead of the local installation.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def download(project: str, version: str, folder: Path, url: str | None, key: str | None, as_json: bool) -> None:
     """Download VERSION of PROJECT (or `latest`) into DIR/<project>-<version> and check every byte of it.
@@ -121,10 +117,11 @@ def download(project: str, version: str, folder: Path, url: str | None, key: str
     Example: winnow exports download slang-sentiment latest ./datasets
     """
     with told_plainly():
+        from exports.installations import opened_versions
         from exports.keeping.fetch import download_version
 
-        with _installation(project, url, key) as installation:
-            made, described = download_version(installation, project, version, folder)
+        with opened_versions(project, url, key) as held:
+            made, described = download_version(held, project, version, folder)
     if as_json:
         print_json({"folder": str(made), "version": described["version"], "digest": described["digest"]})
     else:
@@ -143,26 +140,15 @@ def _with_croissant(outcome: Verification, folder: Path) -> Verification:
 
 
 def _with_server(outcome: Verification, url: str, key: str | None) -> Verification:
-    from exports.installations import OtherInstallation
+    from exports.installations import VersionsElsewhere
     from exports.keeping.verify import add_problems, problems_on_server
     from foundation.errors import NotFound
 
     try:
-        described = OtherInstallation.at(url, key, outcome.project or "").describe(outcome.version or "")
+        described = VersionsElsewhere.at(url, key, outcome.project or "").describe(outcome.version or "")
     except NotFound:
         described = {}
     return add_problems(outcome, problems_on_server(outcome, described))
-
-
-@contextmanager
-def _installation(project: str, url: str | None, key: str | None) -> Iterator[ThisInstallation | OtherInstallation]:
-    from exports.installations import OtherInstallation, ThisInstallation
-
-    if url is not None:
-        yield OtherInstallation.at(url, key, project)
-        return
-    with ThisInstallation.opened(project) as installation:
-        yield installation
 
 
 def _print_versions(versions: list[dict[str, Any]]) -> None:

@@ -1,54 +1,54 @@
-"""The two places that commands about versions work on: this installation, and another one over HTTP."""
+"""What commands about versions ask for, and the two places that answer: this installation, and another one over HTTP."""
 
 from __future__ import annotations
 
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import AbstractContextManager
+from typing import Any, Final, Protocol
 from urllib.parse import quote
 
-from foundation.client import READ_AT_ONCE, Server
+from foundation.client import READ_AT_ONCE
 from foundation.errors import Conflict, InvalidBody, Unavailable, UsageError
-from foundation.opening import opened_installation
-
-if TYPE_CHECKING:
-    from foundation.database import Database
-    from foundation.settings import Settings
+from foundation.installations import OtherInstallation, ThisInstallation, opened_at
 
 ACTOR: Final = "command"
 BUILD_WITHIN_S: Final = 12 * 3600.0
 ASK_EVERY_S: Final = 0.5
 
 
-@dataclass(frozen=True)
-class ThisInstallation:
-    """The database that the environment names."""
-
-    settings: Settings
-    database: Database
-    project: str
-    project_id: int
-
-    @classmethod
-    @contextmanager
-    def opened(cls, project: str) -> Iterator[ThisInstallation]:
-        from collector.queries import project_named
-        from foundation.database import unit_of_work
-
-        with opened_installation() as (settings, database):
-            with unit_of_work(database, read_only=True) as session:
-                project_id = project_named(session, project)
-            yield cls(settings, database, project, project_id)
+class Versions(Protocol):
+    """The versions of one project, wherever it is held."""
 
     def build(self, overrides: Mapping[str, Any], *, draft: bool) -> dict[str, Any]:
-        """Asks for a version and waits; where no worker takes the job it is done here.
+        """Asks for a version and waits for it.
 
         Raises:
-            UsageError: the overrides have mistakes. Conflict: the job failed.
+            UsageError: the overrides have mistakes. Conflict: the job failed. Unavailable: it takes too long.
         """
+
+    def versions(self) -> Iterator[dict[str, Any]]:
+        """All of them, the newest build first."""
+
+    def describe(self, version: str) -> dict[str, Any]:
+        """One as `GET /versions/{v}` shows it."""
+
+    def read(self, version: str, path: str) -> Iterator[bytes]:
+        """A file of it in pieces."""
+
+
+def opened_versions(project: str, url: str | None, key: str | None) -> AbstractContextManager[Versions]:
+    """The versions of a project at `url`, or in this installation."""
+    from collector.queries import project_named
+
+    return opened_at(project, url, key, here=VersionsHere, there=VersionsElsewhere, project_named=project_named)
+
+
+class VersionsHere(ThisInstallation):
+    """In the database that the environment names. Where no worker takes a build, it is done here."""
+
+    def build(self, overrides: Mapping[str, Any], *, draft: bool) -> dict[str, Any]:
         from collector.queries import current_file
         from exports.inputs.snapshot import section_asked
         from exports.service import ask_build
@@ -101,20 +101,11 @@ class ThisInstallation:
                 yield chunk
 
 
-@dataclass(frozen=True)
-class OtherInstallation:
-    """A server that holds the project."""
-
-    server: Server
-    project: str
-
-    @classmethod
-    def at(cls, url: str, key: str | None, project: str) -> OtherInstallation:
-        return cls(Server.at(url, key), quote(project, safe=""))
+class VersionsElsewhere(OtherInstallation):
+    """On a server that holds the project."""
 
     def build(self, overrides: Mapping[str, Any], *, draft: bool) -> dict[str, Any]:
-        """Asks for a version and waits until the server has it."""
-        asked = self.server.ask("POST", f"{self._at}/versions", json={"export": dict(overrides), "draft": draft})
+        asked = self.server.ask("POST", f"{self.path}/versions", json={"export": dict(overrides), "draft": draft})
         deadline = time.monotonic() + BUILD_WITHIN_S
         while time.monotonic() < deadline:
             job = self.server.ask("GET", f"/v1/jobs/{uuid.UUID(asked['job'])}")
@@ -128,7 +119,7 @@ class OtherInstallation:
     def versions(self) -> Iterator[dict[str, Any]]:
         cursor = None
         while True:
-            page = self.server.ask("GET", f"{self._at}/versions", params={"cursor": cursor} if cursor else {})
+            page = self.server.ask("GET", f"{self.path}/versions", params={"cursor": cursor} if cursor else {})
             yield from page["versions"]
             cursor = page["cursor"]
             if not cursor:
@@ -140,9 +131,5 @@ class OtherInstallation:
     def read(self, version: str, path: str) -> Iterator[bytes]:
         yield from self.server.read(f"{self._version(version)}/files/{quote(path)}")
 
-    @property
-    def _at(self) -> str:
-        return f"/v1/projects/{self.project}"
-
     def _version(self, version: str) -> str:
-        return f"{self._at}/versions/{quote(version, safe='')}"
+        return f"{self.path}/versions/{quote(version, safe='')}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import orjson
@@ -24,6 +24,7 @@ DID_NOT_HOLD = 1
 USAGE = 2
 UUID_CHARS = 36
 Command = click.Command
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 PIPE_WIDTH = 1000
 """What reads a pipe has no edge at which lines should break."""
 
@@ -87,6 +88,23 @@ def usage_told_in_one_line(context: click.Context) -> Iterator[None]:
         told = " ".join(error.format_message().split()).rstrip(".")
         say(f"error: {told}. `{called} --help` says how it is used.")
         raise SystemExit(USAGE) from error
+
+
+def elsewhere(asks: str, role: str = "read") -> Callable[[Decorated], Decorated]:
+    """The options of a command that works here, or on another installation: it is called with `url` and `key`.
+
+    Args:
+        asks: what is asked of the other one, as `--help` tells it.
+        role: of the key that it takes.
+    """
+
+    def decorate(command: Decorated) -> Decorated:
+        key = click.option(
+            "--key", envvar="WINNOW_KEY", help=f"A {role} key of that server; better given as WINNOW_KEY."
+        )
+        return click.option("--url", help=asks)(key(command))
+
+    return decorate
 
 
 def print_json(value: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,7 @@ from collector.queries import project_named
 from foundation.activity import record_activity
 from foundation.database import unit_of_work, utc_now
 from foundation.errors import Fault, Unparseable
-from foundation.opening import opened_installation
+from foundation.installations import ThisInstallation
 from foundation.queue import enqueue_and_wake, wait_until_done
 from labeling.annotators import annotator_key, change_annotator, find_annotator
 from labeling.errors import JobFailed
@@ -55,13 +56,13 @@ def import_file(project: str, file: Path) -> Imported:
     """
     lines = _lines_of(file.read_bytes().removeprefix(BOM))
     imported = Imported()
-    with opened_installation() as (settings, database):
-        with unit_of_work(database, read_only=True) as session:
-            project_id = project_named(session, project)
+    with _opened(project) as here:
         for start in range(0, len(lines), LINES_AT_ONCE):
             part = lines[start : start + LINES_AT_ONCE]
-            with unit_of_work(database) as session:
-                results = import_annotations(session, project_id, part, key=annotator_key(settings), now=utc_now())
+            with unit_of_work(here.database) as session:
+                results = import_annotations(
+                    session, here.project_id, part, key=annotator_key(here.settings), now=utc_now()
+                )
             imported.add(results, start)
     return imported
 
@@ -79,8 +80,8 @@ def _lines_of(raw: bytes) -> Sequence[object]:
 def sync_now(project: str, only: str | None) -> dict[str, Any]:
     """Synchronizes here and now; the job's result, which says how the project stands, too. Raises as `run_job`."""
     if only != "pull":
-        with opened_installation() as (_, database), unit_of_work(database) as session:
-            ask_for_push(session, project_named(session, project), now=utc_now())
+        with _opened(project) as here, unit_of_work(here.database) as session:
+            ask_for_push(session, here.project_id, now=utc_now())
     return run_job(project, "labeling.sync", {ASKED: True, **({"only": only} if only else {})})
 
 
@@ -91,10 +92,10 @@ def run_job(project: str, kind: str, arguments: dict[str, Any]) -> dict[str, Any
         JobFailed: it did not end well. NotFound: there is no such project.
     """
     import_module("labeling.tasks")
-    with opened_installation() as (_, database):
-        with unit_of_work(database) as session:
-            job = enqueue_and_wake(session, kind, project_id=project_named(session, project), args=arguments)
-        row = wait_until_done(database, job, seconds=JOB_WITHIN_S)
+    with _opened(project) as here:
+        with unit_of_work(here.database) as session:
+            job = enqueue_and_wake(session, kind, project_id=here.project_id, args=arguments)
+        row = wait_until_done(here.database, job, seconds=JOB_WITHIN_S)
     if row.result is None:
         raise JobFailed(row.error or "the job ended without a result")
     return dict(row.result)
@@ -106,25 +107,24 @@ def read_annotators(project: str, named: str | None = None) -> list[dict[str, An
     Raises:
         NotFound: there is no such project, or no such annotator in it.
     """
-    with opened_installation() as (settings, database), unit_of_work(database, read_only=True) as session:
-        project_id = project_named(session, project)
-        people = annotator_statistics(session, project_id)
+    with _opened(project) as here, unit_of_work(here.database, read_only=True) as session:
+        people = annotator_statistics(session, here.project_id)
         if named is not None:
-            no = find_annotator(session, project_id, named, key=annotator_key(settings)).no
+            no = find_annotator(session, here.project_id, named, key=annotator_key(here.settings)).no
             people = [one for one in people if one.no == no]
         return [one.as_json() for one in people]
 
 
 def name_annotator(project: str, named: str, alias: str) -> None:
     """Gives the annotator of a number, alias, address or name another alias. Raises as `change_annotator`."""
-    with opened_installation() as (settings, database), unit_of_work(database) as session:
-        project_id, now, key = project_named(session, project), utc_now(), annotator_key(settings)
-        annotator = change_annotator(session, project_id, named, {"alias": alias}, key=key, now=now)
+    with _opened(project) as here, unit_of_work(here.database) as session:
+        now, key = utc_now(), annotator_key(here.settings)
+        annotator = change_annotator(session, here.project_id, named, {"alias": alias}, key=key, now=now)
         record_activity(
             session,
             "annotator_changed",
             actor=ACTOR,
-            project_id=project_id,
+            project_id=here.project_id,
             now=now,
             annotator=annotator.no,
             changed=["alias"],
@@ -133,10 +133,13 @@ def name_annotator(project: str, named: str, alias: str) -> None:
 
 def describe_webhook(project: str) -> dict[str, str]:
     """What to enter in Label Studio so that it tells of new annotations at once."""
-    with opened_installation() as (settings, database), unit_of_work(database, read_only=True) as session:
-        project_named(session, project)
+    with _opened(project) as here:
         return {
             "path": f"/v1/webhooks/label-studio/{project}",
             "header": SECRET_HEADER,
-            "secret": secret_of(settings, project),
+            "secret": secret_of(here.settings, project),
         }
+
+
+def _opened(project: str) -> AbstractContextManager[ThisInstallation]:
+    return ThisInstallation.opened(project, project_named)

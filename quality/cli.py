@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from foundation.cli import DID_NOT_HOLD, print_json, print_table, say, told_plainly
+from foundation.cli import DID_NOT_HOLD, elsewhere, print_json, print_table, say, told_plainly
 from foundation.errors import UsageError
-from foundation.opening import opened_installation
 from labeling.consensus.spelling import compared, told_of
 from labeling.questions.levels import Level
 
@@ -184,8 +183,7 @@ def _print_suite(result: SuiteResult) -> None:
 
 @commands.command("report", short_help="Measure a project and keep the report.")
 @click.argument("project")
-@click.option("--url", help="Ask this server for its newest report instead of measuring on the local database.")
-@click.option("--key", envvar="WINNOW_KEY", help="A read key of that server; better given as WINNOW_KEY.")
+@elsewhere("Ask this server for its newest report instead of measuring on the local database.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def report(project: str, url: str | None, key: str | None, as_json: bool) -> None:
     """Measure PROJECT now: agreement of every question with its interval, and the expectations.
@@ -194,39 +192,14 @@ def report(project: str, url: str | None, key: str | None, as_json: bool) -> Non
     Example:
       winnow quality report slang-sentiment --json
     """
-    with told_plainly():
-        document = _measured_here(project) if url is None else _asked_of(url, key, project)
+    from quality.installations import opened_reports
+
+    with told_plainly(), opened_reports(project, url, key) as held:
+        document = held.newest_report()
     if as_json:
         print_json(document)
     else:
         _print_report(document)
-
-
-def _measured_here(project: str) -> dict[str, Any]:
-    from collector.queries import project_named
-    from foundation.database import unit_of_work, utc_now
-    from labeling.queries import aliases_of
-    from quality.limited_suite import within
-    from quality.report import with_aliases
-    from quality.service import measure, read_facts, store_report
-
-    with opened_installation() as (settings, database):
-        with unit_of_work(database, read_only=True) as session:
-            project_id = project_named(session, project)
-            facts = read_facts(session, project_id)
-        measured = measure(facts, run=within(settings))
-        with unit_of_work(database) as session:
-            row = store_report(session, project_id, measured, now=utc_now())
-            body = with_aliases(measured.as_json(), aliases_of(session, project_id))
-            return {"report": row.no, "created_at": row.created_at.isoformat(), **body}
-
-
-def _asked_of(url: str, key: str | None, project: str) -> dict[str, Any]:
-    from urllib.parse import quote
-
-    from foundation.client import Server
-
-    return Server.at(url, key).ask("GET", f"/v1/projects/{quote(project, safe='')}/quality")
 
 
 def _print_report(document: dict[str, Any]) -> None:
