@@ -29,8 +29,9 @@ from foundation.errors import Fault, InvalidBody, PreconditionFailed, Unparseabl
 from foundation.failpoints import failpoint
 from foundation.http.guards import MANAGERS, READERS, WRITERS
 from foundation.http.openapi import CURSOR, JSON, NDJSON, Parameter, one_of
-from foundation.http.web import Call, Routes, json_answer, media_type_among
+from foundation.http.web import Call, Routes, json_answer, media_type_among, plain_answer
 from foundation.observability import DROPPED, SIGNALS
+from foundation.reasons import Reason
 
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
 SENT_AT = "Winnow-Sent-At"
@@ -94,7 +95,12 @@ def get_project_file(call: Call) -> ResponseReturnValue:
         counts = count_project(session, call.project_no)
         for counter in call.services.counters:
             counts.update(counter(session, call.project_no))
-    body = {"project": project.name, "revision": project.revision, "file": revision.body, "counts": counts}
+    body = schemas.ProjectRead(
+        project=project.name,
+        revision=project.revision,
+        file=revision.body,
+        counts=schemas.ProjectCounts.model_validate(counts),
+    )
     return json_answer(body, ETag=f'"{project.revision}"')
 
 
@@ -147,7 +153,7 @@ def post_signals(call: Call) -> ResponseReturnValue:
         SIGNALS.labels(status.value).inc(answer[status.value])
     for (place, reason), n in (kind for result in results for kind in result.dropped.counts.items()):
         DROPPED.labels(place, reason).inc(n)
-    return json_answer(answer)
+    return plain_answer(answer)
 
 
 @routes.route(
@@ -167,19 +173,19 @@ def get_dead_letters(call: Call) -> ResponseReturnValue:
             schemas.DeadLetterRead(
                 id=str(letter.id),
                 signal=str(letter.signal_id) if letter.signal_id else None,
-                reason=letter.reason,
+                reason=Reason(letter.reason),
                 pointer=letter.pointer,
                 revision=letter.revision,
                 received_at=letter.received_at,
                 expires_at=letter.expires_at,
                 can_replay=letter.body is not None,
                 why_no_replay=why_no_replay(letter),
-            ).model_dump(mode="json")
+            )
             for letter in letters[:PAGE]
         ]
         last = letters[PAGE - 1] if len(letters) > PAGE else None
         cursor = page_after_moment(last.received_at, last.id) if last else None
-    return json_answer({"dead_letters": rows, "cursor": cursor})
+    return json_answer(schemas.DeadLetterPage(dead_letters=rows, cursor=cursor))
 
 
 @routes.route(
@@ -198,7 +204,7 @@ def post_replay(call: Call) -> ResponseReturnValue:
     with call.glance() as session:
         door = open_door(session, call.project_no, _names(call), speaker=Speaker(is_app=False), read=call.glance)
     replayed = replay_letters(call.glance, call.unit_of_work, door, ids=ids, dry_run=asked.dry_run)
-    return json_answer({"replayed": replayed.replayed, "still_rejected": replayed.still_rejected})
+    return json_answer(schemas.ReplayAnswer(replayed=replayed.replayed, still_rejected=replayed.still_rejected))
 
 
 def _id_of_letter(place: int, text: str) -> uuid.UUID:

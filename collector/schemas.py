@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from collector.intake.identity import MAX_NAME
 from collector.intake.results import Retry, Status
@@ -45,6 +45,12 @@ PROJECT: dict[str, Any] = {
 
 UuidText = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
 TimeText = Annotated[str, Field(description="RFC 3339, with zone", json_schema_extra={"format": "date-time"})]
+ZuluTime = Annotated[
+    datetime,
+    PlainSerializer(lambda at: at.isoformat().replace("+00:00", "Z")),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""A time in UTC that is written with a Z."""
 WordText = Annotated[str, Field(pattern=f"^(?:{CONSENT_WORD.pattern})$", json_schema_extra={"format": "word"})]
 """A short word that is nobody's number: one that looks like a telephone's is refused all the same."""
 
@@ -205,10 +211,10 @@ class ProjectCounts(BaseModel):
     signals: int
     items: int
     ready: int
-    tasks: int
-    annotations: int
     dead_letters: int
     context_dropped: int = Field(description="context values of stored signals that could not be read and are null")
+    tasks: int
+    annotations: int
 
 
 class ProjectRead(BaseModel):
@@ -263,8 +269,8 @@ class DeadLetterRead(BaseModel):
     reason: Reason
     pointer: str
     revision: int
-    received_at: datetime
-    expires_at: datetime
+    received_at: ZuluTime
+    expires_at: ZuluTime
     can_replay: bool
     why_no_replay: str | None = Field(description="why nothing of it was kept that could be replayed")
 

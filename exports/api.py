@@ -25,7 +25,15 @@ from exports.queries import (
     list_versions,
     require_files,
 )
-from exports.schemas import BuildAccepted, BuildAsked, DownloadPage, VersionPage, VersionRead, describe_version
+from exports.schemas import (
+    BuildAccepted,
+    BuildAsked,
+    DownloadPage,
+    DownloadRead,
+    VersionPage,
+    VersionRead,
+    describe_version,
+)
 from exports.service import ask_build, log_download
 from foundation.cursors import page_after, page_after_moment, read_cursor, read_moment
 from foundation.errors import Fault, InvalidBody, NotFound, PreconditionFailed
@@ -65,7 +73,7 @@ def post_version(call: Call) -> ResponseReturnValue:
         _, file = current_file(session, call.project_no)
         section_asked(file, overrides, draft=asked.draft)
         build = ask_build(session, call.project_no, overrides, draft=asked.draft, actor=call.actor, now=call.now)
-    return json_answer({"build": str(build.build), "job": str(build.job)}, 202)
+    return json_answer(BuildAccepted(build=str(build.build), job=str(build.job)), 202)
 
 
 @routes.route(
@@ -82,7 +90,8 @@ def get_versions(call: Call) -> ResponseReturnValue:
     with call.unit_of_work(read_only=True) as session:
         found = list_versions(session, call.project_no, before=before, limit=PAGE + 1)
     cursor = page_after([str(found[PAGE - 1].no)]) if len(found) > PAGE else None
-    return json_answer({"versions": [describe_version(version) for version in found[:PAGE]], "cursor": cursor})
+    rows = [describe_version(version) for version in found[:PAGE]]
+    return json_answer(VersionPage(versions=rows, cursor=cursor))
 
 
 @routes.route(
@@ -110,9 +119,10 @@ def get_downloads(call: Call) -> ResponseReturnValue:
         found = list_downloads(
             session, call.project_no, versions=versions, key_id=key, before=before, limit=PAGE_OF_DOWNLOADS + 1
         )
-    rows = describe_downloads(found[:PAGE_OF_DOWNLOADS])
+    rows = [DownloadRead.model_validate(one) for one in describe_downloads(found[:PAGE_OF_DOWNLOADS])]
     last = found[PAGE_OF_DOWNLOADS - 1] if len(found) > PAGE_OF_DOWNLOADS else None
-    return json_answer({"downloads": rows, "cursor": page_after_moment(last.at, last.id) if last else None})
+    cursor = page_after_moment(last.at, last.id) if last else None
+    return json_answer(DownloadPage(downloads=rows, cursor=cursor))
 
 
 @routes.route("GET", VERSION, allows=READERS, summary="A version, or the latest", answers={200: VersionRead})

@@ -69,22 +69,22 @@ class VersionsHere(ThisInstallation):
 
     def versions(self) -> Iterator[dict[str, Any]]:
         from exports.queries import list_versions
-        from exports.schemas import describe_version
+        from exports.schemas import as_document, describe_version
         from foundation.database import unit_of_work
 
         before = None
         with unit_of_work(self.database, read_only=True) as session:
             while page := list_versions(session, self.project_id, before=before, limit=100):
-                yield from (describe_version(version) for version in page)
+                yield from (as_document(describe_version(version)) for version in page)
                 before = page[-1].no
 
     def describe(self, version: str) -> dict[str, Any]:
         from exports.queries import find_version
-        from exports.schemas import describe_version
+        from exports.schemas import as_document, describe_version
         from foundation.database import unit_of_work
 
         with unit_of_work(self.database, read_only=True) as session:
-            return describe_version(find_version(session, self.project_id, version), whole=True)
+            return as_document(describe_version(find_version(session, self.project_id, version), whole=True))
 
     def read(self, version: str, path: str) -> Iterator[bytes]:
         from exports.keeping.store import open_store

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StrictBool
+import orjson
+from pydantic import BaseModel, ConfigDict, StrictBool, WithJsonSchema
 
 from exports.models import Version, VersionState, WithdrawnWhy
 
@@ -40,11 +41,15 @@ class DownloadPage(BaseModel):
     cursor: str | None
 
 
+Figure = Annotated[int | float, WithJsonSchema({"type": "number"})]
+"""A number as it was measured: a count of rows has no decimal point."""
+
+
 class GateRead(BaseModel):
     name: str
     passed: bool
-    figure: float | None
-    required: float | str
+    figure: Figure | None
+    required: Figure | str
     detail: str
 
 
@@ -84,9 +89,9 @@ class VersionRead(BaseModel):
     warnings: list[str] = []
     overrides: list[SettingRead] = []
     lowered: list[LoweredRead] = []
+    successor: str | None = None
     withdrawn_at: datetime | None = None
     withdrawn_why: WithdrawnWhy | None = None
-    successor: str | None = None
     inputs: dict[str, Any] | None = None
     files: list[FileRead] | None = None
 
@@ -96,24 +101,31 @@ class VersionPage(BaseModel):
     cursor: str | None
 
 
-def describe_version(version: Version, *, whole: bool = False) -> dict[str, Any]:
+def describe_version(version: Version, *, whole: bool = False) -> VersionRead:
     """A version as the API shows it; `whole` adds its inputs and the list of its files."""
-    body: dict[str, Any] = {
-        "version": version.name,
-        "build": str(version.build_id),
-        "state": version.state,
-        "draft": version.draft,
-        "parent": version.parent,
-        "digest": version.digest,
-        "created_at": version.created_at.isoformat(),
-        "published_at": version.published_at.isoformat() if version.published_at else None,
-        "gates": version.gates or [],
-        "counts": version.counts or {},
-        **{name: (version.remarks or {}).get(name, []) for name in ("warnings", "overrides", "lowered")},
-        "successor": version.successor,
-    }
+    fields: dict[str, Any] = {}
     if version.withdrawn_at:
-        body |= {"withdrawn_at": version.withdrawn_at.isoformat(), "withdrawn_why": version.withdrawn_why}
+        fields |= {"withdrawn_at": version.withdrawn_at, "withdrawn_why": version.withdrawn_why}
     if whole:
-        body |= {"inputs": version.inputs, "files": (version.files or []) if version.storage else []}
-    return body
+        fields |= {"inputs": version.inputs, "files": (version.files or []) if version.storage else []}
+    return VersionRead(
+        version=version.name,
+        build=str(version.build_id),
+        state=VersionState(version.state),
+        draft=version.draft,
+        parent=version.parent,
+        digest=version.digest,
+        created_at=version.created_at,
+        published_at=version.published_at,
+        gates=version.gates or [],
+        counts=version.counts or {},
+        **{name: (version.remarks or {}).get(name, []) for name in ("warnings", "overrides", "lowered")},
+        successor=version.successor,
+        **fields,
+    )
+
+
+def as_document(version: VersionRead) -> dict[str, Any]:
+    """A version as a client reads it from the API."""
+    document: dict[str, Any] = orjson.loads(orjson.dumps(version.model_dump(exclude_unset=True)))
+    return document

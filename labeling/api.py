@@ -27,7 +27,7 @@ from labeling.annotators import annotator_key, change_annotator, find_annotator
 from labeling.drift import count_drift, list_drift
 from labeling.errors import NothingToLabel, StudioMissing
 from labeling.listing import Disagreement, ListedAnnotation, list_annotations, list_disagreements
-from labeling.queries import aliases_of, annotator_statistics, count_running, list_unanswerable
+from labeling.queries import AnnotatorStatistics, aliases_of, annotator_statistics, count_running, list_unanswerable
 from labeling.reading import read_list, read_ndjson
 from labeling.section import current_labeling
 from labeling.service import LINES_AT_ONCE, LineResult, LineStatus, import_annotations
@@ -84,7 +84,8 @@ def get_annotations(call: Call) -> ResponseReturnValue:
         found = list_annotations(session, call.project_no, item=item, after=after, limit=PAGE + 1)
         aliases = aliases_of(session, call.project_no) if call.is_manager else {}
     cursor = page_after([str(found[PAGE - 1].seq)]) if len(found) > PAGE else None
-    return json_answer({"annotations": [_annotation(one, aliases) for one in found[:PAGE]], "cursor": cursor})
+    rows = [_annotation(one, aliases) for one in found[:PAGE]]
+    return json_answer(schemas.AnnotationsPage(annotations=rows, cursor=cursor))
 
 
 @routes.route(
@@ -109,7 +110,8 @@ def get_disagreements(call: Call) -> ResponseReturnValue:
         found = list_disagreements(session, call.project_no, questions, after=after, limit=PAGE + 1)
         aliases = aliases_of(session, call.project_no) if call.is_manager else {}
     cursor = page_after([str(found[PAGE - 1].item), found[PAGE - 1].question]) if len(found) > PAGE else None
-    return json_answer({"disagreements": [_disagreement(one, aliases) for one in found[:PAGE]], "cursor": cursor})
+    rows = [_disagreement(one, aliases) for one in found[:PAGE]]
+    return json_answer(schemas.DisagreementsPage(disagreements=rows, cursor=cursor))
 
 
 @routes.route(
@@ -132,7 +134,7 @@ def post_sync(call: Call) -> ResponseReturnValue:
         ask_for_push(session, call.project_no, now=call.now)
         job = enqueue_and_wake(session, SYNC, project_id=call.project_no, coalesce=True)
         record_activity(session, "sync_asked", actor=call.actor, project_id=call.project_no, now=call.now)
-    return json_answer({"job": str(job)}, 202, Location=f"/v1/jobs/{job}")
+    return json_answer(schemas.JobAnswer(job=job), 202, Location=f"/v1/jobs/{job}")
 
 
 @routes.route(
@@ -145,7 +147,7 @@ def post_sync(call: Call) -> ResponseReturnValue:
 def get_annotators(call: Call) -> ResponseReturnValue:
     with call.unit_of_work(read_only=True) as session:
         people = annotator_statistics(session, call.project_no)
-    return json_answer({"annotators": [one.as_json() for one in people]})
+    return json_answer(schemas.AnnotatorsAnswer(annotators=[_annotator(one) for one in people]))
 
 
 @routes.route(
@@ -161,7 +163,7 @@ def get_annotator(call: Call) -> ResponseReturnValue:
         key = annotator_key(call.settings)
         no = find_annotator(session, call.project_no, call.path.annotator, key=key).no
         people = annotator_statistics(session, call.project_no)
-    return json_answer(next(one.as_json() for one in people if one.no == no))
+    return json_answer(next(_annotator(one) for one in people if one.no == no))
 
 
 @routes.route(
@@ -199,7 +201,7 @@ def put_annotator(call: Call) -> ResponseReturnValue:
             **told,
         )
         people = annotator_statistics(session, call.project_no)
-    return json_answer(next(one.as_json() for one in people if one.no == annotator.no))
+    return json_answer(next(_annotator(one) for one in people if one.no == annotator.no))
 
 
 @routes.route(
@@ -215,7 +217,7 @@ def get_drift(call: Call) -> ResponseReturnValue:
         counts = count_drift(session, call.project_no)
         findings = list_drift(session, call.project_no)
         unanswerable = list_unanswerable(session, call.project_no)
-    return json_answer({"counts": counts, "findings": findings, "unanswerable": [str(item) for item in unanswerable]})
+    return json_answer(schemas.DriftAnswer(counts=counts, findings=findings, unanswerable=unanswerable))
 
 
 def _knows_secret(services: Services, path: Any, headers: Mapping[str, str]) -> bool:
@@ -285,34 +287,40 @@ def _row(index: int, result: LineResult, *, told: int) -> bytes:
     return b"," + orjson.dumps({"index": index, "status": result.status.value, **errors_as_json(result.faults, told)})
 
 
-def _annotation(one: ListedAnnotation, aliases: Mapping[int, str]) -> dict[str, Any]:
-    return {
-        "annotation": one.seq,
-        "item": str(one.item),
+def _annotation(one: ListedAnnotation, aliases: Mapping[int, str]) -> schemas.AnnotationRead:
+    return schemas.AnnotationRead(
+        annotation=one.seq,
+        item=one.item,
         **_who(one.annotator, aliases),
-        "source": one.source,
-        "why_not": one.why_not,
-        "answers": [
-            {"question": answer.question, "value": answer.value, "counts": answer.counts} for answer in one.answers
+        source=one.source,
+        why_not=one.why_not,
+        answers=[
+            schemas.AnswerRead(question=answer.question, value=answer.value, counts=answer.counts)
+            for answer in one.answers
         ],
-        "selected_by": one.selected_by,
-        "guidelines": one.guidelines,
-        "lead_time_s": one.lead_time_s,
-        "created_at": one.created_at.isoformat(),
-        "received_at": one.received_at.isoformat(),
-    }
+        selected_by=one.selected_by,
+        guidelines=one.guidelines,
+        lead_time_s=one.lead_time_s,
+        created_at=one.created_at,
+        received_at=one.received_at,
+    )
 
 
-def _disagreement(one: Disagreement, aliases: Mapping[int, str]) -> dict[str, Any]:
-    return {
-        "item": str(one.item),
-        "question": one.question,
-        "values": [{"value": value, "n": n} for value, n in one.values],
-        "answers": [{**_who(annotator, aliases), "value": value} for annotator, value in one.answers],
-    }
+def _disagreement(one: Disagreement, aliases: Mapping[int, str]) -> schemas.DisagreementRead:
+    return schemas.DisagreementRead(
+        item=one.item,
+        question=one.question,
+        values=[schemas.ValueCount(value=value, n=n) for value, n in one.values],
+        answers=[schemas.Voter(**_who(annotator, aliases), value=value) for annotator, value in one.answers],
+    )
+
+
+def _annotator(one: AnnotatorStatistics) -> schemas.AnnotatorRead:
+    return schemas.AnnotatorRead.model_validate(one.as_json())
 
 
 def _who(annotator: int, aliases: Mapping[int, str]) -> dict[str, Any]:
+    """Somebody's number, and their alias for those who may know it."""
     return {"annotator": annotator, **({"alias": aliases[annotator]} if annotator in aliases else {})}
 
 

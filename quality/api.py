@@ -57,7 +57,7 @@ def get_quality(call: Call) -> ResponseReturnValue:
         report = require_report(session, call.project_no)
         aliases = aliases_of(session, call.project_no) if call.is_manager else {}
     body = with_aliases(report.body, aliases)
-    return json_answer({"report": report.no, "created_at": report.created_at.isoformat(), **body})
+    return json_answer(QualityRead(report=report.no, created_at=report.created_at, **body))
 
 
 @routes.route("POST", f"{PROJECT}/quality", allows=MANAGERS, summary="Measure now", answers={202: JobAccepted})
@@ -65,7 +65,7 @@ def post_quality(call: Call) -> ResponseReturnValue:
     """The job's result names the report."""
     with call.unit_of_work() as session:
         job_id = enqueue_and_wake(session, REPORT, project_id=call.project_no, coalesce=True)
-    return json_answer({"job": str(job_id)}, 202)
+    return json_answer(JobAccepted(job=str(job_id)), 202)
 
 
 @routes.route(
@@ -90,4 +90,4 @@ def get_failing(call: Call) -> ResponseReturnValue:
         found = failing_signals(session, call.project_no, report.no, place, after=after, limit=PAGE + 1)
     cursor = page_after([str(found[PAGE - 1])]) if len(found) > PAGE else None
     signals = [str(signal) for signal in found[:PAGE]]
-    return json_answer({"report": report.no, "expectation": place, "signals": signals, "cursor": cursor})
+    return json_answer(FailingPage(report=report.no, expectation=place, signals=signals, cursor=cursor))

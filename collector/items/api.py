@@ -93,11 +93,9 @@ def get_projects(call: Call) -> ResponseReturnValue:
     place = read_cursor(request.args.get("cursor"))
     with call.unit_of_work(read_only=True) as session:
         found = list_projects(session, only=call.caller.project_id, after=place[0] if place else "", limit=PAGE + 1)
-    rows = [
-        {"project": one.name, "revision": one.revision, "created_at": one.created_at.isoformat()}
-        for one in found[:PAGE]
-    ]
-    return json_answer({"projects": rows, "cursor": page_after([found[PAGE - 1].name]) if len(found) > PAGE else None})
+    rows = [ProjectInList(project=one.name, revision=one.revision, created_at=one.created_at) for one in found[:PAGE]]
+    cursor = page_after([found[PAGE - 1].name]) if len(found) > PAGE else None
+    return json_answer(ProjectPage(projects=rows, cursor=cursor))
 
 
 @routes.route(
@@ -119,7 +117,8 @@ def get_items(call: Call) -> ResponseReturnValue:
     with call.unit_of_work(read_only=True) as session:
         found = list_items(session, call.project_no, state=state, text=text, after=after, limit=PAGE + 1)
         rows = [_described(one) for one in found[:PAGE]]
-    return json_answer({"items": rows, "cursor": page_after([rows[-1]["item"]]) if len(found) > PAGE else None})
+    cursor = page_after([str(rows[-1].item)]) if len(found) > PAGE else None
+    return json_answer(ItemPage(items=rows, cursor=cursor))
 
 
 @routes.route("GET", f"{PROJECT}/items/<item>", allows=READERS, summary="One item", answers={200: ItemRead})
@@ -146,34 +145,35 @@ def get_signals(call: Call) -> ResponseReturnValue:
     with call.unit_of_work(read_only=True) as session:
         found = list_signals(session, call.project_no, item, after=after, limit=PAGE + 1)
         rows = [_signal(*one) for one in found[:PAGE]]
-    return json_answer({"signals": rows, "cursor": page_after([rows[-1]["signal"]]) if len(found) > PAGE else None})
+    cursor = page_after([str(rows[-1].signal)]) if len(found) > PAGE else None
+    return json_answer(SignalPage(signals=rows, cursor=cursor))
 
 
-def _described(seen: SeenItem) -> dict[str, Any]:
-    return {
-        "item": str(seen.item.id),
-        "state": seen.state,
-        "content": seen.item.content,
-        "signals": seen.n_signals,
-        "revision": seen.item.revision,
-        "created_at": seen.item.created_at.isoformat(),
-    }
+def _described(seen: SeenItem) -> ItemRead:
+    return ItemRead(
+        item=seen.item.id,
+        state=seen.state,
+        content=seen.item.content,
+        signals=seen.n_signals,
+        revision=seen.item.revision,
+        created_at=seen.item.created_at,
+    )
 
 
-def _signal(signal: Signal, counts: bool) -> dict[str, Any]:
-    return {
-        "signal": str(signal.id),
-        "item": str(signal.item_id),
-        "counts": counts,
-        "captured_at": signal.captured_at.isoformat(),
-        "received_at": signal.received_at.isoformat(),
-        "event_time": signal.event_time.isoformat(),
-        "time_quality": signal.time_quality,
-        "revision": signal.revision,
-        "context": signal.context,
-        "extra": signal.extra,
-        "prediction": signal.prediction,
-    }
+def _signal(signal: Signal, counts: bool) -> SignalRead:
+    return SignalRead(
+        signal=signal.id,
+        item=signal.item_id,
+        counts=counts,
+        captured_at=signal.captured_at,
+        received_at=signal.received_at,
+        event_time=signal.event_time,
+        time_quality=signal.time_quality,
+        revision=signal.revision,
+        context=signal.context,
+        extra=signal.extra,
+        prediction=signal.prediction,
+    )
 
 
 def _state(text: str | None) -> ItemState | None:

@@ -108,7 +108,7 @@ def put_consent(call: Call) -> ResponseReturnValue:
     shown = standing.newest or replace(given, granted=False)
     if call.is_ingest and standing.claim is Claim.CONTESTED:  # the newest may be somebody else's
         shown = replace(given, granted=shown.granted)
-    return json_answer(describe(shown))
+    return json_answer(schemas.ConsentStanding.model_validate(describe(shown)))
 
 
 @routes.route(
@@ -126,7 +126,8 @@ def get_consent(call: Call) -> ResponseReturnValue:
     with call.unit_of_work(read_only=True) as session:
         held_back = held_back_from(session, call.project_no, subject_id, is_app=call.is_ingest)
         ground = ground_for(session, call.project_no, subject_id, held_back=held_back)
-    return json_answer({"subject": str(subject_id), **ground.as_json()}, Cache_Control=UNCACHED)
+    record = schemas.ConsentRecord(subject=str(subject_id), **ground.as_json())
+    return json_answer(record, Cache_Control=UNCACHED)
 
 
 @routes.route(
@@ -165,7 +166,7 @@ def delete_subject(call: Call) -> ResponseReturnValue:
             prove_token(held_token(session, call.project_no, subject_id), token)
         erasure = request_erasure(session, call.project_no, subject_id, actor=call.actor, now=call.now)
         after_commit(session, announce, ERASURE)
-        body = {"erasure": str(erasure.id), "subject": str(subject_id), "held": bool(erasure.held)}
+        body = schemas.ErasureAccepted(erasure=str(erasure.id), subject=str(subject_id), held=bool(erasure.held))
     return json_answer(body, 202)
 
 
@@ -187,10 +188,10 @@ def get_erasures(call: Call) -> ResponseReturnValue:
         found = list_erasures(
             session, call.project_no, limit=PAGE + 1, before=before, state=state, subject_id=subject_id
         )
-        rows = describe_erasures(session, found[:PAGE])
+        rows = [schemas.ErasureRead.model_validate(one) for one in describe_erasures(session, found[:PAGE])]
     last = found[PAGE - 1] if len(found) > PAGE else None
     cursor = page_after_moment(last.requested_at, last.id) if last else None
-    return json_answer({"erasures": rows, "cursor": cursor})
+    return json_answer(schemas.ErasurePage(erasures=rows, cursor=cursor))
 
 
 @routes.route(
@@ -214,7 +215,7 @@ def get_erasure(call: Call) -> ResponseReturnValue:
             raise NotFound("there is no such erasure here")
         if token is not None:
             prove_token(erasure.token_hash, token)
-        body = describe_erasure(session, erasure)
+        body = schemas.ErasureRead.model_validate(describe_erasure(session, erasure))
     return json_answer(body)
 
 

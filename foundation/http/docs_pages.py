@@ -10,7 +10,7 @@ from markupsafe import Markup
 from foundation.errors import NotFound
 from foundation.http.api_reference import models_of, operations_of
 from foundation.http.documents import PICTURES, document_names, file_of, page_of, title_of
-from foundation.http.web import json_answer
+from foundation.http.web import plain_answer
 
 blueprint = Blueprint("docs", __name__, template_folder="templates")
 
@@ -18,7 +18,7 @@ blueprint = Blueprint("docs", __name__, template_folder="templates")
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
     """The whole API as OpenAPI 3.1."""
-    return json_answer(current_app.extensions["openapi"]())
+    return plain_answer(current_app.extensions["openapi"]())
 
 
 @blueprint.get("/project-schema.json")

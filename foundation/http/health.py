@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from hmac import compare_digest
+from typing import Literal
 
 from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
 
 from foundation.database import glance
 from foundation.errors import DomainError, Unauthorized, Unavailable
@@ -20,6 +22,17 @@ RETRY_AFTER_S = 2
 blueprint = Blueprint("health", __name__)
 
 
+class Alive(BaseModel):
+    status: Literal["alive"]
+
+
+class Ready(BaseModel):
+    """`parts`: which of them answers, for callers with a key."""
+
+    status: Literal["ready"]
+    parts: dict[str, bool] = {}
+
+
 @blueprint.record_once
 def _prepare(state: BlueprintSetupState) -> None:
     services: Services = state.app.extensions[EXTENSION]
@@ -29,7 +42,7 @@ def _prepare(state: BlueprintSetupState) -> None:
 @blueprint.get("/healthz")
 def healthz() -> Response:
     """This process answers."""
-    return json_answer({"status": "alive"})
+    return json_answer(Alive(status="alive"))
 
 
 @blueprint.get("/readyz")
@@ -43,7 +56,7 @@ def readyz() -> Response:
         raise Unavailable(f"no answer from: {', '.join(silent)}", retry_after_s=RETRY_AFTER_S, parts=parts)
     if silent:
         raise Unavailable("not every part answers: ask with a key to learn which", retry_after_s=RETRY_AFTER_S)
-    return json_answer({"status": "ready", **({"parts": parts} if is_told else {})})
+    return json_answer(Ready(status="ready", parts=dict(parts)) if is_told else Ready(status="ready"))
 
 
 @blueprint.get("/metrics")

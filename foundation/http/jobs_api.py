@@ -80,7 +80,7 @@ def get_job(call: Call) -> ResponseReturnValue:
         job = read_job(session, wanted)
     if call.caller.project_id not in {None, job.project_id}:
         raise NotFound("there is no such job here")
-    return json_answer(describe_job(job))
+    return json_answer(JobRead(**_told_of(job)))
 
 
 @routes.route(
@@ -108,8 +108,9 @@ def get_jobs(call: Call) -> ResponseReturnValue:
     with call.unit_of_work(read_only=True) as session:
         found = session.exec(statement.limit(PAGE + 1)).all()
     last = found[PAGE - 1] if len(found) > PAGE else None
-    rows = [{**describe_job(job), "created_at": job.created_at, "finished_at": job.finished_at} for job in found[:PAGE]]
-    return json_answer({"jobs": rows, "cursor": last and page_after([last.created_at.isoformat(), str(last.id)])})
+    rows = [JobInList(**_told_of(job), created_at=job.created_at, finished_at=job.finished_at) for job in found[:PAGE]]
+    cursor = page_after([last.created_at.isoformat(), str(last.id)]) if last else None
+    return json_answer(JobPage(jobs=rows, cursor=cursor))
 
 
 @routes.route(
@@ -134,19 +135,19 @@ def get_activity(call: Call) -> ResponseReturnValue:
         rows = session.exec(statement if only is None else statement.where(col(Activity.project_id) == only)).all()
         names = call.services.name_projects(session, {row.project_id for row in rows if row.project_id is not None})
     page = [
-        {
-            "seq": row.seq,
-            "project": names.get(row.project_id) if row.project_id is not None else None,
-            "at": row.at.isoformat(),
-            "actor": row.actor,
-            "action": row.action,
-            "facts": row.facts,
-            "hash": row.hash.hex(),
-        }
+        ActivityRead(
+            seq=row.seq,
+            project=names.get(row.project_id) if row.project_id is not None else None,
+            at=row.at,
+            actor=row.actor,
+            action=row.action,
+            facts=row.facts,
+            hash=row.hash.hex(),
+        )
         for row in rows[:PAGE]
     ]
     cursor = page_after([str(rows[PAGE - 1].seq)]) if len(rows) > PAGE else None
-    return json_answer({"activity": page, "cursor": cursor})
+    return json_answer(ActivityPage(activity=page, cursor=cursor))
 
 
 def newest_jobs(project_id: int) -> SelectOfScalar[Job]:
@@ -183,16 +184,16 @@ def _status(text: str) -> str:
     return text
 
 
-def describe_job(job: Job) -> dict[str, Any]:
-    """A job as the API shows it."""
-    body: dict[str, Any] = {
+def _told_of(job: Job) -> dict[str, Any]:
+    """The fields of a `JobRead`; an error that was overcome is not told."""
+    fields: dict[str, Any] = {
         "job": str(job.id),
         "kind": job.kind,
-        "status": job.state,
-        "progress": {"done": job.done, "total": job.total},
+        "status": JobState(job.state),
+        "progress": Progress(done=job.done, total=job.total),
     }
-    if job.error and job.state != "done":
-        body["error"] = job.error
+    if job.error and job.state != JobState.DONE:
+        fields["error"] = job.error
     if job.result is not None:
-        body["result"] = job.result
-    return body
+        fields["result"] = job.result
+    return fields
