@@ -45,7 +45,9 @@ ROUTES = (
     "exports.api",
     "foundation.http.jobs_api",
 )
-BLUEPRINTS = ("foundation.http.health", "foundation.http.docs_pages", "foundation.http.login", "quality.pages")
+BLUEPRINTS = ("foundation.http.health", "foundation.http.docs_pages", "foundation.http.login")
+PAGES = ("quality.pages",)
+"""In the order of the navigation."""
 GROUPS = (
     ("collector", "Signals: scrub, apply a project, ingest, erase."),
     ("labeling", "Label Studio both ways, annotations, consensus."),
@@ -100,6 +102,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         register_routes(app, import_module(name).routes.blueprint)
     for name in BLUEPRINTS:
         app.register_blueprint(import_module(name).blueprint)
+    for name in PAGES:
+        app.register_blueprint(import_module(name).pages.blueprint)
     app.extensions["openapi"] = lambda: describe_api(app)
     app.extensions[MADE_SCHEMAS] = {"ProjectFileSent": lambda: project_schema(sections())}
     app.extensions["project_schema"] = lambda: project_schema(sections())

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, render_template
-
 from collector.queries import count_project
-from foundation.http.login import csrf_token, page
+from foundation.http.pages import Pages
 from foundation.http.web import Call
 from labeling.queries import aliases_of
 from quality.queries import newest_report
@@ -15,22 +13,20 @@ from quality.report import with_aliases
 
 AXIS = (-0.2, 1.0)
 WIDTH = 300
-blueprint = Blueprint("quality_pages", __name__, template_folder="templates")
+pages = Pages("quality", __file__)
 
 
-@blueprint.get("/p/<project>")
-@page
+@pages.page()
 def overview(call: Call) -> str:
     """What is held, and where to look."""
     with call.unit_of_work(read_only=True) as session:
         counts = count_project(session, call.project_no)
         for counter in call.services.counters:
             counts.update(counter(session, call.project_no))
-    return render_template("overview.html", project=call.project, counts=counts, csrf=csrf_token())
+    return pages.render(call, "overview", counts=counts)
 
 
-@blueprint.get("/p/<project>/quality")
-@page
+@pages.page("/quality", called="Quality")
 def quality(call: Call) -> str:
     """The newest report, with each alpha drawn beside its interval."""
     with call.unit_of_work(read_only=True) as session:
@@ -38,9 +34,7 @@ def quality(call: Call) -> str:
         aliases = aliases_of(session, call.project_no) if call.is_manager else {}
     shown = None if report is None else {**report.model_dump(), "body": with_aliases(report.body, aliases)}
     bars = {name: bar_of(figures["agreement"]) for name, figures in shown["body"]["questions"].items()} if shown else {}
-    return render_template(
-        "quality.html", project=call.project, report=shown, bars=bars, width=WIDTH, csrf=csrf_token()
-    )
+    return pages.render(call, "report", report=shown, bars=bars, width=WIDTH)
 
 
 def bar_of(agreement: dict[str, Any]) -> dict[str, float] | None:

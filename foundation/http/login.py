@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from contextlib import suppress
 from hmac import compare_digest
 
@@ -13,11 +12,11 @@ from flask.typing import ResponseReturnValue
 from sqlmodel import Session
 
 from foundation.database import unit_of_work, utc_now
-from foundation.errors import Forbidden, KeyRetired, NotFound, Unauthorized, Unavailable, UnsupportedMedia
+from foundation.errors import Forbidden, KeyRetired, Unauthorized, Unavailable, UnsupportedMedia
 from foundation.http.guards import READERS
 from foundation.http.keys import Caller, caller_of
 from foundation.http.sessions import end_session, find_session, lifetime_of, note_seen, open_session
-from foundation.http.web import Call, services_of
+from foundation.http.web import services_of
 
 LARGEST_FORM_BYTES = 8192
 HELD = "session"
@@ -30,25 +29,6 @@ class PageCookies(SecureCookieSessionInterface):
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return super().get_cookie_secure(app) or request.is_secure
-
-
-def page(view: Callable[[Call], str]) -> Callable[..., ResponseReturnValue]:
-    """A page of one project behind the log-in; who is not logged in is led to the door."""
-
-    def guarded(project: str) -> ResponseReturnValue:
-        caller = logged_in()
-        if caller is None:
-            return redirect("/")
-        services = services_of(current_app)
-        with unit_of_work(services.database, read_only=True) as database_session:
-            project_id = services.find_project(database_session, project)
-        if project_id is None or caller.project_id not in {None, project_id}:
-            raise NotFound("there is no such project here")
-        call = Call(services, caller, project, project_id, None, utc_now())
-        return view(call)
-
-    guarded.__name__, guarded.__doc__ = view.__name__, view.__doc__
-    return guarded
 
 
 @blueprint.get("/")

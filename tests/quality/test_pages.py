@@ -108,7 +108,9 @@ def quality_page(app: Flask, **figures: object) -> str:
         "body": {"questions": {"mood": asked}},
     }
     with app.test_request_context():
-        return render_template("quality.html", project="slang", report=report, bars={}, width=WIDTH, csrf="")
+        return render_template(
+            "quality/report.html", project="slang", navigation=(), report=report, bars={}, width=WIDTH, csrf=""
+        )
 
 
 @pytest.mark.slow
