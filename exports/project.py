@@ -9,6 +9,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Final
 
+import yaml
+
 from exports.gates import AlphaGate, Bound, ExpectationsGate, GateRule, MinRowsGate, UnmeasuredGate
 from exports.shares import Shares
 from foundation.document.containers import Either, ListOf, Object
@@ -242,8 +244,6 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
     Raises:
         UsageError: a word has no `=`, an empty key, or a value that is not YAML, or that JSON cannot say.
     """
-    import yaml
-
     overrides: dict[str, Any] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")

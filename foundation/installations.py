@@ -8,7 +8,7 @@ below `ThisInstallation` and one below `OtherInstallation`. Its commands take `-
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote
@@ -81,13 +81,16 @@ def opened_at(
     url: str | None,
     key: str | None,
     *,
-    here: type[Here],
+    here: Callable[[str], AbstractContextManager[Here]],
     there: type[There],
-    project_named: ProjectNamed,
 ) -> Iterator[Here | There]:
-    """The installation at `url`, or this one where no URL is given."""
+    """The project in the installation at `url`, or in this one where no URL is given.
+
+    Args:
+        here: opens this installation for a project; it is not called where another one is asked.
+    """
     if url is not None:
         yield there.at(url, key, project)
         return
-    with here.opened(project, project_named) as installation:
+    with here(project) as installation:
         yield installation

@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from foundation.errors import Fault, UsageError
 from quality.expectation import Expectation
 from quality.observed import observed_of, plain_value
@@ -59,8 +61,6 @@ def read_suite(path: Path) -> tuple[Expectation, ...]:
     Raises:
         UsageError: the file cannot be read, is not JSON, or the form is wrong.
     """
-    import orjson
-
     try:
         document = orjson.loads(path.read_bytes().removeprefix(codecs.BOM_UTF8))
     except OSError as error:

@@ -12,6 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from foundation.errors import UsageError
 
 if TYPE_CHECKING:
@@ -163,7 +165,6 @@ def _is_number(cell: str) -> bool:
 
 
 def _read_json_lines(path: Path) -> Table:
-    import orjson
     import pandas as pd
 
     rows: list[dict[str, Any]] = []

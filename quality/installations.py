@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from foundation.installations import OtherInstallation, ThisInstallation, opened_at
+from foundation.installations import OtherInstallation, opened_at
+
+if TYPE_CHECKING:
+    from quality.local_reports import ReportsHere
 
 
 class Reports(Protocol):
@@ -17,28 +20,7 @@ class Reports(Protocol):
 
 def opened_reports(project: str, url: str | None, key: str | None) -> AbstractContextManager[Reports]:
     """The reports of a project at `url`, or in this installation."""
-    from collector.queries import project_named
-
-    return opened_at(project, url, key, here=ReportsHere, there=ReportsElsewhere, project_named=project_named)
-
-
-class ReportsHere(ThisInstallation):
-    """In the database that the environment names: the newest report is made now."""
-
-    def newest_report(self) -> dict[str, Any]:
-        from foundation.database import unit_of_work, utc_now
-        from labeling.queries import aliases_of
-        from quality.limited_suite import within
-        from quality.report import with_aliases
-        from quality.service import measure, read_facts, store_report
-
-        with unit_of_work(self.database, read_only=True) as session:
-            facts = read_facts(session, self.project_id)
-        measured = measure(facts, run=within(self.settings))
-        with unit_of_work(self.database) as session:
-            row = store_report(session, self.project_id, measured, now=utc_now())
-            body = with_aliases(measured.as_json(), aliases_of(session, self.project_id))
-            return {"report": row.no, "created_at": row.created_at.isoformat(), **body}
+    return opened_at(project, url, key, here=_here, there=ReportsElsewhere)
 
 
 class ReportsElsewhere(OtherInstallation):
@@ -46,3 +28,11 @@ class ReportsElsewhere(OtherInstallation):
 
     def newest_report(self) -> dict[str, Any]:
         return self.server.ask("GET", f"{self.path}/quality")
+
+
+def _here(project: str) -> AbstractContextManager[ReportsHere]:
+    """What it needs of the database is not loaded where another installation is asked."""
+    from collector.queries import project_named
+    from quality.local_reports import ReportsHere
+
+    return ReportsHere.opened(project, project_named)

@@ -16,6 +16,7 @@ from collector.project_file import ProjectFile
 from collector.queries import count_signals, live_signal_passes
 from foundation.errors import NotFound
 from labeling.queries import newest_seq
+from quality.frames import series_of
 from quality.models import FailingRow, Report
 
 if TYPE_CHECKING:
@@ -87,8 +88,6 @@ def list_projects(session: Session) -> Sequence[tuple[int, int]]:
 def signals_frame(session: Session, project_id: int, file: ProjectFile) -> pd.DataFrame:
     """The signals' table: one row a live signal, a column a field of the payload and of the context."""
     import pandas as pd
-
-    from quality.frames import series_of
 
     fields = [rule.name for rule in file.fields]
     names = [*SIGNAL_COLUMNS, *fields, *file.context_names]

@@ -12,6 +12,9 @@ from exports.gates import AgreementFigure, ExpectationsFigure
 from exports.inputs.snapshot import Frozen
 from exports.inputs.statements import pairable_items
 from foundation.settings import Settings
+from quality.limited_suite import within
+from quality.report import aggregates_of
+from quality.service import measure_project
 
 if TYPE_CHECKING:
     from quality.agreement.measure import Agreement
@@ -28,10 +31,6 @@ class Measured:
 
 def measure(session: Session, frozen: Frozen, settings: Settings) -> Measured:
     """Measures the project as it was frozen; its expectations within the installation's limits. Heavy: for workers."""
-    from quality.limited_suite import within
-    from quality.report import aggregates_of
-    from quality.service import measure_project
-
     upto_seq = frozen.inputs.annotations_upto_seq
     report = measure_project(session, frozen.project_id, upto_seq=upto_seq, run=within(settings))
     figures = []

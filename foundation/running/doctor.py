@@ -12,6 +12,8 @@ from pathlib import Path
 from foundation.activity import broken_chains
 from foundation.database import OLDEST_SAFE_SQLITE, Database, open_database, unit_of_work
 from foundation.errors import DomainError
+from foundation.migrations import is_current
+from foundation.readiness import broker_answers, label_studio_answers
 from foundation.settings import Settings, load_settings
 
 LOW_WATER_BYTES = 1_000_000_000
@@ -64,8 +66,6 @@ def _secrets(settings: Settings) -> tuple[bool, str]:
 
 
 def _database(settings: Settings) -> tuple[bool, str]:
-    from foundation.migrations import is_current
-
     if settings.database.startswith("sqlite"):
         from pysqlite3 import dbapi2
 
@@ -94,16 +94,12 @@ def _activity(settings: Settings) -> tuple[bool, str]:
 
 
 def _broker(settings: Settings) -> tuple[bool, str]:
-    from foundation.readiness import broker_answers
-
     if not settings.broker_url:
         return True, "embedded: `winnow up` starts it"
     return (True, "answers") if broker_answers(settings) else (False, "does not answer: see WINNOW_BROKER_URL")
 
 
 def _label_studio(settings: Settings) -> tuple[bool, str]:
-    from foundation.readiness import label_studio_answers
-
     if not settings.label_studio_url:
         return True, "embedded: `winnow up` starts it"
     if not settings.label_studio_token.get_secret_value():

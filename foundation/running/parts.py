@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -168,9 +170,6 @@ def wait_until(holds: Callable[[], bool], *, timeout_s: float) -> bool:
 
 def answers_http(url: str, *, timeout_s: float = 2.0) -> bool:
     """Whether a GET of our own loopback address is answered with 2xx."""
-    import http.client
-    from urllib.parse import urlsplit
-
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or LOOPBACK, parts.port, timeout=timeout_s)
     try:

@@ -34,6 +34,16 @@ COMMANDS_OF_FOUNDATION = {"foundation/cli.py", "foundation/http/keys_cli.py", "f
 FILE_COMMANDS = {"collector/anonymization/file_command.py", "collector/near_duplicates/file_command.py"}
 """Commands on a plain file, kept beside what they run; `collector/cli.py` lists them."""
 
+STARTING_AT_ONCE = COMMANDS_OF_FOUNDATION | FILE_COMMANDS | {"wsgi.py"}
+HEAVY_BELOW = {
+    "collector/queries.py",  # a circle: a revision's history is made of what it reads
+    "exports/installations.py",  # the database, where another installation is asked
+    "foundation/installations.py",  # the same
+    "foundation/opening.py",  # the same, for `winnow --help`
+    "quality/installations.py",  # the same
+    "quality/service.py",  # numpy and scipy
+}
+
 
 def of_edges(name: str) -> set[str]:
     return {path for path in sources() if Path(path).name == name and path.split("/")[0] in PACKAGES}
@@ -113,6 +123,19 @@ class TestImports:
             found |= {(path, name) for name in imports_of(module) if name in edges and name != "foundation.cli"}
 
         assert found == set()
+
+
+class TestImportsInside:
+    def test_functions_import_modules_of_ours_only_where_something_heavy_follows(self) -> None:
+        """Commands and tasks, which start at once; elsewhere a library itself is named, and these few say why."""
+        found = {
+            path
+            for path, module in sources().items()
+            if Path(path).name not in {"cli.py", "tasks.py"} | {Path(command).name for command in STARTING_AT_ONCE}
+            and any(name.split(".")[0] in PACKAGES for name in _imports_inside_functions(module))
+        }
+
+        assert found == HEAVY_BELOW
 
 
 class TestNames:
@@ -288,6 +311,12 @@ def _speaks_of(module: ast.Module, models: str, table: str, model: str) -> bool:
         for use in uses
         for part in ([use.value] if isinstance(use, ast.Attribute) else use.args)
     )
+
+
+def _imports_inside_functions(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from imports_of(ast.Module(node.body, []))
 
 
 def _uses_requests(path: str) -> bool:
