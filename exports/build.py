@@ -45,6 +45,7 @@ from foundation import jobs
 from foundation.database import Database, refresh_statistics, unit_of_work, utc_now
 from foundation.errors import Unavailable
 from foundation.failpoints import failpoint
+from foundation.leases import LeaseLost
 from foundation.queue import Work
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _attempt(work: Work, store: VersionStore) -> Outcome | None:
     try:
         outcome = _make(work, store, version, place)
         failpoint("build.after_settled")
-    except jobs.LeaseLost:
+    except LeaseLost:
         # Another attempt has a place of its own. After any other failure the next one looks first what this one came to.
         store.remove(place)
         raise

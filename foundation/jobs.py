@@ -20,20 +20,22 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from foundation.database import JsonText, UtcDateTime, clock_ms, insert_ignoring
 from foundation.errors import NotFound
 from foundation.identifiers import random_uuid
-from foundation.settings import LONGEST_LEASE_S
+from foundation.leases import (
+    DEATH_PAUSE_MS,
+    ERROR_CHARS,
+    LONGEST_OUTAGE_PAUSE_MS,
+    MAX_DEATHS,
+    MAX_STRIKES,
+    OUTAGE_PAUSE_MS,
+    STRIKE_PAUSE_MS,
+    Again,
+    LeaseLost,
+    is_from_ahead,
+)
 
-MAX_STRIKES = 3
-MAX_DEATHS = 10
-STRIKE_PAUSE_MS = 2_000
-DEATH_PAUSE_MS = 500
-OUTAGE_PAUSE_MS = 1_000
-LONGEST_PAUSE_MS = 60_000
 LONGEST_OUTAGE = timedelta(days=1)
 """So long a job waits for a part that is away, Label Studio or the disk, before it fails."""
-LONGEST_LEASE_MS = LONGEST_LEASE_S * 1000
-"""What ends later was written before the clock was set back, and holds nobody up."""
 WAKE_AGAIN_AFTER_MS = 5_000
-ERROR_CHARS = 500
 GAVE_UP = f"gave up: {MAX_DEATHS} workers died while they did this job; see what their machine had left of memory then, and the log"
 
 
@@ -42,22 +44,6 @@ class JobState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
-
-
-class Again(StrEnum):
-    """What an attempt that ended badly means for the job.
-
-    `NEVER`: another attempt would end the same. `STRIKE`: it may end better, but that was one of three. `OUTAGE`: a part
-    that the work needs was away, which says nothing of the work.
-    """
-
-    NEVER = "never"
-    STRIKE = "strike"
-    OUTAGE = "outage"
-
-
-class LeaseLost(Exception):
-    """Somebody else took the job over: this worker must stop without a trace."""
 
 
 class Job(SQLModel, table=True):
@@ -171,8 +157,8 @@ def fail(session: Session, job_id: uuid.UUID, *, holder: uuid.UUID, now: datetim
         Again.NEVER: literal(0),
         Again.STRIKE: STRIKE_PAUSE_MS * (1 + 3 * col(Job.strikes)),
         Again.OUTAGE: case(
-            (OUTAGE_PAUSE_MS * col(Job.attempt) < LONGEST_PAUSE_MS, OUTAGE_PAUSE_MS * col(Job.attempt)),
-            else_=LONGEST_PAUSE_MS,
+            (OUTAGE_PAUSE_MS * col(Job.attempt) < LONGEST_OUTAGE_PAUSE_MS, OUTAGE_PAUSE_MS * col(Job.attempt)),
+            else_=LONGEST_OUTAGE_PAUSE_MS,
         ),
     }[again]
     values = {
@@ -234,12 +220,6 @@ def _was_left() -> ColumnElement[bool]:
     pause_ms = DEATH_PAUSE_MS * col(Job.deaths) * col(Job.deaths)
     is_past = or_(col(Job.lease_until_ms) + pause_ms < clock_ms(), is_from_ahead(col(Job.lease_until_ms)))
     return (col(Job.state) == JobState.RUNNING.value) & is_past
-
-
-def is_from_ahead(lease_until_ms: Any) -> ColumnElement[bool]:
-    """Whether a lease ends later than any that could be given now: the clock was set back since."""
-    is_ahead: ColumnElement[bool] = lease_until_ms > clock_ms() + LONGEST_LEASE_MS
-    return is_ahead
 
 
 def _as_holder(session: Session, job_id: uuid.UUID, holder: uuid.UUID, values: dict[str, Any]) -> None:

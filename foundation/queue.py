@@ -23,6 +23,7 @@ from foundation.database import Database, after_commit, open_database, refresh_s
 from foundation.errors import DomainError, Unavailable
 from foundation.failpoints import failpoint
 from foundation.heartbeats import WORKER, beat, forget_silent
+from foundation.leases import Again, AttemptFailed, LeaseLost, kept
 from foundation.observability import configure_logging
 from foundation.settings import Settings, load_settings
 
@@ -60,13 +61,7 @@ class Work:
 
     def progress(self, done: int, total: int | None = None) -> None:
         """Notes how far the job is and keeps its lease."""
-        numbers = {"done": done} if total is None else {"done": done, "total": total}
-        with unit_of_work(self.runtime.database) as session:
-            jobs.renew(session, self.job_id, holder=self.holder, lease_s=self.runtime.settings.lease_s, **numbers)
-
-
-class AttemptFailed(Exception):
-    """The work failed by its own fault, in words for whoever asked for it: a strike, and tried again up to three times."""
+        _renew(self, **({"done": done} if total is None else {"done": done, "total": total}))
 
 
 JobFunction = Callable[[Work], Any]
@@ -278,21 +273,23 @@ def run_job(job_id: str) -> None:
 
 
 def _attempt(work: Work, function: JobFunction) -> None:
-    stop = threading.Event()
-    threading.Thread(target=_keep_lease, args=(work, stop), daemon=True).start()
-    try:
-        _finish(work, function(work))
-    except jobs.LeaseLost:
-        log.warning("lease_lost")
-    except AttemptFailed as error:
-        _end_badly(work, str(error), again=jobs.Again.STRIKE)
-    except DomainError as error:
-        _end_badly(work, error.detail, again=jobs.Again.OUTAGE if isinstance(error, Unavailable) else jobs.Again.NEVER)
-    except Exception as error:  # the last stop: the row must say that the attempt failed
-        log.error("job_failed", exc_info=True)
-        _end_badly(work, f"unexpected {type(error).__name__}", again=jobs.Again.STRIKE)
-    finally:
-        stop.set()
+    with kept(lambda: _renew(work), lease_s=work.runtime.settings.lease_s):
+        try:
+            _finish(work, function(work))
+        except LeaseLost:
+            log.warning("lease_lost")
+        except AttemptFailed as error:
+            _end_badly(work, str(error), again=Again.STRIKE)
+        except DomainError as error:
+            _end_badly(work, error.detail, again=Again.OUTAGE if isinstance(error, Unavailable) else Again.NEVER)
+        except Exception as error:  # the last stop: the row must say that the attempt failed
+            log.error("job_failed", exc_info=True)
+            _end_badly(work, f"unexpected {type(error).__name__}", again=Again.STRIKE)
+
+
+def _renew(work: Work, **progress: int) -> None:
+    with unit_of_work(work.runtime.database) as session:
+        jobs.renew(session, work.job_id, holder=work.holder, lease_s=work.runtime.settings.lease_s, **progress)
 
 
 def _finish(work: Work, result: Any) -> None:
@@ -301,22 +298,10 @@ def _finish(work: Work, result: Any) -> None:
         jobs.finish(session, work.job_id, holder=work.holder, now=utc_now(), result=result)
 
 
-def _end_badly(work: Work, why: str, *, again: jobs.Again) -> None:
+def _end_badly(work: Work, why: str, *, again: Again) -> None:
     """Notes it; where the database is away, too, the lease runs out and somebody else begins again."""
-    with suppress(jobs.LeaseLost, Unavailable), unit_of_work(work.runtime.database) as session:
+    with suppress(LeaseLost, Unavailable), unit_of_work(work.runtime.database) as session:
         jobs.fail(session, work.job_id, holder=work.holder, now=utc_now(), error=why, again=again)
-
-
-def _keep_lease(work: Work, stop: threading.Event) -> None:
-    """Renews the lease thrice in its time, until the work ends or somebody else holds it."""
-    while not stop.wait(work.runtime.settings.lease_s / 3):
-        try:
-            with unit_of_work(work.runtime.database) as session:
-                jobs.renew(session, work.job_id, holder=work.holder, lease_s=work.runtime.settings.lease_s)
-        except jobs.LeaseLost:
-            return
-        except Unavailable:
-            continue
 
 
 def enqueue_and_wake(session: Session, kind: str, **wishes: Any) -> uuid.UUID:

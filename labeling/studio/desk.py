@@ -16,7 +16,7 @@ from sqlmodel import Session
 from foundation.database import Database, clock_ms, unit_of_work, utc_now
 from foundation.errors import Unavailable
 from foundation.identifiers import random_uuid
-from foundation.jobs import LeaseLost, is_from_ahead
+from foundation.leases import LeaseLost, is_from_ahead
 from foundation.progress import Progress, untold
 from foundation.settings import Settings
 from labeling.annotators import annotator_key

@@ -12,13 +12,15 @@ import pytest
 from flask.testing import FlaskClient
 
 from foundation.database import Database, unit_of_work, utc_now
-from foundation.jobs import MAX_STRIKES, JobState, enqueue
+from foundation.jobs import JobState, enqueue
+from foundation.leases import MAX_STRIKES
 from foundation.running.parts import wait_until
 from foundation.settings import Settings
 from quality.tasks import REPORT
 from tests.api_server import environment_of
 from tests.architecture.sources import ROOT
-from tests.crash.test_jobs import end_lease_in, job_of, run
+from tests.crash.processes import run
+from tests.crash.test_jobs import end_lease_in, job_of
 from tests.signals import Held, Phone, make_project, make_signal
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -17,7 +17,8 @@ from sqlmodel import col
 
 from exports.keeping.verify import verify_folder
 from foundation.database import unit_of_work
-from foundation.jobs import MAX_DEATHS, MAX_STRIKES, Job
+from foundation.jobs import Job
+from foundation.leases import MAX_DEATHS, MAX_STRIKES
 from tests.exports.rigs import WORDS, Rig, close_rig, copy_database, erasing_process, open_rig, worker_process
 
 pytestmark = pytest.mark.slow

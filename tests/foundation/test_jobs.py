@@ -16,13 +16,8 @@ from foundation import queue
 from foundation.database import Database, clock_ms, unit_of_work, utc_now
 from foundation.errors import NotFound
 from foundation.jobs import (
-    LONGEST_LEASE_MS,
-    MAX_DEATHS,
-    MAX_STRIKES,
-    Again,
     Job,
     JobState,
-    LeaseLost,
     claim,
     enqueue,
     fail,
@@ -32,6 +27,7 @@ from foundation.jobs import (
     renew,
     sweep,
 )
+from foundation.leases import LONGEST_LEASE_MS, MAX_DEATHS, MAX_STRIKES, Again, LeaseLost
 
 AGES_MS = 3_600_000
 """Longer than every pause between two attempts."""

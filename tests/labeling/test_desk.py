@@ -11,7 +11,7 @@ import pytest
 from foundation.database import clock_ms, unit_of_work
 from foundation.errors import Unavailable
 from foundation.identifiers import random_uuid
-from foundation.jobs import LeaseLost
+from foundation.leases import LeaseLost
 from labeling.models import STUDIO_PROJECTS
 from labeling.studio.desk import sit_down
 from tests.fakes import FakeLabelStudio

@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from foundation.jobs import LeaseLost
+from foundation.leases import LeaseLost
 from labeling.errors import StudioUnavailable
 from labeling.studio.desk import sit_down
 from labeling.studio.sync import sync_project
