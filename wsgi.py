@@ -22,12 +22,20 @@ if TYPE_CHECKING:
     from foundation.http.web import Services
     from foundation.settings import Settings
 
-TASK_MODULES = ("foundation.http.tasks", "collector.tasks", "labeling.tasks", "quality.tasks", "exports.tasks")
+TASK_MODULES = (
+    "foundation.tasks",
+    "foundation.http.tasks",
+    "collector.tasks",
+    "labeling.tasks",
+    "quality.tasks",
+    "exports.tasks",
+)
 MODELS = (
     "foundation.http.keys",
     "foundation.http.sessions",
     "foundation.activity",
     "foundation.jobs",
+    "foundation.step_rows",
     "foundation.heartbeats",
     "collector.models",
     "labeling.models",
@@ -67,6 +75,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     Raises:
         BadSettings: a setting is missing or weak.
+        StepsMisdeclared: what the domains say is owed does not fit together.
     """
     from flask_openapi3 import Info, OpenAPI
     from werkzeug.middleware.proxy_fix import ProxyFix
@@ -79,6 +88,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from foundation.http.web import EXTENSION
     from foundation.observability import configure_logging
     from foundation.settings import load_settings
+    from foundation.steps import all_steps
 
     settings = settings or load_settings()
     configure_logging(settings.log_level)
@@ -108,6 +118,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions[MADE_SCHEMAS] = {"ProjectFileSent": lambda: project_schema(sections())}
     app.extensions["project_schema"] = lambda: project_schema(sections())
     worker()
+    all_steps()
     return app
 
 
@@ -153,9 +164,11 @@ def create_front(application: Flask) -> Front:
 
 def worker() -> Any:
     """The Celery application with every domain's tasks; `celery -A wsgi:celery_app` starts a worker with it."""
+    from foundation import steps
     from foundation.queue import compose
 
-    return compose(TASK_MODULES)
+    steps.compose(TASK_MODULES)
+    return compose(TASK_MODULES, check=steps.all_steps)
 
 
 def sections() -> tuple[Any, ...]:

@@ -175,7 +175,7 @@ class DeadLetter(SQLModel, table=True):
 
 
 class Erasure(SQLModel, table=True):
-    """A person leaves: written by the request, done floor by floor, complete when every floor has said so."""
+    """A person leaves: written by the request, complete when every step that follows is done."""
 
     __tablename__ = "erasures"
     __table_args__ = (
@@ -194,18 +194,6 @@ class Erasure(SQLModel, table=True):
     """The token the person left with: an app that lost the answer asks again with it."""
     requested_at: datetime = Field(sa_type=UtcDateTime)
     completed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-
-
-class ErasureFloor(SQLModel, table=True):
-    """What one floor has done for an erasure; the row is its word that it is done."""
-
-    __tablename__ = "erasure_floors"
-
-    project_id: int = Field(sa_column=project_key())
-    erasure_id: uuid.UUID = Field(sa_column=Column(Uuid, primary_key=True))
-    floor: str = Field(sa_column=Column(String(16), primary_key=True))
-    counts: Any = Field(sa_column=Column(JsonText, nullable=False))
-    done_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class ErasureItem(SQLModel, table=True):

@@ -256,6 +256,10 @@ class ErasureRead(BaseModel):
     receipt: dict[str, Any] | None = Field(
         description="whose data it was, whether any was held, and what each floor did"
     )
+    error: str | None = Field(
+        default=None,
+        description="for managers, while the status is failed: which step has failed three times, and why; it goes on being tried",
+    )
 
 
 class ErasurePage(BaseModel):

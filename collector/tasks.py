@@ -5,25 +5,19 @@ from __future__ import annotations
 from collector.intake.dead_letters import expire_letters
 from collector.intake.identity import names_of
 from collector.queries import read_project
-from collector.subjects.erasure import erase_signals, open_erasures, read_erasure
-from foundation.database import after_commit, unit_of_work, utc_now
-from foundation.queue import Runtime, announce, periodic
-
-ERASURE = "erasure"
-FLOOR = "collector"
+from collector.subjects.erasure import ERASURE, erase_signals, order_of
+from foundation.database import unit_of_work, utc_now
+from foundation.queue import Runtime, periodic
+from foundation.steps import StepWork, follows
 
 
-@periodic("collector.erase", every_s=lambda settings: settings.sweep_every_s, on=ERASURE)
-def erase(runtime: Runtime) -> None:
-    """Does the collector's part of every erasure that waits; one transaction each."""
-    with unit_of_work(runtime.database, read_only=True) as session:
-        waiting = open_erasures(session, FLOOR)
-    for erasure in waiting:
-        with unit_of_work(runtime.database) as session:
-            project = read_project(session, erasure.project_id)
-            names = names_of(runtime.settings.pseudonym_key.get_secret_value(), project.name)
-            erase_signals(session, read_erasure(session, erasure.project_id, erasure.id), names, now=utc_now())
-            after_commit(session, announce, ERASURE)
+@follows(ERASURE, step="collector")
+def erase(step: StepWork) -> None:
+    """Signals, items that nobody else sent, dead letters and consents, in one transaction."""
+    with unit_of_work(step.runtime.database) as session:
+        project = read_project(session, step.project_id)
+        names = names_of(step.runtime.settings.pseudonym_key.get_secret_value(), project.name)
+        step.done(session, erase_signals(session, order_of(session, step), names, now=utc_now()))
 
 
 @periodic("collector.expire_letters", every_s=lambda _: 3600.0)

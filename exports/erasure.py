@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
-from sqlalchemy import delete, func
+from sqlalchemy import delete, func, update
 from sqlmodel import Session, col, select
 
 from collector.models import Erasure, ErasureItem
-from collector.subjects.erasure import floor_is_done
+from collector.subjects.erasure import order_of
 from exports.inputs.snapshot import count_erasures
 from exports.keeping.store import VersionStore
 from exports.models import DOWNLOADS, SIDES, Version, VersionState, WithdrawnWhy
@@ -18,18 +17,20 @@ from exports.service import succeed_withdrawn
 from foundation.activity import record_activity
 from foundation.database import Database, unit_of_work
 from foundation.failpoints import failpoint
+from foundation.steps import NotYet, StepWork
 
-FLOOR: Final = "exports"
 
+def follow_erasure(step: StepWork, store: VersionStore, *, now: datetime) -> None:
+    """Downloads end with the first transaction; then the files go; then the step is done.
 
-def follow_erasure(database: Database, store: VersionStore, erasure: Erasure, *, now: datetime) -> bool:
-    """Does this floor's part; False where a build that began before the erasure must come to its end first.
-
-    Downloads end with the first transaction; then the files go; then this floor gives its word.
+    Raises:
+        NotYet: a build that began before the erasure must come to its end first.
     """
+    database = step.runtime.database
     with unit_of_work(database) as session:
+        erasure = order_of(session, step)
         if _is_awaited(session, erasure):
-            return False
+            raise NotYet("a build that began before this erasure must come to its end first")
         for version in versions_holding(session, erasure.project_id, erasure.id):
             withdraw(session, version, WithdrawnWhy.ERASURE, now=now)
         # A version that was cut while the order was on its way does not hold the person, and is there already.
@@ -40,8 +41,7 @@ def follow_erasure(database: Database, store: VersionStore, erasure: Erasure, *,
         held = [version.no for version in versions_holding(session, erasure.project_id, erasure.id)]
         counts = {"versions": len(held), "downloads": _count_downloads(session, erasure.project_id, held)}
         _forget_sides(session, erasure)
-        floor_is_done(session, erasure, FLOOR, counts, now=now)
-    return True
+        step.done(session, counts)
 
 
 def withdraw(session: Session, version: Version, why: WithdrawnWhy, *, now: datetime) -> None:
@@ -66,9 +66,9 @@ def remove_withdrawn_files(database: Database, store: VersionStore, project_id: 
         versions = session.exec(kept).all()
     for version in versions:
         store.remove(version.storage or "")
+        of_version = (col(Version.project_id) == project_id, col(Version.no) == version.no)
         with unit_of_work(database) as session:
-            version.storage = None
-            session.merge(version)
+            session.connection().execute(update(Version).where(*of_version).values(storage=None))
 
 
 def _is_awaited(session: Session, erasure: Erasure) -> bool:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from sqlmodel import col, select
 
 from collector.models import ErasureItem
-from collector.subjects.erasure import open_erasures
-from collector.tasks import ERASURE
-from exports.erasure import FLOOR, follow_erasure, remove_withdrawn_files, withdraw
+from collector.subjects.erasure import ERASURE
+from exports.erasure import follow_erasure, remove_withdrawn_files, withdraw
 from exports.keeping.store import open_store
 from exports.models import VERSION_ITEMS, Version, VersionState, WithdrawnWhy
 from exports.service import BUILD, forget_build
@@ -19,9 +17,9 @@ from foundation.database import empty_journal, refresh_statistics, unit_of_work,
 from foundation.disk import require_space
 from foundation.errors import Unavailable
 from foundation.jobs import Job, JobState
-from foundation.queue import Runtime, Work, announce, job, periodic
+from foundation.queue import Runtime, Work, job, periodic
+from foundation.steps import StepWork, follows
 
-log = structlog.get_logger(__name__)
 DRAFTS_KEPT = timedelta(days=30)
 
 
@@ -40,23 +38,15 @@ def build(work: Work) -> dict[str, Any]:
         ) from error
 
 
-@periodic("exports.follow_erasures", every_s=lambda settings: settings.sweep_every_s, on=ERASURE)
-def follow_erasures(runtime: Runtime) -> None:
+@follows(ERASURE, step="exports", after="quality")
+def erase(step: StepWork) -> None:
     """Withdraws the versions that hold a person who left, and deletes their files."""
-    clear_builds(runtime)
-    with unit_of_work(runtime.database, read_only=True) as session:
-        waiting = open_erasures(session, FLOOR)
-    if not waiting:
-        return
-    refresh_statistics(runtime.database, [VERSION_ITEMS.name, str(ErasureItem.__tablename__)])
-    store = open_store(runtime.settings)
-    for erasure in waiting:
-        if follow_erasure(runtime.database, store, erasure, now=utc_now()):
-            announce(ERASURE)
-        else:
-            log.info("erasure_waits_for_build", erasure=str(erasure.id))
-    # This floor is the last: whatever was to go is gone from the tables.
-    empty_journal(runtime.database)
+    clear_builds(step.runtime)
+    database = step.runtime.database
+    refresh_statistics(database, [VERSION_ITEMS.name, str(ErasureItem.__tablename__)])
+    follow_erasure(step, open_store(step.runtime.settings), now=utc_now())
+    # This step is the last: whatever was to go is gone from the tables.
+    empty_journal(database)
 
 
 @periodic("exports.expire_drafts", every_s=lambda _: 3600.0)
@@ -74,6 +64,7 @@ def expire_drafts(runtime: Runtime) -> None:
         remove_withdrawn_files(runtime.database, store, project_id)
 
 
+@periodic("exports.clear_builds", every_s=lambda settings: float(settings.sweep_every_s))
 def clear_builds(runtime: Runtime) -> None:
     """Takes away the rows and the files of builds whose job has failed for good."""
     ended = (

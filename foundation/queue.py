@@ -97,16 +97,21 @@ def _log_as_everywhere(**_: Any) -> None:
     configure_logging(load_settings().log_level)
 
 
-def compose(modules: Iterable[str]) -> Celery:
-    """The application with the task modules of all domains; importing it starts and reads nothing."""
+def compose(modules: Iterable[str], *, check: Callable[[], object]) -> Celery:
+    """The application with the task modules of all domains; importing it starts and reads nothing.
+
+    Args:
+        check: raises where what they declare does not fit together; called before anything starts.
+    """
     celery_app.conf.include = list(modules)
-    celery_app.add_defaults(_configuration)
+    celery_app.add_defaults(lambda: _configuration(check))
     return celery_app
 
 
-def _configuration() -> dict[str, Any]:
+def _configuration(check: Callable[[], object]) -> dict[str, Any]:
     settings = load_settings()
     celery_app.loader.import_default_modules()
+    check()
     return {
         "broker_url": settings.broker_url or "memory://",
         "broker_connection_retry_on_startup": True,

@@ -11,9 +11,7 @@ from sqlmodel import Session, col
 
 from collector.models import Erasure, ErasureItem
 from collector.queries import file_of
-from collector.subjects.erasure import floor_is_done
-from foundation.database import after_commit, unit_of_work, utc_now
-from foundation.queue import announce
+from foundation.database import unit_of_work
 from labeling.errors import StudioGone
 from labeling.models import ANNOTATIONS, ANSWERS
 from labeling.section import SECTION
@@ -22,7 +20,6 @@ from labeling.studio.intents import resolve_intents
 from labeling.studio.removal import remove_tasks_of
 from labeling.task_table.reading import MAYBE_THERE, count_removed, shared_tasks, tasks_of
 
-FLOOR = "labeling"
 ITEMS_AT_ONCE = 500
 
 
@@ -55,11 +52,13 @@ def remove_tasks(desk: Desk, erasure: Erasure) -> None:
         resolve_intents(desk)
     with unit_of_work(desk.database, read_only=True) as session:
         items = [*removed_items(session, erasure), *_shared_items(session, erasure)]
-    remove_tasks_of(desk, items)
+    for number, part in enumerate(parts := _parts(items)):
+        desk.progress(number, len(parts))
+        remove_tasks_of(desk, part)
 
 
-def erase_annotations(session: Session, erasure: Erasure) -> None:
-    """Deletes what people said about the items, in the caller's transaction, and gives this floor's word.
+def erase_annotations(session: Session, erasure: Erasure) -> dict[str, int]:
+    """Deletes what people said about the items, in the caller's transaction, and counts it.
 
     The rows of the tasks stay: they hold no content, and say that Winnow itself took them out.
     """
@@ -73,8 +72,7 @@ def erase_annotations(session: Session, erasure: Erasure) -> None:
             delete(ANNOTATIONS).where(ANNOTATIONS.c.project_id == erasure.project_id, ANNOTATIONS.c.item_id.in_(part))
         )
         counts["annotations"] += deleted.rowcount
-    floor_is_done(session, erasure, FLOOR, counts, now=utc_now())
-    after_commit(session, announce, "erasure")
+    return counts
 
 
 def _shared_items(session: Session, erasure: Erasure) -> list[uuid.UUID]:

@@ -7,13 +7,13 @@ from typing import Any
 import structlog
 from sqlmodel import col, select
 
-from collector.models import Project
-from collector.subjects.erasure import open_erasures
+from collector.models import Erasure, Project
+from collector.subjects.erasure import ERASURE, order_of
 from foundation.database import unit_of_work
-from foundation.errors import DomainError
-from foundation.jobs import LeaseLost
+from foundation.errors import Unavailable
 from foundation.queue import Runtime, Work, enqueue_and_wake, job, periodic
-from labeling.errors import StudioMissing
+from foundation.steps import StepWork, follows
+from labeling.errors import StudioGone, StudioMissing
 from labeling.queries import count_running
 from labeling.section import current_labeling
 from labeling.wishes import ASKED
@@ -21,8 +21,6 @@ from labeling.wishes import ASKED
 log = structlog.get_logger(__name__)
 SYNC = "labeling.sync"
 VERIFY = "labeling.verify"
-FLOOR = "labeling"
-ERASURE = "erasure"
 MOST_DIFFERENCES = 1_000
 
 
@@ -93,30 +91,32 @@ def schedule(runtime: Runtime) -> None:
             enqueue_and_wake(session, SYNC, project_id=project_id, coalesce=True)
 
 
-@periodic("labeling.follow_erasures", every_s=lambda settings: float(settings.sweep_every_s), on=ERASURE)
-def follow_erasures(runtime: Runtime) -> None:
-    """Labeling's part of every erasure whose floor below is done. While Label Studio is away, it waits."""
+@follows(ERASURE, step="labeling", after="collector")
+def erase(step: StepWork) -> None:
+    """Takes the tasks out of Label Studio, then deletes the annotations; while Label Studio is away, the step waits."""
     from labeling.erasure import erase_annotations, needs_studio
 
-    with unit_of_work(runtime.database, read_only=True) as session:
-        waiting = [(erasure, needs_studio(session, erasure)) for erasure in open_erasures(session, FLOOR)]
-    for erasure, is_in_studio in waiting:
-        try:
-            if is_in_studio:
-                _remove_from_studio(runtime, erasure)
-            with unit_of_work(runtime.database) as session:
-                erase_annotations(session, erasure)
-        except (DomainError, LeaseLost) as error:
-            log.warning("erasure_waits", erasure=str(erasure.id), why=str(error))
+    with unit_of_work(step.runtime.database, read_only=True) as session:
+        erasure = order_of(session, step)
+        is_in_studio = needs_studio(session, erasure)
+    if is_in_studio:
+        _remove_from_studio(step, erasure)
+    with unit_of_work(step.runtime.database) as session:
+        step.done(session, erase_annotations(session, erasure))
 
 
-def _remove_from_studio(runtime: Runtime, erasure: Any) -> None:
+def _remove_from_studio(step: StepWork, erasure: Erasure) -> None:
+    """Raises Unavailable where there is no Label Studio, or not what was there: somebody may put it back."""
     from labeling.erasure import remove_tasks
     from labeling.studio.desk import sit_down
     from labeling.studio.gateway import open_label_studio
 
-    with (
-        open_label_studio(runtime.settings) as gateway,
-        sit_down(runtime.database, gateway, runtime.settings, erasure.project_id) as desk,
-    ):
-        remove_tasks(desk, erasure)
+    settings = step.runtime.settings
+    try:
+        with (
+            open_label_studio(settings) as gateway,
+            sit_down(step.runtime.database, gateway, settings, step.project_id, progress=step.progress) as desk,
+        ):
+            remove_tasks(desk, erasure)
+    except (StudioMissing, StudioGone) as error:
+        raise Unavailable(error.detail) from error

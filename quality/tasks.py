@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from collector.subjects.erasure import floor_is_done, open_erasures
-from collector.tasks import ERASURE
-from foundation.database import after_commit, unit_of_work, utc_now
-from foundation.queue import AttemptFailed, Runtime, Work, announce, enqueue_and_wake, job, periodic
+from collector.subjects.erasure import ERASURE
+from foundation.database import unit_of_work, utc_now
+from foundation.leases import AttemptFailed
+from foundation.queue import Runtime, Work, enqueue_and_wake, job, periodic
+from foundation.steps import StepWork, follows
 from quality.limited_suite import within
 from quality.queries import is_stale, list_projects
 from quality.service import forget_erased, measure, read_facts, store_report
@@ -49,13 +50,9 @@ def refresh(runtime: Runtime) -> None:
             enqueue_and_wake(session, REPORT, project_id=project_id, coalesce=True)
 
 
-@periodic("quality.erase", every_s=lambda settings: settings.sweep_every_s, on=ERASURE)
-def erase(runtime: Runtime) -> None:
+@follows(ERASURE, step="quality", after="labeling")
+def erase(step: StepWork) -> None:
     """No kept row names an erased signal."""
-    with unit_of_work(runtime.database, read_only=True) as session:
-        waiting = open_erasures(session, FLOOR)
-    for erasure in waiting:
-        with unit_of_work(runtime.database) as session:
-            forget_erased(session, erasure.project_id)
-            floor_is_done(session, erasure, FLOOR, {}, now=utc_now())
-            after_commit(session, announce, ERASURE)
+    with unit_of_work(step.runtime.database) as session:
+        forget_erased(session, step.project_id)
+        step.done(session)

@@ -41,15 +41,12 @@ from collector.subjects.proof import (
     vouch,
 )
 from collector.subjects.record import find_person, ground_for, record_of
-from collector.tasks import ERASURE
 from foundation.cursors import page_after_moment, read_moment
-from foundation.database import after_commit
 from foundation.errors import Fault, Faults, Forbidden, InvalidBody, NotFound
 from foundation.http.guards import MANAGERS, WRITERS
 from foundation.http.keys import Role
 from foundation.http.openapi import CURSOR, JSON, Parameter, one_of
 from foundation.http.web import Call, Routes, json_answer, load_json, media_type_among
-from foundation.queue import announce
 
 NAME: dict[str, Any] = {"minLength": 1, "maxLength": MAX_NAME, "pattern": r"\S"}
 PERSON: dict[str, str | Parameter] = {
@@ -165,7 +162,6 @@ def delete_subject(call: Call) -> ResponseReturnValue:
         if token is not None:
             prove_token(held_token(session, call.project_no, subject_id), token)
         erasure = request_erasure(session, call.project_no, subject_id, actor=call.actor, now=call.now)
-        after_commit(session, announce, ERASURE)
         body = schemas.ErasureAccepted(erasure=str(erasure.id), subject=str(subject_id), held=bool(erasure.held))
     return json_answer(body, 202)
 
@@ -188,7 +184,8 @@ def get_erasures(call: Call) -> ResponseReturnValue:
         found = list_erasures(
             session, call.project_no, limit=PAGE + 1, before=before, state=state, subject_id=subject_id
         )
-        rows = [schemas.ErasureRead.model_validate(one) for one in describe_erasures(session, found[:PAGE])]
+        described = describe_erasures(session, found[:PAGE], with_reason=True)
+        rows = [schemas.ErasureRead.model_validate(one) for one in described]
     last = found[PAGE - 1] if len(found) > PAGE else None
     cursor = page_after_moment(last.requested_at, last.id) if last else None
     return json_answer(schemas.ErasurePage(erasures=rows, cursor=cursor))
@@ -215,7 +212,8 @@ def get_erasure(call: Call) -> ResponseReturnValue:
             raise NotFound("there is no such erasure here")
         if token is not None:
             prove_token(erasure.token_hash, token)
-        body = schemas.ErasureRead.model_validate(describe_erasure(session, erasure))
+        described = describe_erasure(session, erasure, with_reason=call.caller.role in MANAGERS)
+        body = schemas.ErasureRead.model_validate(described)
     return json_answer(body)
 
 

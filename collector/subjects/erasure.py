@@ -1,4 +1,4 @@
-"""A person leaves. The request shuts the door at once; the rest is a row that each floor's worker finds and does its part of."""
+"""A person leaves. The request shuts the door at once; the rest is owed, a step a domain (`foundation/steps.py`)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, exists, func, update
+from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, select
 
 from collector.intake.identity import Names
+from collector.items.settling import ITEM
 from collector.models import (
     Claim,
     Consent,
     DeadLetter,
     Erasure,
-    ErasureFloor,
     ErasureItem,
     ErasureState,
     Item,
@@ -32,9 +33,9 @@ from foundation.database import insert_ignoring
 from foundation.errors import NotFound
 from foundation.failpoints import failpoint
 from foundation.identifiers import random_uuid
+from foundation.step_rows import Owed, StepRow, StepState
+from foundation.steps import Effect, Standing, StepWork, forget, owe, steps_of
 
-FLOORS = ("collector", "labeling", "quality", "exports")
-"""Who must have said that its part is done: each domain that holds something of a person, in the order they do it."""
 BATCH = 1000
 
 
@@ -52,13 +53,7 @@ def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *,
     ).one()
     has_come_back = subject.consent is not None
     held = was_ever_held(session, project_id, subject_id, is_known=not is_new)
-    waiting = session.exec(
-        select(Erasure).where(
-            col(Erasure.project_id) == project_id,
-            col(Erasure.subject_id) == subject_id,
-            col(Erasure.state) == ErasureState.RECEIVED.value,
-        )
-    ).first()
+    waiting = _not_begun(session, project_id, subject_id)
     # Batches that were let in before held the lock we waited for: whatever they stored counts as before the order.
     newest = session.exec(
         select(func.max(Signal.received_at)).where(
@@ -87,7 +82,14 @@ def request_erasure(session: Session, project_id: int, subject_id: uuid.UUID, *,
     session.add(erasure)
     record_activity(session, "erasure_requested", actor=actor, project_id=project_id, now=now, erasure=str(erasure.id))
     session.flush()
+    owe(session, ERASURE, project_id, str(erasure.id), now=now)
     return erasure
+
+
+def _not_begun(session: Session, project_id: int, subject_id: uuid.UUID) -> Erasure | None:
+    """The person's order that no worker has begun with."""
+    of_person = (col(Erasure.project_id) == project_id, col(Erasure.subject_id) == subject_id)
+    return session.exec(select(Erasure).where(*of_person, col(Erasure.state) == ErasureState.RECEIVED.value)).first()
 
 
 def was_ever_held(session: Session, project_id: int, subject_id: uuid.UUID, *, is_known: bool) -> bool:
@@ -108,19 +110,8 @@ def was_ever_held(session: Session, project_id: int, subject_id: uuid.UUID, *, i
     return not earlier or any(held is not False for held in earlier)
 
 
-def open_erasures(session: Session, floor: str) -> Sequence[Erasure]:
-    """Erasures on which a floor still owes its part, and the floors below it have done theirs."""
-    below = FLOORS[: FLOORS.index(floor)]
-    statement = select(Erasure).where(
-        col(Erasure.state).in_([ErasureState.RECEIVED, ErasureState.RUNNING]), ~_has_done(floor)
-    )
-    for lower in below:
-        statement = statement.where(_has_done(lower))
-    return session.exec(statement.order_by(col(Erasure.requested_at))).all()
-
-
-def erase_signals(session: Session, erasure: Erasure, names: Names, *, now: datetime) -> None:
-    """The collector's part, in the caller's transaction: signals, items nobody else sent, dead letters, consents.
+def erase_signals(session: Session, erasure: Erasure, names: Names, *, now: datetime) -> dict[str, int]:
+    """The collector's part, in the caller's transaction: signals, items nobody else sent, dead letters, consents. Counts them.
 
     Only what was received before the order goes: a person who agreed anew since then has come back. Tombstones of the
     signals' ids stay, as keyed hashes, so that a resend is known.
@@ -159,38 +150,33 @@ def erase_signals(session: Session, erasure: Erasure, names: Names, *, now: date
                 col(table.received_at) <= erasure.requested_at,
             )
         )
-    floor_is_done(session, erasure, "collector", {"signals": n_signals, "items": len(removed)}, now=now)
+    return {"signals": n_signals, "items": len(removed)}
 
 
-def floor_is_done(session: Session, erasure: Erasure, floor: str, counts: dict[str, int], *, now: datetime) -> None:
-    """A floor's word; when it was the last, the erasure is complete and its receipt stands in the activity log."""
-    row = {"project_id": erasure.project_id, "erasure_id": erasure.id, "floor": floor, "counts": counts, "done_at": now}
-    insert_ignoring(session, ErasureFloor.__table__, [row])  # type: ignore[attr-defined]
-    done = _floors_done(session, erasure)
-    is_complete = set(FLOORS) <= {row.floor for row in done}
-    changed = session.connection().execute(
-        update(Erasure)
-        .where(
-            col(Erasure.project_id) == erasure.project_id,
-            col(Erasure.id) == erasure.id,
-            col(Erasure.state) != ErasureState.COMPLETED.value,
-        )
-        .values(
-            state=(ErasureState.COMPLETED if is_complete else ErasureState.RUNNING).value,
-            completed_at=now if is_complete else None,
-        )
+def note_standing(session: Session, owed: Owed, standing: Standing) -> None:
+    """A step was done, or has failed too often: it goes on being tried, and a manager is told."""
+    state = ErasureState.FAILED if standing is Standing.FAILING else ErasureState.RUNNING
+    session.connection().execute(update(Erasure).where(*_is(owed)).values(state=state.value))
+
+
+def complete_erasure(session: Session, owed: Owed, now: datetime) -> None:
+    """Every step is done: the receipt stands in the activity log, too."""
+    completed = {"state": ErasureState.COMPLETED.value, "completed_at": now}
+    session.connection().execute(update(Erasure).where(*_is(owed)).values(**completed))
+    erasure = session.exec(select(Erasure).where(*_is(owed))).one()
+    record_activity(
+        session,
+        "erasure_completed",
+        actor="system",
+        project_id=owed.project_id,
+        now=now,
+        erasure=owed.of,
+        held=erasure.held,
+        counts=_sum_of(steps_of(session, ERASURE, owed.project_id, [owed.of])[owed.of]),
     )
-    if is_complete and changed.rowcount:
-        record_activity(
-            session,
-            "erasure_completed",
-            actor="system",
-            project_id=erasure.project_id,
-            now=now,
-            erasure=str(erasure.id),
-            held=erasure.held,
-            counts=_sum_of(done),
-        )
+
+
+ERASURE = Effect("erasure", completed=complete_erasure, moved=note_standing)
 
 
 def read_erasure(session: Session, project_id: int, erasure_id: uuid.UUID) -> Erasure:
@@ -198,6 +184,11 @@ def read_erasure(session: Session, project_id: int, erasure_id: uuid.UUID) -> Er
     if erasure is None:
         raise NotFound("there is no such erasure here")
     return erasure
+
+
+def order_of(session: Session, step: StepWork) -> Erasure:
+    """The erasure that a step is owed to."""
+    return read_erasure(session, step.project_id, uuid.UUID(step.of))
 
 
 def list_erasures(
@@ -223,40 +214,52 @@ def list_erasures(
     return session.exec(statement.order_by(*newest_first).limit(limit)).all()
 
 
-def describe_erasure(session: Session, erasure: Erasure) -> dict[str, Any]:
-    """An erasure as the API shows it; the receipt says whose data it was about, and what each floor did and when."""
-    return _described(erasure, _floors_done(session, erasure))
+def describe_erasure(session: Session, erasure: Erasure, *, with_reason: bool = False) -> dict[str, Any]:
+    """An erasure as the API shows it; the receipt says whose data it was about, and what each floor did and when.
+
+    Args:
+        with_reason: whether whoever asks may read why a step of it fails.
+    """
+    return describe_erasures(session, [erasure], with_reason=with_reason)[0]
 
 
-def describe_erasures(session: Session, erasures: Sequence[Erasure]) -> list[dict[str, Any]]:
+def describe_erasures(
+    session: Session, erasures: Sequence[Erasure], *, with_reason: bool = False
+) -> list[dict[str, Any]]:
     """The same of at most some hundred erasures of one project, in one read."""
-    done: dict[uuid.UUID, list[ErasureFloor]] = {erasure.id: [] for erasure in erasures}
-    if erasures:
-        rows = select(ErasureFloor).where(
-            col(ErasureFloor.project_id) == erasures[0].project_id, col(ErasureFloor.erasure_id).in_(done)
-        )
-        for row in session.exec(rows):
-            done[row.erasure_id].append(row)
-    return [_described(erasure, done[erasure.id]) for erasure in erasures]
+    if not erasures:
+        return []
+    steps = steps_of(session, ERASURE, erasures[0].project_id, [str(erasure.id) for erasure in erasures])
+    return [
+        _described(erasure, steps[str(erasure.id)])
+        | (_reason_of(erasure, steps[str(erasure.id)]) if with_reason else {})
+        for erasure in erasures
+    ]
 
 
-def _described(erasure: Erasure, done: Sequence[ErasureFloor]) -> dict[str, Any]:
+def _described(erasure: Erasure, steps: Sequence[StepRow]) -> dict[str, Any]:
     counts = {"signals": 0, "items": 0, "blobs": 0, "tasks": 0, "annotations": 0, "versions": 0, "downloads": 0}
     about = {"erasure": str(erasure.id), "subject": str(erasure.subject_id), "held": erasure.held}
     requested_at = erasure.requested_at.isoformat()
     receipt = None
     if erasure.state == ErasureState.COMPLETED:
-        floors = {row.floor: {"done_at": row.done_at.isoformat(), **row.counts} for row in done}
+        floors = {row.step: {"done_at": row.done_at.isoformat(), **row.facts} for row in steps if row.done_at}
         receipt = {**about, "requested_at": requested_at, "floors": floors}
     return {
         **about,
         "status": erasure.state,
         **counts,
-        **_sum_of(done),
+        **_sum_of(steps),
         "requested_at": requested_at,
         "completed_at": erasure.completed_at.isoformat() if erasure.completed_at else None,
         "receipt": receipt,
     }
+
+
+def _reason_of(erasure: Erasure, steps: Sequence[StepRow]) -> dict[str, str]:
+    """Why it is shown as failed; empty while it is not."""
+    failing = [f"{row.step}: {row.error}" for row in steps if row.is_failing]
+    return {"error": "; ".join(failing)} if erasure.state == ErasureState.FAILED and failing else {}
 
 
 def _remove_orphans(session: Session, project_id: int, items: Sequence[uuid.UUID]) -> set[uuid.UUID]:
@@ -271,29 +274,19 @@ def _remove_orphans(session: Session, project_id: int, items: Sequence[uuid.UUID
         session.connection().execute(
             delete(Item).where(col(Item.project_id) == project_id, col(Item.id).in_(list(orphans)))
         )
+        forget(session, ITEM, project_id, [str(item) for item in orphans])
         removed.update(orphans)
     return removed
 
 
-def _has_done(floor: str) -> Any:
-    return exists().where(
-        col(ErasureFloor.project_id) == Erasure.project_id,
-        col(ErasureFloor.erasure_id) == Erasure.id,
-        col(ErasureFloor.floor) == floor,
-    )
+def _is(owed: Owed) -> tuple[ColumnElement[bool], ...]:
+    return col(Erasure.project_id) == owed.project_id, col(Erasure.id) == uuid.UUID(owed.of)
 
 
-def _floors_done(session: Session, erasure: Erasure) -> Sequence[ErasureFloor]:
-    return session.exec(
-        select(ErasureFloor).where(
-            col(ErasureFloor.project_id) == erasure.project_id, col(ErasureFloor.erasure_id) == erasure.id
-        )
-    ).all()
-
-
-def _sum_of(done: Sequence[ErasureFloor]) -> dict[str, int]:
+def _sum_of(steps: Sequence[StepRow]) -> dict[str, int]:
     total: dict[str, int] = {}
-    for row in done:
-        for name, number in row.counts.items():
-            total[name] = total.get(name, 0) + int(number)
+    for row in steps:
+        if row.state == StepState.DONE:
+            for name, number in row.facts.items():
+                total[name] = total.get(name, 0) + int(number)
     return total

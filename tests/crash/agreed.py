@@ -15,7 +15,7 @@ import pysqlite3.dbapi2 as fixed_sqlite
 DATABASE = "winnow.sqlite3"
 FILES = "files"
 """Stands among the tables: name, size and digest of each file but the database's."""
-OTHERWISE = frozenset({"jobs", "activity", "activity_heads", "heartbeats", "versions"})
+OTHERWISE = frozenset({"jobs", "steps", "activity", "activity_heads", "heartbeats", "versions"})
 """What was begun twice is told twice there; an operation that cares looks at them itself."""
 NUMBERED = frozenset({"first_version", "version_no"})
 """Which number a version has depends on how often a build was begun; a build looks at it itself."""

@@ -36,7 +36,10 @@ LABELS = "SELECT COUNT(*) FROM annotations WHERE source <> 'label_studio'"
 LIVE = "SELECT COUNT(DISTINCT item_id) FROM tasks WHERE state = 'live'"
 DRAWN = frozenset({"tasks", "labeling_counters"})
 LEASED = """SELECT (SELECT COUNT(*) FROM jobs WHERE state = 'running')
-+ (SELECT COUNT(*) FROM studio_projects WHERE holder IS NOT NULL)"""
++ (SELECT COUNT(*) FROM studio_projects WHERE holder IS NOT NULL)
++ (SELECT COUNT(*) FROM steps WHERE state = 'running')"""
+TOLD = """SELECT group_concat(told) FROM
+(SELECT step || ' ' || state || ' ' || COALESCE(facts, '') AS told FROM steps ORDER BY of, step)"""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class Bench:
         if ask(self.world.folder / "aside", LEASED):
             self.ask("UPDATE jobs SET lease_until_ms = 0 WHERE state = 'running'")
             self.ask("UPDATE studio_projects SET holder = NULL, lease_until_ms = 0")
+            self.ask("UPDATE steps SET lease_until_ms = 0 WHERE state = 'running'")
 
     def copy(self, to: Path) -> Path:
         shutil.copytree(self.world.home, to)
@@ -251,22 +255,28 @@ def _folders(bench: Bench) -> list[Path]:
 
 
 def _erasure(bench: Bench, folder: Path, build: Operation) -> Operation:
-    """The order is given, and a version holds the person; what is killed is the work of all floors."""
+    """The order is given, and a version holds the person; what is killed is the work of all that follows."""
     world, erased = bench.world, 1
     bench.undisturbed(build)
     ordered = bench.run(["winnow", "collector", "erase", PROJECT, world.oracle.person_of(erased)])
     if ordered.code:
         raise RuntimeError(f"no order to erase: {ordered.said}")
     text = world.oracle.text_of(erased).encode() + b'"'
+    told: dict[str, object] = {}
 
     def fault() -> str | None:
         state = bench.ask("SELECT state FROM erasures")
         left = bench.ask("SELECT COUNT(*) FROM signals s JOIN erasures e ON e.subject_id = s.subject_id")
         if (state, left) != ("completed", 0):
             return f"the erasure is {state}, {left} signals are left"
+        if (steps := bench.ask(TOLD)) != told["steps"]:
+            return f"the steps tell {steps} instead of {told['steps']}"
         if folders := _folders(bench):
             return f"{len(folders)} folders of versions still hold the person"
         readable = [path.name for path in world.home.rglob("*") if path.is_file() and text in path.read_bytes()]
         return f"what the person wrote stands in {readable}" if readable else None
 
-    return Operation("erasure", ["workers", "floors"], bench.copy(folder / "asked"), fault)
+    erasure = Operation("erasure", ["workers", "follow"], bench.copy(folder / "asked"), fault)
+    bench.undisturbed(erasure)
+    told["steps"] = bench.ask(TOLD)
+    return erasure

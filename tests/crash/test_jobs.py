@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 
@@ -12,20 +10,21 @@ import pytest
 from sqlalchemy import update
 
 from collector import queries
-from collector.models import Erasure, ErasureFloor
+from collector.models import Erasure
 from collector.subjects.erasure import request_erasure
 from foundation.activity import chain_holds
 from foundation.database import Database, clock_ms, unit_of_work, utc_now
-from foundation.jobs import MAX_DEATHS, MAX_STRIKES, Job, JobState, enqueue, read_job, sweep
+from foundation.jobs import Job, JobState, enqueue, read_job, sweep
+from foundation.leases import MAX_DEATHS, MAX_STRIKES
 from foundation.running.parts import wait_until
 from foundation.settings import Settings
+from foundation.step_rows import StepRow, StepState
 from quality.tasks import REPORT
-from tests.api_server import environment_of
-from tests.architecture.sources import ROOT
+from tests.crash.processes import LEASE_S, run
 from tests.signals import Held, Phone, empty, make_project, make_signal, rows_of
+from tests.steps import end_pauses
 
 pytestmark = pytest.mark.slow
-LEASE_S = 3
 
 
 @pytest.fixture
@@ -33,20 +32,6 @@ def project(opened_database: Database) -> Held:
     empty(opened_database)
     queries._FILES.clear()
     return make_project(opened_database)
-
-
-def run(settings: Settings, folder: Path, *words: str, failpoints: str = "") -> int:
-    environment = environment_of(settings, folder) | {"WINNOW_LEASE_S": str(LEASE_S)}
-    if failpoints:
-        environment["WINNOW_FAILPOINTS"] = failpoints
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.crash.workers", *words],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        check=False,
-    )
-    return done.returncode
 
 
 def put_job(database: Database, project: Held) -> uuid.UUID:
@@ -134,18 +119,21 @@ class TestKilledErasure:
             request_erasure(session, project.id, names.subject_id(mine["subject"]), actor="test", now=utc_now())
         before = rows_of(opened_database)
 
-        assert run(settings, tmp_path, "erase", failpoints="erase.signals=kill") == -signal.SIGKILL
+        assert run(settings, tmp_path, "step", "collector", failpoints="erase.signals=kill") == -signal.SIGKILL
         assert rows_of(opened_database) == before
-        assert run(settings, tmp_path, "erase") == 0
-        assert run(settings, tmp_path, "erase") == 0
+        assert run(settings, tmp_path, "step", "collector") == 0
+        assert rows_of(opened_database) == before
+        end_pauses(opened_database)
+        assert run(settings, tmp_path, "step", "collector") == 0
+        assert run(settings, tmp_path, "step", "collector") == 0
 
         after = rows_of(opened_database)
         assert (after["signals"], after["items"], after["suppressions"]) == (1, 1, 2)
         with unit_of_work(opened_database, read_only=True) as session:
             from sqlmodel import select
 
-            done = session.exec(select(ErasureFloor)).all()
-            assert [(row.floor, row.counts) for row in done] == [("collector", {"signals": 2, "items": 1})]
+            done = session.exec(select(StepRow).where(StepRow.state == StepState.DONE)).all()
+            assert [(row.step, row.facts) for row in done] == [("collector", {"signals": 2, "items": 1})]
             assert session.exec(select(Erasure)).one().state == "running"
             assert chain_holds(session, project.id)
         assert [r["errors"][0]["reason"] for r in phone.send(mine)["results"]] == ["erased"]

@@ -17,19 +17,25 @@ from sqlmodel import col, update
 
 from collector.models import Erasure, ErasureItem, Item, Signal
 from collector.queries import read_project
-from collector.subjects.erasure import floor_is_done, read_erasure
+from collector.subjects.erasure import ERASURE, describe_erasure, read_erasure
 from foundation.database import open_database, unit_of_work, utc_now
+from foundation.queue import Runtime
 from foundation.settings import Settings, make_secrets
+from foundation.steps import owe, steps_of
 from labeling.studio.gateway import LabelStudio
 from tests.labeling.workshop import NOW, Workshop, make_workshop, mood, with_studio
 from tests.servers import LabelStudio as Server
+from tests.steps import close_free, end_pauses
+from wsgi import worker
 
+worker()
+"""What is owed is known by all domains together, whichever test comes first."""
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 KILLED = -signal.SIGKILL
 FOLLOW = (
     "from wsgi import worker; worker();"
-    "from foundation.queue import runtime; from labeling.tasks import follow_erasures; follow_erasures(runtime())"
+    "from foundation.queue import runtime; from tests.steps import do_free; do_free(runtime(), 'labeling')"
 )
 
 
@@ -163,6 +169,8 @@ class TestErasure:
         if place != "push.after_import":
             assert installation.follow_erasures(f"{place}=kill").returncode == KILLED
 
+        end_pauses(workshop.database)
+
         done = installation.follow_erasures()
 
         assert done.returncode == 0, done.stderr.decode()
@@ -190,14 +198,14 @@ def _erase(workshop: Workshop, items: list[uuid.UUID]) -> uuid.UUID:
             .values(item_id=uuid.UUID(int=0))
         )
         session.flush()
-        floor_is_done(session, erasure, "collector", {"signals": len(items), "items": len(items)}, now=utc_now())
+        owe(session, ERASURE, workshop.project_id, str(erasure.id), now=utc_now())
+    counts = {"signals": len(items), "items": len(items)}
+    close_free(Runtime(workshop.settings, workshop.database), "collector", counts)
     return erasure.id
 
 
 def _has_done(workshop: Workshop, erasure: uuid.UUID) -> bool:
-    from collector.subjects.erasure import describe_erasure, open_erasures
-
     with unit_of_work(workshop.database, read_only=True) as session:
         shown = describe_erasure(session, read_erasure(session, workshop.project_id, erasure))
-        waits = [one.id for one in open_erasures(session, "labeling")]
-    return erasure not in waits and shown["tasks"] == 5
+        steps = steps_of(session, ERASURE, workshop.project_id, [str(erasure)])[str(erasure)]
+    return "labeling" in {row.step for row in steps if row.done_at} and shown["tasks"] == 5

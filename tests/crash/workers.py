@@ -50,28 +50,32 @@ def work(job_id: str) -> int:
     return 0
 
 
-def erase() -> int:
-    """The collector's periodic part of an erasure."""
-    from collector.tasks import erase as erase_all
+def step(name: str) -> int:
+    """What is free of a step."""
     from foundation.queue import runtime
+    from tests.steps import do_free
 
     _import_tasks()
-    erase_all(runtime())
+    do_free(runtime(), name)
     return 0
 
 
-def floors() -> int:
-    """What the workers of all floors do about erasures, from the ground up."""
-    from importlib import import_module
-
-    from collector.subjects.erasure import FLOORS
+def follow() -> int:
+    """What a worker does about all that is owed."""
     from foundation.queue import runtime
+    from foundation.tasks import follow_steps
 
     _import_tasks()
-    for floor in FLOORS:
-        name = "erase" if floor in {"collector", "quality"} else "follow_erasures"
-        getattr(import_module(f"{floor}.tasks"), name)(runtime())
+    follow_steps(runtime())
     return 0
+
+
+def slow(seconds: str) -> int:
+    """What is owed, and beside it a step that takes so long."""
+    from tests.crash.slow import declare
+
+    declare(float(seconds))
+    return follow()
 
 
 def rest() -> int:
@@ -104,8 +108,9 @@ def _import_tasks() -> None:
 PROGRAMS: dict[str, Callable[..., int]] = {
     "intake": intake,
     "work": work,
-    "erase": erase,
-    "floors": floors,
+    "step": step,
+    "follow": follow,
+    "slow": slow,
     "rest": rest,
 }
 

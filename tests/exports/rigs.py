@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,16 @@ from sqlalchemy import update
 from sqlmodel import SQLModel, col, select
 
 from collector.queries import find_project
-from collector.subjects.erasure import FLOORS
+from exports.tasks import clear_builds
 from foundation import queue
 from foundation.database import Database, unit_of_work, utc_now
 from foundation.http.keys import Role, create_key
 from foundation.http.web import services_of
 from foundation.jobs import Job
 from foundation.settings import Settings, load_settings, make_secrets
+from foundation.tasks import follow_steps
+from tests.steps import do_free
+from tests.steps import end_pauses as end_step_pauses
 from wsgi import create_app, worker
 
 worker().loader.import_default_modules()
@@ -189,14 +191,14 @@ class Rig:
         return self.erasure_id
 
     def run_floor(self, floor: str) -> None:
-        """What a worker of one floor does about erasures."""
-        name = "erase" if floor in ("collector", "quality") else "follow_erasures"
-        getattr(import_module(f"{floor}.tasks"), name)(queue.runtime())
+        """What a worker does about the part of one floor."""
+        do_free(queue.runtime(), floor)
 
     def run_floors(self) -> None:
-        """What the workers of all floors do about erasures, from the ground up."""
-        for floor in FLOORS:
-            self.run_floor(floor)
+        """What a worker does about erasures, from the ground up, and about builds that came to nothing."""
+        end_step_pauses(self.database)
+        clear_builds(queue.runtime())
+        follow_steps(queue.runtime())
 
     def erasure(self) -> dict[str, Any]:
         """How far the newest erasure is."""
@@ -261,9 +263,10 @@ def worker_process(job: str, *, failpoints: str = "") -> subprocess.Popen[bytes]
 
 
 def erasing_process(*, failpoints: str) -> subprocess.Popen[bytes]:
-    """A process of its own that does exports' part of the erasures that wait."""
+    """A process of its own that does what is owed to the erasures that wait."""
     program = (
-        "from foundation.queue import runtime; from exports.tasks import follow_erasures; follow_erasures(runtime())"
+        "from wsgi import worker; worker(); from foundation.queue import runtime;"
+        "from foundation.tasks import follow_steps; follow_steps(runtime())"
     )
     return _process(program, "", failpoints)
 

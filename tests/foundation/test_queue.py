@@ -15,7 +15,8 @@ from foundation.database import Database, unit_of_work, utc_now
 from foundation.disk import DiskFull
 from foundation.errors import NotFound, Unavailable
 from foundation.jobs import Job, JobState
-from foundation.queue import AttemptFailed, Runtime, Work, _attempt
+from foundation.leases import AttemptFailed, LeaseLost
+from foundation.queue import Runtime, Work, _attempt
 from foundation.running.parts import LOOPBACK, free_port
 from foundation.settings import Settings
 from tests.architecture.sources import ROOT
@@ -27,7 +28,7 @@ worker().loader.import_default_modules()
 from foundation.queue import announce, celery_app
 celery_app.conf.broker_url
 begun = time.monotonic()
-announce("erasure")
+announce("steps")
 print(time.monotonic() - begun)
 """
 
@@ -65,7 +66,7 @@ class TestAttempt:
         assert (ended.state, ended.strikes, ended.deaths, ended.error) == (state, strikes, 0, error)
 
     def test_who_lost_the_lease_notes_nothing(self, database: Database, settings: Settings) -> None:
-        ended = attempt(database, settings, jobs.LeaseLost())
+        ended = attempt(database, settings, LeaseLost())
 
         assert (ended.state, ended.strikes, ended.error) == (JobState.RUNNING, 0, None)
 

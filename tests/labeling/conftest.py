@@ -16,9 +16,9 @@ from tests.labeling.workshop import Workshop, make_workshop
 @pytest.fixture(scope="session", autouse=True)
 def silent_broker(clean_environment: None) -> None:
     """Messages go to memory: without settings the queue would look for a broker on this machine, and wait."""
-    from foundation.queue import compose
+    from wsgi import worker
 
-    compose(("labeling.tasks",))
+    worker()
 
 
 @pytest.fixture

@@ -9,15 +9,18 @@ import pytest
 from sqlmodel import col, delete, select
 
 from collector.models import Erasure, ErasureItem, Item, Signal
-from collector.subjects.erasure import describe_erasure, floor_is_done, open_erasures, read_erasure
+from collector.subjects.erasure import ERASURE, describe_erasure, read_erasure
 from foundation.database import unit_of_work, utc_now
+from foundation.leases import MAX_STRIKES
 from foundation.queue import Runtime
+from foundation.steps import owe, steps_of
+from foundation.tasks import follow_steps
 from labeling.erasure import erase_annotations, needs_studio, remove_tasks
 from labeling.errors import StudioUnavailable
 from labeling.studio.desk import sit_down
-from labeling.tasks import follow_erasures
 from tests.fakes import FakeLabelStudio
 from tests.labeling.workshop import CONFIG, NOW, Workshop, bare_signal, mood
+from tests.steps import close_free, end_pauses, free_of, take
 
 
 def leave(workshop: Workshop, gone: list[uuid.UUID], stay: list[uuid.UUID] | None = None) -> Erasure:
@@ -37,15 +40,32 @@ def leave(workshop: Workshop, gone: list[uuid.UUID], stay: list[uuid.UUID] | Non
                 ErasureItem(project_id=workshop.project_id, erasure_id=erasure.id, item_id=item, removed=removed)
             )
         session.flush()
-        floor_is_done(session, erasure, "collector", {"signals": 1}, now=utc_now())
+        owe(session, ERASURE, workshop.project_id, str(erasure.id), now=utc_now())
+    close_free(here_of(workshop), "collector", {"signals": 1})
     return erasure
 
 
+def here_of(workshop: Workshop) -> Runtime:
+    return Runtime(workshop.settings, workshop.database)
+
+
 def follow(workshop: Workshop, erasure: Erasure) -> None:
+    """Labeling's step, with the gateway of the workshop."""
     with sit_down(workshop.database, workshop.gateway, workshop.settings, workshop.project_id, wait_s=1) as desk:
         remove_tasks(desk, erasure)
+    here = here_of(workshop)
+    mine = [row for row in free_of(here, "labeling") if row.of == str(erasure.id)]
+    work = take(here, mine[0]) if mine else None
     with unit_of_work(workshop.database) as session:
-        erase_annotations(session, erasure)
+        counts = erase_annotations(session, erasure)
+        if work is not None:
+            work.done(session, counts)
+
+
+def waits(workshop: Workshop) -> list[str]:
+    """The erasures for which labeling has not done its part, and may."""
+    end_pauses(workshop.database)
+    return [row.of for row in free_of(here_of(workshop), "labeling")]
 
 
 def shown(workshop: Workshop, erasure: Erasure) -> dict[str, object]:
@@ -163,8 +183,7 @@ class TestProjectGone:
 
         follow(workshop, erasure)
 
-        with unit_of_work(workshop.database, read_only=True) as session:
-            assert erasure.id not in [one.id for one in open_erasures(session, "labeling")]
+        assert str(erasure.id) not in waits(workshop)
 
 
 class TestSharedItems:
@@ -204,17 +223,21 @@ class TestWaiting:
         workshop.sync()
         erasure = leave(workshop, workshop.items[:1])
 
-        follow_erasures(Runtime(workshop.settings, workshop.database))
+        for _ in range(MAX_STRIKES):
+            end_pauses(workshop.database)
+            follow_steps(here_of(workshop))
 
         with unit_of_work(workshop.database, read_only=True) as session:
             assert needs_studio(session, erasure)
-            assert [one.id for one in open_erasures(session, "labeling")] == [erasure.id]
+            step = steps_of(session, ERASURE, workshop.project_id, [str(erasure.id)])[str(erasure.id)][2]
+        assert waits(workshop) == [str(erasure.id)]
+        assert (step.step, step.attempts, step.strikes) == ("labeling", MAX_STRIKES, 0)
+        assert shown(workshop, erasure)["status"] == "running"
 
     def test_without_a_task_nothing_waits_for_label_studio(self, workshop: Workshop) -> None:
         erasure = leave(workshop, workshop.items[:1])
 
-        follow_erasures(Runtime(workshop.settings, workshop.database))
+        follow_steps(here_of(workshop))
 
-        with unit_of_work(workshop.database, read_only=True) as session:
-            assert open_erasures(session, "labeling") == []
+        assert waits(workshop) == []
         assert shown(workshop, erasure)["tasks"] == 0

@@ -1,0 +1,91 @@
+"""An item is ready when no step is owed to it any more."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from sqlmodel import select
+
+from collector.items.settling import ITEM
+from collector.models import Item
+from foundation.database import Database, unit_of_work, utc_now
+from foundation.queue import Runtime
+from foundation.settings import Settings
+from foundation.step_rows import StepRow
+from foundation.steps import has_steps, owe
+from foundation.tasks import follow_steps
+from tests.collector.items import looking
+from tests.signals import Held, Phone, make_signal
+from tests.steps import declaring, do_free, end_pauses
+
+
+@pytest.fixture
+def here(settings: Settings, database: Database) -> Runtime:
+    return Runtime(settings, database)
+
+
+@pytest.fixture(autouse=True)
+def _something_looks_at_items(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with declaring(monkeypatch):
+        looking.declare()
+        yield
+
+
+def store(phone: Phone, database: Database, project: Held) -> uuid.UUID:
+    """An item to which its steps are owed."""
+    phone.send(make_signal(subject="anna"))
+    with unit_of_work(database) as session:
+        item = session.exec(select(Item)).one()
+        item.ready = False
+        owe(session, ITEM, project.id, str(item.id), now=utc_now())
+    return item.id
+
+
+def is_ready(database: Database, project: Held, item: uuid.UUID) -> bool:
+    with unit_of_work(database, read_only=True) as session:
+        return session.get_one(Item, (project.id, item)).ready
+
+
+class TestItem:
+    def test_it_becomes_ready_with_the_last_of_its_steps(
+        self, phone: Phone, database: Database, project: Held, here: Runtime
+    ) -> None:
+        item = store(phone, database, project)
+
+        seen = [is_ready(database, project, item)]
+        do_free(here, "tests.look")
+        seen.append(is_ready(database, project, item))
+        do_free(here, "tests.look_again")
+        seen.append(is_ready(database, project, item))
+
+        assert has_steps(ITEM)
+        assert seen == [False, False, True]
+
+    def test_while_a_step_waits_it_is_not_ready(
+        self, phone: Phone, database: Database, project: Held, here: Runtime
+    ) -> None:
+        item = store(phone, database, project)
+        looking.waits_for.append("an eye")
+
+        follow_steps(here)
+        is_waiting = not is_ready(database, project, item)
+        looking.waits_for.clear()
+        end_pauses(database)
+        follow_steps(here)
+
+        assert is_waiting
+        assert is_ready(database, project, item)
+
+    def test_one_that_went_with_a_person_owes_nothing(
+        self, phone: Phone, database: Database, project: Held, here: Runtime
+    ) -> None:
+        store(phone, database, project)
+        phone.as_role("backend").call("DELETE", "/subject", headers={"Winnow-Subject": "anna"})
+
+        do_free(here, "collector")
+
+        with unit_of_work(database, read_only=True) as session:
+            assert {row.kind for row in session.exec(select(StepRow))} == {"erasure"}
+            assert session.exec(select(Item)).all() == []
