@@ -39,8 +39,9 @@ HEAVY_BELOW = {
     "collector/queries.py",  # a circle: a revision's history is made of what it reads
     "exports/installations.py",  # the database, where another installation is asked
     "foundation/installations.py",  # the same
-    "foundation/opening.py",  # the same, for `winnow --help`
-    "quality/installations.py",  # the same
+    "foundation/opening.py",  # the database, for `winnow --help`
+    "foundation/steps.py",  # Celery: a command that only orders an erasure starts without it
+    "quality/installations.py",  # the database, where another installation is asked
     "quality/service.py",  # numpy and scipy
 }
 
