@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
 from foundation.errors import Conflict, Unavailable
-from foundation.installations import OtherInstallation, opened_at
+from foundation.installations import WAITS_FOR_JOB_S, OtherInstallation, opened_at
 
 if TYPE_CHECKING:
     from exports.local_versions import VersionsHere
 
-BUILD_WITHIN_S: Final = 12 * 3600.0
 ASK_EVERY_S: Final = 0.5
 
 
@@ -49,7 +48,7 @@ class VersionsElsewhere(OtherInstallation):
 
     def build(self, overrides: Mapping[str, Any], *, draft: bool) -> dict[str, Any]:
         asked = self.server.ask("POST", f"{self.path}/versions", json={"export": dict(overrides), "draft": draft})
-        deadline = time.monotonic() + BUILD_WITHIN_S
+        deadline = time.monotonic() + WAITS_FOR_JOB_S
         while time.monotonic() < deadline:
             job = self.server.ask("GET", f"/v1/jobs/{uuid.UUID(asked['job'])}")
             if job["status"] == "done":

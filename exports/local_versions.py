@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from collector.queries import current_file
 from exports.inputs.snapshot import section_asked
-from exports.installations import BUILD_WITHIN_S
 from exports.keeping.store import open_store
 from exports.queries import find_version, list_versions, require_files
 from exports.schemas import as_document, describe_version
@@ -15,7 +14,7 @@ from exports.service import ask_build, log_download
 from foundation.client import READ_AT_ONCE
 from foundation.database import unit_of_work, utc_now
 from foundation.errors import Conflict, InvalidBody, UsageError
-from foundation.installations import ThisInstallation
+from foundation.installations import WAITS_FOR_JOB_S, ThisInstallation
 from foundation.queue import wait_until_done
 
 ACTOR: Final = "command"
@@ -32,7 +31,7 @@ class VersionsHere(ThisInstallation):
             except InvalidBody as error:
                 raise UsageError(error.detail, faults=error.faults) from error
             asked = ask_build(session, self.project_id, overrides, draft=draft, actor=ACTOR, now=utc_now())
-        job = wait_until_done(self.database, asked.job, seconds=BUILD_WITHIN_S)
+        job = wait_until_done(self.database, asked.job, seconds=WAITS_FOR_JOB_S)
         if job.result is None:
             raise Conflict(f"the build failed: {job.error}")
         return self.describe(job.result["version"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 from urllib.parse import quote
 
 from foundation.client import Server
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from foundation.settings import Settings
 
     ProjectNamed = Callable[[Session, str], int]
+
+WAITS_FOR_JOB_S: Final = 12 * 3600.0
+"""So long a command waits for a job that it has asked for, here or there."""
 
 
 @dataclass(frozen=True)
