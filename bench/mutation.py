@@ -36,7 +36,14 @@ ROOMS: dict[str, tuple[list[str], list[str]]] = {
         ["exports/documents/manifest.py"],
         ["tests/exports/keeping/test_folder.py", "tests/exports/keeping/test_verify.py"],
     ),
-    "leases": (["foundation/jobs.py"], ["tests/foundation/test_jobs.py", "tests/foundation/test_queue.py"]),
+    "leases": (
+        ["foundation/jobs.py", "foundation/leases.py"],
+        ["tests/foundation/test_jobs.py", "tests/foundation/test_queue.py"],
+    ),
+    "steps": (
+        ["foundation/steps.py", "foundation/step_rows.py", "foundation/tasks.py"],
+        ["tests/foundation/test_steps.py", "tests/foundation/test_tasks.py"],
+    ),
     "erasure": (["collector/subjects/erasure.py"], ["tests/collector/subjects", "tests/labeling/test_erasure.py"]),
 }
 """What is mutated, and which tests have to notice."""

@@ -21,7 +21,7 @@ from foundation.migrations import migrate
 from foundation.settings import Settings
 from tests.servers import LabelStudio, running_bucket_server, running_label_studio, running_postgres, running_valkey
 from tests.signals import Held, Phone, empty, make_project
-from wsgi import create_app
+from wsgi import create_app, worker
 
 SERVERS = {"postgres_url", "valkey_url", "bucket_url", "label_studio"}
 """Fixtures that start a real server; `make quick` does without, whoever wrote the test."""
@@ -48,7 +48,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No setting of the developer's shell reaches a test; what a test leaves lies in its own folders."""
+    """No setting of the developer's shell reaches a test; what a test leaves lies in its own folders.
+
+    What the domains declare is known, as it is wherever the roof has opened an installation.
+    """
+    worker()
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
             if name.startswith(("WINNOW_", "AWS_")) and name != "WINNOW_LABEL_STUDIO_VENV":

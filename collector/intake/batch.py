@@ -27,11 +27,13 @@ from collector.intake.heading import Arrival, Heading, Opening, devices_of
 from collector.intake.people import People, meet_people
 from collector.intake.results import NOTHING_DROPPED, Dropped, Drops, Result, Retry, Status, together
 from collector.intake.views import Mark, View, view_of
+from collector.items.settling import ITEM
 from collector.project_lock import hold_with_others
 from collector.queries import CONTEXT_DROPPED
 from collector.subjects.proof import speaker_of
 from foundation.errors import Faults
 from foundation.failpoints import failpoint
+from foundation.steps import has_steps, owe
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +127,13 @@ def admit(session: Session, batch: Prepared, *, boldly: bool) -> Admitted:
         session, door.project_id, batch.headings, batch.refused, privacy=door.file.privacy, speaker=door.speaker
     )
     fates = _fates(session, batch, people, looks_first=not boldly)
-    rows = store.rows_of(door.project_id, door.file.scrub_hash, fates)
+    are_ready = not has_steps(ITEM)
+    rows = store.rows_of(door.project_id, door.file.scrub_hash, fates, are_ready=are_ready)
     view = view_of(people)
-    seen = _seen(session, door, view, fates, there=store.put_items(session, rows))
+    there = store.put_items(session, rows)
+    if not are_ready:
+        _owe_steps(session, batch, [row[store.ID] for row in rows.items if row[store.ID] not in there])
+    seen = _seen(session, door, view, fates, there=there)
     lost: Mapping[uuid.UUID, bytes] = {}
     if boldly:
         store.put_signals_boldly(session, rows)
@@ -164,6 +170,13 @@ def _fates(session: Session, batch: Prepared, people: People, *, looks_first: bo
         sources = store.sources_of(session, door.project_id, ids)
         fates = judge(door, batch.checked, batch.cleaned, Past(people, sources, suppressed))
     return fates
+
+
+def _owe_steps(session: Session, batch: Prepared, items: Sequence[uuid.UUID]) -> None:
+    """What has to be done with new items before they are ready."""
+    if items:
+        now = batch.headings[0].arrival.received_at
+        owe(session, ITEM, batch.door.project_id, *map(str, items), now=now)
 
 
 def _seen(

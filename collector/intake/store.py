@@ -110,8 +110,8 @@ class IdTaken(Exception):
     """A signal with one of the batch's ids is stored: nothing of the batch is, and it has to be looked at more carefully."""
 
 
-def rows_of(project_id: int, scrub_hash: str, fates: Iterable[Fate]) -> Rows:
-    """The rows of signals that are taken, and of their items."""
+def rows_of(project_id: int, scrub_hash: str, fates: Iterable[Fate], *, are_ready: bool) -> Rows:
+    """The rows of signals that are taken, and of their items. `are_ready`: whether no step is owed to a new item."""
     items: dict[uuid.UUID, Row] = {}
     signals: list[Row] = []
     for fate in fates:
@@ -123,7 +123,16 @@ def rows_of(project_id: int, scrub_hash: str, fates: Iterable[Fate]) -> Rows:
         key_id, received_at, sent_at = heading.arrival
         if clean.item not in items:
             content = orjson.dumps(clean.content).decode()
-            items[clean.item] = (project_id, clean.item, content, one.revision, scrub_hash, True, False, received_at)
+            items[clean.item] = (
+                project_id,
+                clean.item,
+                content,
+                one.revision,
+                scrub_hash,
+                are_ready,
+                False,
+                received_at,
+            )
         signals.append((
             project_id, heading.id, heading.source, heading.subject_id, heading.device, clean.item, key_id, one.revision,
             heading.captured_at, sent_at, received_at, one.time.at, one.time.quality.value,

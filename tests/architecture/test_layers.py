@@ -40,7 +40,7 @@ HEAVY_BELOW = {
     "exports/installations.py",  # the database, where another installation is asked
     "foundation/installations.py",  # the same
     "foundation/opening.py",  # the database, for `winnow --help`
-    "foundation/steps.py",  # Celery: a command that only orders an erasure starts without it
+    "foundation/steps.py",  # Celery, which nobody needs before something is owed
     "quality/installations.py",  # the database, where another installation is asked
     "quality/service.py",  # numpy and scipy
 }

@@ -20,6 +20,7 @@ def intake(project: str, body: str) -> int:
     from collector.queries import find_project
     from foundation.identifiers import random_uuid
 
+    _import_tasks()
     settings = load_settings()
     database = open_database(settings.database)
     with unit_of_work(database, read_only=True) as session:

@@ -10,11 +10,11 @@ from sqlmodel import select
 
 from collector.items.settling import ITEM
 from collector.models import Item
-from foundation.database import Database, unit_of_work, utc_now
+from foundation.database import Database, unit_of_work
 from foundation.queue import Runtime
 from foundation.settings import Settings
 from foundation.step_rows import StepRow
-from foundation.steps import has_steps, owe
+from foundation.steps import has_steps
 from foundation.tasks import follow_steps
 from tests.collector.items import looking
 from tests.signals import Held, Phone, make_signal
@@ -33,14 +33,11 @@ def _something_looks_at_items(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
         yield
 
 
-def store(phone: Phone, database: Database, project: Held) -> uuid.UUID:
+def store(phone: Phone, database: Database) -> uuid.UUID:
     """An item to which its steps are owed."""
     phone.send(make_signal(subject="anna"))
-    with unit_of_work(database) as session:
-        item = session.exec(select(Item)).one()
-        item.ready = False
-        owe(session, ITEM, project.id, str(item.id), now=utc_now())
-    return item.id
+    with unit_of_work(database, read_only=True) as session:
+        return session.exec(select(Item)).one().id
 
 
 def is_ready(database: Database, project: Held, item: uuid.UUID) -> bool:
@@ -52,7 +49,7 @@ class TestItem:
     def test_it_becomes_ready_with_the_last_of_its_steps(
         self, phone: Phone, database: Database, project: Held, here: Runtime
     ) -> None:
-        item = store(phone, database, project)
+        item = store(phone, database)
 
         seen = [is_ready(database, project, item)]
         do_free(here, "tests.look")
@@ -63,10 +60,24 @@ class TestItem:
         assert has_steps(ITEM)
         assert seen == [False, False, True]
 
+    def test_sent_again_by_somebody_else_it_owes_nothing_more(
+        self, phone: Phone, database: Database, here: Runtime
+    ) -> None:
+        phone.send(make_signal(subject="anna", payload={"text": "the same"}))
+        follow_steps(here)
+
+        phone.send(make_signal(subject="bert", payload={"text": "the same"}), make_signal(subject="bert"))
+
+        with unit_of_work(database, read_only=True) as session:
+            readiness = {item.content["text"]: item.ready for item in session.exec(select(Item))}
+        assert len(readiness) == 2
+        assert readiness.pop("the same")
+        assert list(readiness.values()) == [False]
+
     def test_while_a_step_waits_it_is_not_ready(
         self, phone: Phone, database: Database, project: Held, here: Runtime
     ) -> None:
-        item = store(phone, database, project)
+        item = store(phone, database)
         looking.waits_for.append("an eye")
 
         follow_steps(here)
@@ -81,7 +92,7 @@ class TestItem:
     def test_one_that_went_with_a_person_owes_nothing(
         self, phone: Phone, database: Database, project: Held, here: Runtime
     ) -> None:
-        store(phone, database, project)
+        store(phone, database)
         phone.as_role("backend").call("DELETE", "/subject", headers={"Winnow-Subject": "anna"})
 
         do_free(here, "collector")
