@@ -136,9 +136,15 @@ def enrol(url: str, admin: LabelStudio, memory: Memory) -> list[Rater]:
 def rate_together(
     url: str, project: int, raters: Sequence[Rater], rating_of: Mapping[str, Word], on_rated: Callable[[], None]
 ) -> int:
-    """All raters work at the same time, as people do; answers how many ratings were given."""
+    """All raters work at the same time, as people do; answers how many ratings were given.
+
+    Each looks once more when all are through: a task that somebody else has open may not have been handed out before.
+    """
+    rated = 0
     with ThreadPoolExecutor(len(raters)) as pool:
-        return sum(pool.map(lambda rater: rater.rate_all(url, project, rating_of, on_rated), raters))
+        while given := sum(pool.map(lambda rater: rater.rate_all(url, project, rating_of, on_rated), raters)):
+            rated += given
+    return rated
 
 
 def _token_of(url: str, admin: LabelStudio, email: str, password: str) -> str:
