@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from foundation.http.front import Front
-    from foundation.http.guards import FindProject, NameProjects
     from foundation.http.web import Services
+    from foundation.projects import Projects
     from foundation.settings import Settings
 
 TASK_MODULES = (
@@ -123,7 +123,6 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _services(settings: Settings) -> Services:
-    from collector.project_names import find_project, name_projects, near_project
     from foundation.database import open_database
     from foundation.http.limits import open_limiter
     from foundation.http.web import Services
@@ -133,9 +132,7 @@ def _services(settings: Settings) -> Services:
         settings=settings,
         database=open_database(settings.database),
         limiter=open_limiter(settings),
-        find_project=find_project,
-        near_project=near_project,
-        name_projects=name_projects,
+        projects=projects(),
         sections=sections(),
         counters=(count_labeling,),
         records=records(),
@@ -181,11 +178,12 @@ def records() -> tuple[Any, ...]:
     return tuple(import_module(name).contribute for name in RECORDS)
 
 
-def projects() -> tuple[FindProject, NameProjects]:
+def projects() -> Projects:
     """How the floors below the collector find a project by its name, and name it by its id."""
-    from collector.project_names import find_project, name_projects
+    from collector.project_names import KNOWN, find_project, name_projects, near_project
+    from foundation.projects import Projects
 
-    return find_project, name_projects
+    return Projects(find_project, near_project, name_projects, KNOWN)
 
 
 def commands() -> tuple[Command, ...]:

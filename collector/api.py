@@ -19,10 +19,10 @@ from collector.intake.replay import replay_letters
 from collector.intake.results import Status, answer_of
 from collector.project import parse_project
 from collector.project_document import MOST_BYTES, load_document
-from collector.queries import count_project, read_project, read_revision
+from collector.queries import AtTheDoor, count_project, read_project, read_revision
 from collector.service import put_project
 from collector.subjects.headers import TOKEN, read_token
-from collector.subjects.proof import Speaker
+from collector.subjects.proof import Speaker, speaker_of
 from collector.written_times import read_time
 from foundation.cursors import page_after_moment, read_moment
 from foundation.errors import Fault, InvalidBody, PreconditionFailed, Unparseable
@@ -138,15 +138,9 @@ def post_signals(call: Call) -> ResponseReturnValue:
     if call.is_ingest:
         for subject in people_of(headings):
             call.services.limiter.count_subject(str(call.caller.key_id), str(subject))
-    results = take_in(
-        call.glance,
-        call.unit_of_work,
-        call.project_no,
-        opening,
-        headings,
-        is_ingest=call.is_ingest,
-        token=token,
-    )
+    found = AtTheDoor(*call.project_facts)
+    speaker = speaker_of(is_app=call.is_ingest, token=token)
+    results = take_in(call.services.database, call.project_no, found, opening, headings, speaker=speaker)
     failpoint("collector.after_commit")
     answer = answer_of(results, minimal="return=minimal" in request.headers.get("Prefer", ""))
     for status in Status:

@@ -232,24 +232,19 @@ def _letter_row(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _take(here: ThisInstallation, part: bytes) -> list[str]:
-    from functools import partial
-
     from collector.intake.batch import take_in
     from collector.intake.heading import Arrival, Opening, read_headings
     from collector.intake.reading import read_ndjson
-    from foundation.database import glance, unit_of_work, utc_now
+    from collector.queries import at_the_door
+    from collector.subjects.proof import Speaker
+    from foundation.database import glance, utc_now
 
     most_bytes = here.settings.max_signal_bytes
     opening = Opening(_names(here), Arrival(COMMAND_KEY, utc_now(), None), most_bytes)
     headings = read_headings(read_ndjson(part, max_signals=BATCH, max_signal_bytes=most_bytes), opening)
-    results = take_in(
-        partial(glance, here.database),
-        partial(unit_of_work, here.database),
-        here.project_id,
-        opening,
-        headings,
-        is_ingest=False,
-    )
+    with glance(here.database) as session:
+        found = at_the_door(session, here.project_id)
+    results = take_in(here.database, here.project_id, found, opening, headings, speaker=Speaker(is_app=False))
     for result in results:
         for fault in result.faults[:1]:
             say(f"{result.id or 'a signal without id'}: {fault.pointer} {fault.detail}")

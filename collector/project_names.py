@@ -13,6 +13,13 @@ from foundation.document.definitions import did_you_mean
 MOST_NAMES = 1_000
 """So many names are looked at for a near one."""
 PROJECTS = table("projects", column("id", BigInteger), column("name", String))
+KNOWN = """
+    SELECT name, id, revision, has_erasures,
+        EXISTS (SELECT 1 FROM dead_letters WHERE dead_letters.project_id = projects.id) AS has_letters,
+        EXISTS (SELECT 1 FROM device_clocks WHERE device_clocks.project_id = projects.id) AS has_clocks
+    FROM projects
+"""
+"""What every call asks of its project: how it is found, then the fields of `queries.AtTheDoor`."""
 # Made once: every request asks this, and making a statement costs more than the database takes to answer it.
 _BY_NAME = select(PROJECTS.c.id).where(PROJECTS.c.name == bindparam("wanted"))
 

@@ -2,49 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Select, and_, bindparam, exists, func, or_
-from sqlalchemy import select as select_columns
+from sqlalchemy import Engine, Select, and_, exists, func, or_
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, select
 
-from collector.intake.event_time import ClockOffset
-from collector.models import DeadLetter, DeviceClock, Item, Project, ProjectCounter, Revision, Signal, Subject
+from collector.models import DeadLetter, Item, Project, ProjectCounter, Revision, Signal, Subject
 from collector.project import load_file
 from collector.project_file import ProjectFile
-from collector.project_names import find_project, near_project
+from collector.project_names import KNOWN, find_project, near_project
 from collector.subjects.cover import is_covered
+from foundation.database import Database, glance
 from foundation.errors import NotFound
+from foundation.plain_sql import Statement, ask
 
 if TYPE_CHECKING:
     from collector.intake.revisions import History
 
 CONTEXT_DROPPED = "context_dropped"
 
-# Made once: every batch asks these, and making a statement costs more than the database takes to answer it.
-_AT_THE_DOOR = (
-    select_columns(
-        col(Project.revision),
-        col(Project.has_erasures),
-        exists().where(col(DeadLetter.project_id) == bindparam("wanted")).label("has_letters"),
-        col(DeviceClock.device_hmac),
-        col(DeviceClock.offset_ms),
-        col(DeviceClock.since),
-    )
-    .join(
-        DeviceClock,
-        and_(
-            col(DeviceClock.project_id) == Project.id,
-            col(DeviceClock.device_hmac).in_(bindparam("devices", expanding=True)),
-        ),
-        isouter=True,
-    )
-    .where(col(Project.id) == bindparam("wanted"))
+_AT_THE_DOOR = Statement(
+    f"SELECT revision, has_erasures, has_letters, has_clocks FROM ({KNOWN}) AS known WHERE id = ?"  # noqa: S608 - a constant
 )
 
 
@@ -81,26 +62,21 @@ class AtTheDoor(NamedTuple):
     Attributes:
         revision: the number of the newest.
         has_erasures: whether anybody was ever erased; has_letters: whether there are dead letters.
-        clocks: what is known of the devices' clocks, by device.
+        has_clocks: whether anything is known of its devices' clocks.
     """
 
     revision: int
     has_erasures: bool
     has_letters: bool
-    clocks: Mapping[bytes, ClockOffset]
+    has_clocks: bool
 
 
-def at_the_door(session: Session, project_id: int, devices: Collection[bytes] = ()) -> AtTheDoor:
-    """All in one statement: each costs a batch about as much as a signal."""
-    rows = session.connection().execute(_AT_THE_DOOR, {"wanted": project_id, "devices": list(devices)}).all()
+def at_the_door(session: Session, project_id: int) -> AtTheDoor:
+    """The same as the guard was told with a call (`Projects.known`)."""
+    rows = ask(session, _AT_THE_DOOR, project_id)
     if not rows:
         raise NotFound("there is no such project here")
-    clocks = {
-        bytes(row.device_hmac): ClockOffset(timedelta(milliseconds=row.offset_ms), row.since)
-        for row in rows
-        if row.device_hmac is not None
-    }
-    return AtTheDoor(rows[0].revision, rows[0].has_erasures, rows[0].has_letters, clocks)
+    return AtTheDoor(*rows[0])
 
 
 def current_file(session: Session, project_id: int) -> tuple[int, ProjectFile]:
@@ -112,6 +88,15 @@ def current_file(session: Session, project_id: int) -> tuple[int, ProjectFile]:
 def file_of(session: Session, project_id: int, number: int) -> ProjectFile:
     """The project file of one revision; parsed once a process and database, since a revision never changes."""
     return _known_revision(session, project_id, number).file
+
+
+def file_at(database: Database, project_id: int, number: int) -> ProjectFile:
+    """`file_of` for who has no session: most batches need none for it."""
+    known = _FILES.get(database.engine, {}).get((project_id, number))
+    if known is not None:
+        return known.file
+    with glance(database) as session:
+        return file_of(session, project_id, number)
 
 
 def history_until(session: Session, project_id: int, number: int) -> History:

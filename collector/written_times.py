@@ -52,7 +52,7 @@ def read_time(text: object) -> datetime | None:
             at = datetime.fromisoformat(text.replace("z", "Z"))
         except ValueError:
             return _read_unusual(text)
-        return _in_utc(at) if at.tzinfo else None
+        return at if at.tzinfo is UTC else _in_utc(at) if at.tzinfo else None
     return _read_unusual(text)
 
 

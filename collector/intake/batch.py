@@ -20,7 +20,7 @@ from collector.intake import store
 from collector.intake.checking import Checked, check_signals
 from collector.intake.cleaning import Clean, clean_signals
 from collector.intake.dead_letters import body_of, letter_of
-from collector.intake.door import Door, Opened, open_door
+from collector.intake.door import Door, door_of
 from collector.intake.event_time import ClockOffset, next_offset
 from collector.intake.fate import ID_TAKEN, Fate, Past, judge
 from collector.intake.heading import Arrival, Heading, Opening, devices_of
@@ -29,8 +29,9 @@ from collector.intake.results import NOTHING_DROPPED, Dropped, Drops, Result, Re
 from collector.intake.views import Mark, View, view_of
 from collector.items.settling import ITEM
 from collector.project_lock import hold_with_others
-from collector.queries import CONTEXT_DROPPED
-from collector.subjects.proof import speaker_of
+from collector.queries import CONTEXT_DROPPED, AtTheDoor, file_at
+from collector.subjects.proof import Speaker
+from foundation.database import Database, glance, unit_of_work
 from foundation.errors import Faults
 from foundation.failpoints import failpoint
 from foundation.steps import has_steps, owe
@@ -66,29 +67,26 @@ class Admitted(NamedTuple):
 
 
 def take_in(
-    glance: Opened,
-    unit_of_work: Opened,
+    database: Database,
     project_id: int,
+    found: AtTheDoor,
     opening: Opening,
     headings: Sequence[Heading],
     *,
-    is_ingest: bool,
-    token: str | None = None,
+    speaker: Speaker,
 ) -> list[Result]:
-    """The whole way: a glance at what the batch is judged by, no transaction while it is checked, one to write it.
-
-    Args:
-        is_ingest: whether it came with a key that sits in an app.
-        token: what came along to prove that such a key speaks for the batch's one person.
-    """
-    speaker = speaker_of(is_app=is_ingest, token=token)
-    with glance() as session:
-        devices = devices_of(headings)
-        door = open_door(session, project_id, opening.names, speaker=speaker, devices=devices, read=glance)
-    clocks = clocks_of(headings, door.clocks, opening.arrival)
-    changed = {device: clock for device, clock in clocks.items() if door.clocks.get(device) != clock}
+    """The whole way: what the batch is judged by, no transaction while it is checked, one to write it."""
+    read = partial(glance, database)
+    file = file_at(database, project_id, found.revision)
+    door = door_of(found, file, project_id, opening.names, speaker=speaker, read=read)
+    known: Mapping[bytes, ClockOffset] = {}
+    if found.has_clocks:
+        with read() as session:
+            known = store.known_clocks(session, project_id, devices_of(headings))
+    clocks = clocks_of(headings, known, opening.arrival)
+    changed = {device: clock for device, clock in clocks.items() if known.get(device) != clock}
     batch = prepare(door, headings, clocks)
-    write = partial(_write, unit_of_work, batch, changed)
+    write = partial(_write, database, batch, changed)
     try:
         return write(boldly=True)
     except store.IdTaken:
@@ -133,7 +131,8 @@ def admit(session: Session, batch: Prepared, *, boldly: bool) -> Admitted:
     there = store.put_items(session, rows)
     if not are_ready:
         _owe_steps(session, batch, [row[store.ID] for row in rows.items if row[store.ID] not in there])
-    seen = _seen(session, door, view, fates, there=there)
+    marks = [view.mark_of(fate) for fate in fates]
+    seen = _seen(session, door, marks, there=there)
     lost: Mapping[uuid.UUID, bytes] = {}
     if boldly:
         store.put_signals_boldly(session, rows)
@@ -141,15 +140,15 @@ def admit(session: Session, batch: Prepared, *, boldly: bool) -> Admitted:
         lost = store.put_signals(session, door.project_id, rows)
     if door.has_letters:
         store.forget_letters(session, door.project_id, [row[store.ID] for row in rows.signals])
-    results = list(_results(fates, view, seen, lost))
+    results = list(_results(fates, marks, view, seen, lost))
     if unread := sum(result.dropped.n_of_context for result in results if result.dropped):
         store.count_up(session, door.project_id, CONTEXT_DROPPED, unread, slot=rows.signals[0][store.ID].int)
     failpoint("collector.before_commit")
     return Admitted(results, [fate for fate in fates if fate.status is Status.REJECTED])
 
 
-def _write(unit_of_work: Opened, batch: Prepared, clocks: Mapping[bytes, ClockOffset], *, boldly: bool) -> list[Result]:
-    with unit_of_work() as session:
+def _write(database: Database, batch: Prepared, clocks: Mapping[bytes, ClockOffset], *, boldly: bool) -> list[Result]:
+    with unit_of_work(database) as session:
         admitted = admit(session, batch, boldly=boldly)
         letters = [_letter(batch.door, fate) for fate in admitted.refused]
         store.put_letters(session, batch.door.project_id, letters)
@@ -179,25 +178,26 @@ def _owe_steps(session: Session, batch: Prepared, items: Sequence[uuid.UUID]) ->
         owe(session, ITEM, batch.door.project_id, *map(str, items), now=now)
 
 
-def _seen(
-    session: Session, door: Door, view: View, fates: Iterable[Fate], *, there: Collection[uuid.UUID]
-) -> set[Mark]:
+def _seen(session: Session, door: Door, marks: Sequence[Mark | None], *, there: Collection[uuid.UUID]) -> set[Mark]:
     """What the caller may know of contents that were there. An app asks whether they were or not: the time tells nothing."""
     if not door.speaker.is_app:
         return {(None, item) for item in there}
-    subjects = {mark[0] for fate in fates if (mark := view.mark_of(fate)) and mark[0]}
+    subjects = {mark[0] for mark in marks if mark and mark[0]}
     return set(store.pairs_among(session, door.project_id, subjects, there)) if subjects else set()
 
 
-def _results(fates: Sequence[Fate], view: View, seen: set[Mark], lost: Mapping[uuid.UUID, bytes]) -> Iterable[Result]:
+def _results(
+    fates: Sequence[Fate], marks: Sequence[Mark | None], view: View, seen: set[Mark], lost: Mapping[uuid.UUID, bytes]
+) -> Iterable[Result]:
     """In the order sent; a content is a duplicate from its second time on, within the batch too.
 
     Args:
+        marks: of each fate, by what the caller may know that its content was sent before.
         lost: what a neighbour stored while this batch was on its way: a replay, or a conflict.
     """
-    for fate in fates:
-        checked, heading = fate.checked, fate.checked.heading
-        unproven = UNPROVEN if fate.person.leaves_out_consent_of(heading) else NOTHING_DROPPED
+    for fate, mark in zip(fates, marks, strict=True):
+        checked, heading, person = fate.checked, fate.checked.heading, fate.person
+        unproven = UNPROVEN if person.is_bound and person.leaves_out_consent_of(heading) else NOTHING_DROPPED
         theirs = lost.get(heading.id) if lost and heading.id else None
         if fate.status is Status.REJECTED:
             yield _rejection(heading, view.told(fate), unproven)
@@ -206,11 +206,11 @@ def _results(fates: Sequence[Fate], view: View, seen: set[Mark], lost: Mapping[u
         elif theirs is not None:
             yield _rejection(heading, Faults([ID_TAKEN]), unproven)
         else:
-            mark = view.mark_of(fate)
-            status = Status.DUPLICATE if mark is not None and mark in seen else Status.ACCEPTED
+            n_seen = len(seen)
             if mark is not None:
                 seen.add(mark)
-            dropped = together(unproven, checked.dropped)
+            status = Status.DUPLICATE if mark is not None and len(seen) == n_seen else Status.ACCEPTED
+            dropped = together(unproven, checked.dropped) if unproven else checked.dropped
             yield Result(
                 heading.place, heading.id, status, Retry.NO, view.item_of(fate), fate.clean.redactions, dropped
             )

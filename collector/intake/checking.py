@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeGuard
 
-from collector.intake.context import read_context
+from collector.intake.context import read_context, read_contexts
 from collector.intake.door import Door
 from collector.intake.event_time import ClockOffset, EventTime, TimeQuality, event_time_of
 from collector.intake.heading import Heading
@@ -82,26 +82,45 @@ def _read_by(door: Door, number: int, headings: Sequence[Heading], clocks: Clock
     """Signals as one revision reads them."""
     file, reader = door.reader(number)
     payloads = reader.read_all([heading.sent.get("payload") for heading in headings])
-    checked = []
-    for heading, payload in zip(headings, payloads, strict=True):
-        sent, faults = heading.sent, Faults(heading.faults)
-        if (named := sent.get("revision")) is not None and not _is_revision(named, door.number):
-            faults.append(Fault("/revision", "wrong_value", f"must be a revision of the project, 1 to {door.number}"))
-        faults.extend(payload.faults)
-        time = _time_of(heading, clocks, faults)
-        at = time.at if time and time.quality is not TimeQuality.IMPLAUSIBLE else None
-        context, dropped, wrong = read_context(sent.get("context"), file, at)
-        faults.extend(wrong)
-        prediction = None
-        if (predicted := sent.get("prediction")) is not None:
-            dropped = Drops(dropped)
-            prediction = read_prediction(predicted, faults, dropped)
-        dropped = together(payload.dropped, dropped)
-        checked.append(Checked(heading, number, payload, time, context, prediction, dropped, faults or NOTHING_WRONG))
-    return checked
+    times = [_time_of(heading, clocks) for heading in headings]
+    believed = [None if time is None or time.quality is TimeQuality.IMPLAUSIBLE else time.at for time in times]
+    contexts = read_contexts([heading.sent.get("context") for heading in headings], file, believed)
+    return [
+        Checked(heading, number, payload, time, context, None, payload.dropped)
+        if context is not None and not (heading.faults or payload.faults) and _is_plain(heading, time)
+        else _checked(door, number, heading, payload, time)
+        for heading, payload, time, context in zip(headings, payloads, times, contexts, strict=True)
+    ]
 
 
-def _time_of(heading: Heading, clocks: Clocks, faults: Faults) -> EventTime | None:
+def _is_plain(heading: Heading, time: EventTime | None) -> bool:
+    """Whether nothing more is to be said of a signal whose payload and context are whole."""
+    sent = heading.sent
+    is_usual = "prediction" not in sent and "revision" not in sent
+    return is_usual and time is not None and not time.is_too_old(heading.arrival.received_at)
+
+
+def _checked(door: Door, number: int, heading: Heading, payload: Payload, time: EventTime | None) -> Checked:
+    """One signal, whatever it is."""
+    sent, faults = heading.sent, Faults(heading.faults)
+    file, _ = door.reader(number)
+    if (named := sent.get("revision")) is not None and not _is_revision(named, door.number):
+        faults.append(Fault("/revision", "wrong_value", f"must be a revision of the project, 1 to {door.number}"))
+    faults.extend(payload.faults)
+    if time is not None and time.is_too_old(heading.arrival.received_at):
+        faults.append(Fault("/captured_at", "too_old", "the signal is more than 30 days old"))
+    at = time.at if time and time.quality is not TimeQuality.IMPLAUSIBLE else None
+    context, dropped, wrong = read_context(sent.get("context"), file, at)
+    faults.extend(wrong)
+    prediction = None
+    if (predicted := sent.get("prediction")) is not None:
+        dropped = Drops(dropped)
+        prediction = read_prediction(predicted, faults, dropped)
+    dropped = together(payload.dropped, dropped)
+    return Checked(heading, number, payload, time, context, prediction, dropped, faults or NOTHING_WRONG)
+
+
+def _time_of(heading: Heading, clocks: Clocks) -> EventTime | None:
     """When it was by our clock; None where nobody can know."""
     captured_at, arrival = heading.captured_at, heading.arrival
     if captured_at is None:
@@ -109,7 +128,4 @@ def _time_of(heading: Heading, clocks: Clocks, faults: Faults) -> EventTime | No
     clock = clocks.get(heading.device) if heading.device else None
     unnamed = arrival.received_at - arrival.sent_at if arrival.sent_at else None
     offset: timedelta | None = clock.offset if clock else unnamed
-    time = event_time_of(captured_at, arrival.received_at, age_ms=heading.age_ms, offset=offset)
-    if time.is_too_old(arrival.received_at):
-        faults.append(Fault("/captured_at", "too_old", "the signal is more than 30 days old"))
-    return time
+    return event_time_of(captured_at, arrival.received_at, age_ms=heading.age_ms, offset=offset)

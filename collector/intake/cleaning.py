@@ -33,14 +33,17 @@ def clean_signals(door: Door, checked: Sequence[Checked]) -> list[Clean]:
     """Signals without faults, anonymized: one pass over every text of the batch."""
     values = [dict(one.payload.values) for one in checked]
     redactions = _scrub(checked, values)
-    cleaned = []
+    contents = []
     identity = door.file.identity
-    for place, (one, mine) in enumerate(zip(checked, values, strict=True)):
+    for one, mine in zip(checked, values, strict=True):
         for name in one.payload.to_pseudonymize:
             mine[name] = door.names.pseudonym(mine[name])
-        content = {name: mine.pop(name) for name in identity if name in mine}
-        cleaned.append(Clean(one, door.names.item_id(content), content, mine, redactions.get(place, NONE)))
-    return cleaned
+        contents.append({name: mine.pop(name) for name in identity if name in mine})
+    items = door.names.item_ids(contents)
+    return [
+        Clean(one, item, content, extra, redactions.get(place, NONE))
+        for place, (one, item, content, extra) in enumerate(zip(checked, items, contents, values, strict=True))
+    ]
 
 
 def _scrub(checked: Sequence[Checked], values: Sequence[dict[str, Any]]) -> dict[int, dict[str, int]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from collector.intake.context_values import (
@@ -69,6 +70,45 @@ def read_context(
     return kept, Drops(unread) if unread else NOTHING_DROPPED, []
 
 
+def read_contexts(
+    sent: Sequence[Any], file: ProjectFile, event_times: Sequence[datetime | None]
+) -> list[dict[str, Any] | None]:
+    """`read_context` of each, a name at a time, which is many times faster; None for one of which more is to be said."""
+    objects = [one if type(one) is dict else NO_CONTEXT for one in sent]
+    columns = [_column(name, objects, event_times) for name in file.keep]
+    columns += [
+        [None if (value := one.get(name)) is None else read_attribute(value) for one in objects]
+        for name in file.attributes
+    ]
+    names = file.context_names
+    rows = zip(*columns, strict=True) if columns else [()] * len(sent)
+    contexts: list[dict[str, Any] | None] = [dict(zip(names, row, strict=True)) for row in rows]
+    unread = {place for column in columns for place, value in enumerate(column) if type(value) is Unread}
+    unread.update(place for place, one in enumerate(sent) if type(one) is not dict and one is not None)
+    for place in unread:
+        contexts[place] = None
+    return contexts
+
+
+def _column(name: str, sent: Sequence[Mapping[str, Any]], event_times: Sequence[datetime | None]) -> list[Any]:
+    """What a name says in each context; `Unread` for each value of which more is to be said."""
+    values = [one.get(name) for one in sent]
+    if (derive := DERIVED.get(name)) is not None:
+        of_each = zip(values, sent, event_times, strict=True)
+        return [value if type(value) is Settled else derive(one, at) for value, one, at in of_each]
+    if name == "location":
+        return [None if value is None else Unread.WRONG_TYPE for value in values]
+    known = _KNOWN[name]
+    return [
+        None
+        if value is None
+        else _read(name, value)
+        if type(value) is not str or (found := known.get(value, _NEVER_READ)) is _NEVER_READ
+        else found
+        for value in values
+    ]
+
+
 def _kept(name: str, read: Any, unread: list[Dropped]) -> Any:
     if type(read) is not Unread:
         return read
@@ -123,15 +163,19 @@ def weekday(sent: Mapping[str, Any], event_time: datetime | None) -> str | None:
 
 def _local(sent: Mapping[str, Any], event_time: datetime | None) -> datetime | None:
     name = sent.get("timezone")
-    if event_time is None or name is None:
+    if event_time is None or not isinstance(name, str) or len(name) > MAX_TEXT:
         return None
-    zone = read_timezone(name)
-    if zone is None or type(zone) is Unread:
-        return None
+    zone = _zone_named(name)
     try:
-        return event_time.astimezone(zone_of(zone))
+        return event_time.astimezone(zone) if zone else None
     except OverflowError:
         return None
+
+
+@lru_cache(maxsize=1024)
+def _zone_named(name: str) -> tzinfo | None:
+    zone = read_timezone(name)
+    return None if zone is None or type(zone) is Unread else zone_of(zone)
 
 
 def network_quality(sent: Mapping[str, Any], _: datetime | None = None) -> str:
@@ -175,6 +219,9 @@ def _known(read: Reader, value: Any) -> Any:
     """A value as it is read; None where it is not known or cannot be."""
     found = None if value is None else read(value)
     return None if type(found) is Unread else found
+
+
+NO_CONTEXT: Mapping[str, Any] = {}
 
 
 READERS: dict[str, Reader] = {

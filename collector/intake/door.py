@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from sqlmodel import Session
 
-from collector.intake.event_time import ClockOffset
 from collector.intake.identity import Names
 from collector.intake.payload import PayloadReader, reader_of
 from collector.intake.revisions import History
 from collector.project_file import ProjectFile
-from collector.queries import at_the_door, file_of, history_until
+from collector.queries import AtTheDoor, at_the_door, file_of, history_until
 from collector.subjects.proof import Speaker
 
 Opened = Callable[[], AbstractContextManager[Session]]
@@ -31,7 +30,6 @@ class Door:
     speaker: Speaker
     has_erasures: bool
     has_letters: bool
-    clocks: Mapping[bytes, ClockOffset]
     read: Opened
     readers: dict[int, tuple[ProjectFile, PayloadReader]] = field(default_factory=dict)
 
@@ -57,24 +55,16 @@ def open_door(
     names: Names,
     *,
     speaker: Speaker,
-    devices: Collection[bytes] = (),
     read: Opened | None = None,
 ) -> Door:
-    """The project as it stands now.
+    """The project as it stands now. `read` opens a session for older revisions, where this one is closed by then."""
+    found = at_the_door(session, project_id)
+    file = file_of(session, project_id, found.revision)
+    return door_of(found, file, project_id, names, speaker=speaker, read=read or (lambda: nullcontext(session)))
 
-    Args:
-        devices: those whose clocks are asked for.
-        read: opens a session for older revisions, where this one is closed by then.
-    """
-    found = at_the_door(session, project_id, devices)
-    return Door(
-        project_id,
-        found.revision,
-        file_of(session, project_id, found.revision),
-        names,
-        speaker,
-        found.has_erasures,
-        found.has_letters,
-        found.clocks,
-        read or (lambda: nullcontext(session)),
-    )
+
+def door_of(
+    found: AtTheDoor, file: ProjectFile, project_id: int, names: Names, *, speaker: Speaker, read: Opened
+) -> Door:
+    """The same for who knows already how the project stands."""
+    return Door(project_id, found.revision, file, names, speaker, found.has_erasures, found.has_letters, read)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 MAX_OFFSET = timedelta(hours=25)
 JUMP = timedelta(seconds=60)
@@ -29,8 +30,7 @@ class ClockOffset:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class EventTime:
+class EventTime(NamedTuple):
     at: datetime
     quality: TimeQuality
 
@@ -72,5 +72,5 @@ def event_time_of(
 
 
 def _judged(at: datetime, quality: TimeQuality, received_at: datetime) -> EventTime:
-    believable = received_at - IMPLAUSIBLE_PAST <= at <= received_at + IMPLAUSIBLE_FUTURE
+    believable = -IMPLAUSIBLE_FUTURE <= received_at - at <= IMPLAUSIBLE_PAST
     return EventTime(at, quality if believable else TimeQuality.IMPLAUSIBLE)

@@ -74,7 +74,11 @@ def _fate_of(door: Door, checked: Checked, clean: Clean | None, past: Past, sour
     # What the rules say by now of a signal that is stored, to stay, does not matter.
     if stored is not None and stored == heading.source and not is_shut:
         return Fate(checked, person, Status.REPLAYED)
-    fault = _fault_of_past(door, checked, person, past.suppressed, is_shut=is_shut, is_taken=stored is not None)
+    fault = None
+    if past.suppressed or is_shut or stored is not None:
+        fault = _fault_of_stored(door, checked, past.suppressed, is_shut=is_shut, is_taken=stored is not None)
+    if fault is None and heading.sent:  # of what could not be read nobody knows the person
+        fault = _fault_of_consent(door, checked, person)
     if fault is None and clean is not None:
         return Fate(checked, person, Status.ACCEPTED, clean)
     faults = Faults(checked.faults)
@@ -83,10 +87,10 @@ def _fate_of(door: Door, checked: Checked, clean: Clean | None, past: Past, sour
     return Fate(checked, person, Status.REJECTED, None, faults, leaves_nothing)
 
 
-def _fault_of_past(
-    door: Door, checked: Checked, person: Person, suppressed: frozenset[bytes], *, is_shut: bool, is_taken: bool
+def _fault_of_stored(
+    door: Door, checked: Checked, suppressed: frozenset[bytes], *, is_shut: bool, is_taken: bool
 ) -> Fault | None:
-    """What speaks against a signal apart from its form: its id is taken, it was erased, or its person has not agreed."""
+    """What of all that is stored speaks against a signal: it was erased, its person left, or its id is taken."""
     heading = checked.heading
     if suppressed and heading.id and door.names.signal_hmac(heading.id) in suppressed:
         return Fault("/id", "erased", "this signal was erased on request and does not come back")
@@ -94,10 +98,7 @@ def _fault_of_past(
         return Fault(
             "/subject", "erased", "this person's data was erased; a consent given since opens the door to new signals"
         )
-    if is_taken and not checked.faults:
-        return ID_TAKEN
-    # Of what could not be read nobody knows the person.
-    return _fault_of_consent(door, checked, person) if heading.sent else None
+    return ID_TAKEN if is_taken and not checked.faults else None
 
 
 def _fault_of_consent(door: Door, checked: Checked, person: Person) -> Fault | None:
@@ -110,5 +111,7 @@ def _fault_of_consent(door: Door, checked: Checked, person: Person) -> Fault | N
     received_at = heading.arrival.received_at
     captured_at = heading.captured_at or received_at
     moment = moment_of(captured_at, received_at, is_believed=checked.is_time_believed)
+    if person.standing is not None and person.standing.cover.holds_for(moment):
+        return None
     why = fault_of_standing(person.standing, privacy, moment)
     return Fault("/subject", "consent_missing", why) if why else None

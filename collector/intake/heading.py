@@ -10,6 +10,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from collector.intake.identity import MAX_NAME, Names
 from collector.intake.payload import safe_key
 from collector.intake.reading import Sent, SentBatch
@@ -24,7 +26,10 @@ KNOWN: Final = frozenset(
 )
 KNOWN_SAYS: Final = f"allowed: {', '.join(sorted(KNOWN))}"
 UUID_TEXT: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+UUIDS_IN_SMALL_LETTERS: Final = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})*")
+UUID_CHARS: Final = 36
 NIL: Final = uuid.UUID(int=0)
+USUAL: Final = KNOWN - {"age_ms", "consent"}
 MAX_AGE_MS: Final = 10 * 366 * 86_400_000
 
 
@@ -98,7 +103,51 @@ def read_headings(batch: SentBatch, opening: Opening) -> list[Heading]:
         shared = read_consent(batch.consent, "/consent", faults, received_at=opening.arrival.received_at)
     if faults:
         raise InvalidBody("the envelope's consent is malformed: nothing of the batch was stored", faults=faults)
-    return [read_heading(place, sent, opening, shared) for place, sent in enumerate(batch.signals)]
+    usual = _read_usual(batch.signals, opening, shared)
+    return [usual.get(place) or read_heading(place, sent, opening, shared) for place, sent in enumerate(batch.signals)]
+
+
+def _read_usual(signals: Sequence[Sent], opening: Opening, shared: Given | None) -> dict[int, Heading]:
+    """By place, the heads of signals with which nothing is out of the ordinary: the same as `read_heading` of each, sooner."""
+    values = {place: sent.value for place, sent in enumerate(signals) if _is_usual(sent, opening.max_bytes)}
+    ids = [value["id"] for value in values.values()]
+    if not UUIDS_IN_SMALL_LETTERS.fullmatch("".join(ids)):
+        return {}
+    moments = [read_time(value.get("captured_at")) for value in values.values()]
+    sources = opening.names.source_hmacs(values.values())
+    arrival, subject_id, device_hmac = opening.arrival, opening.subject_id, opening.device_hmac
+    headings = {}
+    for (place, value), signal_id, source, captured_at in zip(
+        values.items(), msgspec.convert(ids, list[uuid.UUID]), sources, moments, strict=True
+    ):
+        subject, device = value.get("subject"), value.get("device")
+        if captured_at is not None and signal_id != NIL and _is_name(subject) and _is_name(device):
+            headings[place] = Heading(
+                place,
+                arrival,
+                value,
+                signal_id,
+                source,
+                subject_id(subject) if subject else None,
+                device_hmac(device) if device else None,
+                captured_at,
+                None,
+                shared,
+            )
+    return headings
+
+
+def _is_usual(sent: Sent, max_bytes: int) -> bool:
+    """Whether a signal has the members that most have, and an id that may be one."""
+    value = sent.value
+    if type(value) is not dict or sent.size > max_bytes or not value.keys() <= USUAL:
+        return False
+    written = value.get("id")
+    return type(written) is str and len(written) == UUID_CHARS
+
+
+def _is_name(value: Any) -> bool:
+    return value is None or (type(value) is str and 0 < len(value) <= MAX_NAME and "\0" not in value)
 
 
 def read_heading(place: int, sent: Sent, opening: Opening, shared: Given | None = None) -> Heading:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from foundation.errors import Unparseable
-from foundation.identifiers import derive_key, keyed_hash, uuid8_of
+from foundation.identifiers import derive_key, keyed_hash, keyed_hashes, uuid8_of
 
 SHORT = 16
 EXACT = 2**53
@@ -35,8 +35,12 @@ class Names:
 
         Outer white space does not count, nor whether a language writes 5 or 5.0.
         """
-        plain = plain_content(content)
-        return uuid8_of(keyed_hash(self.item_key, orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)))
+        return self.item_ids([content])[0]
+
+    def item_ids(self, contents: Iterable[Mapping[str, Any]]) -> list[uuid.UUID]:
+        """`item_id` of each."""
+        written = [orjson.dumps(plain_content(content), option=orjson.OPT_SORT_KEYS) for content in contents]
+        return [uuid8_of(digest) for digest in keyed_hashes(self.item_key, written)]
 
     def subject_id(self, subject: str) -> uuid.UUID:
         return uuid8_of(keyed_hash(self.subject_key, subject))
@@ -47,7 +51,11 @@ class Names:
     def source_hmac(self, signal: Mapping[str, Any]) -> bytes:
         """The hash of a signal as sent, without what a phone stamps anew at each attempt."""
         lasting = signal if "age_ms" not in signal else {key: signal[key] for key in signal if key != "age_ms"}
-        return keyed_hash(self.source_key, _canonical(lasting))[:SHORT]
+        return self.source_hmacs([lasting])[0]
+
+    def source_hmacs(self, lasting: Iterable[Mapping[str, Any]]) -> list[bytes]:
+        """The same of signals in which nothing is stamped anew."""
+        return [one[:SHORT] for one in keyed_hashes(self.source_key, map(_canonical, lasting))]
 
     def signal_hmac(self, signal_id: uuid.UUID) -> bytes:
         return keyed_hash(self.source_key, signal_id.bytes)[:SHORT]
@@ -68,7 +76,7 @@ def names_of(pseudonym_key: str, project: str) -> Names:
 
 def plain_content(content: Mapping[str, Any]) -> dict[str, Any]:
     """A content as its id sees it: the same whoever of several people sent it first."""
-    return {name: _plain(value) for name, value in content.items()}
+    return {name: value.strip() if type(value) is str else _plain(value) for name, value in content.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -85,10 +85,14 @@ class PayloadReader:
         columns = [_column(one, [payload[one.name] for payload in sent]) for one in fields]
         to_scrub = [one.name for one in fields if one.is_scrubbed]
         to_pseudonymize = [one.name for one in fields if one.pii is Pii.PSEUDONYMIZE]
-        return [
-            None if _UNREAD in row else Payload(dict(zip(names, row, strict=True)), to_scrub, to_pseudonymize)
-            for row in zip(*columns, strict=True)
+        payloads: list[Payload | None] = [
+            Payload(dict(zip(names, row, strict=True)), to_scrub, to_pseudonymize) for row in zip(*columns, strict=True)
         ]
+        for column in columns:
+            for place, value in enumerate(column):
+                if value is _UNREAD:
+                    payloads[place] = None
+        return payloads
 
     def kept(self, sent: Any, pseudonym: Callable[[object], str]) -> tuple[Any, dict[str, str]]:
         """What a dead letter may hold of a payload, and its pseudonyms: no more than would have been stored of it.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlmodel import Session
@@ -12,8 +13,16 @@ from sqlmodel import Session
 from collector.intake.heading import Heading, people_of
 from collector.models import Claim
 from collector.project_file import Privacy
-from collector.subjects.consent import GivenBy, Standing, ensure_subjects, record_consents, standings_of
-from collector.subjects.cover import Cover
+from collector.subjects.consent import (
+    GivenBy,
+    Standing,
+    enter_consents,
+    first_standing,
+    put_consents,
+    put_subjects,
+    record_consents,
+    standings_of,
+)
 from collector.subjects.proof import Speaker, bind, claim_for, contest, tokens_left_with
 
 Standings = dict[uuid.UUID, Standing]
@@ -35,8 +44,9 @@ class Person(NamedTuple):
 
     def is_shut_for(self, heading: Heading) -> bool:
         """Whether the person left: what is still stored of them is about to go."""
-        captured_at = heading.captured_at or heading.arrival.received_at
-        return self.standing is not None and self.standing.is_shut_for(captured_at)
+        if self.standing is None or self.standing.erased_at is None:
+            return False
+        return self.standing.is_shut_for(heading.captured_at or heading.arrival.received_at)
 
     def has_proven(self, heading: Heading) -> bool:
         """Whether a signal came from its person: by their token, or by a key that is in no app."""
@@ -80,28 +90,58 @@ def meet_people(
         refused: the places of signals that are not taken whatever is known of their person; one of whom nothing else
             came, no consent either, gets no row.
     """
+    if not headings:
+        return People({}, speaker.is_app)
     everybody = people_of(headings)
     speaker = speaker.of_one(len(everybody))
+    bringing = _bringing_consent(headings)
     standings = standings_of(session, project_id, everybody)
+    unknown = everybody - standings.keys()
+    if refused:
+        unknown &= people_of([one for one in headings if one.consent or one.place not in refused])
+    now = headings[0].arrival.received_at
+    new = _enter(session, project_id, unknown, bringing, privacy=privacy, speaker=speaker, now=now)
     changing = {
         one.subject_id for one in headings if one.subject_id in standings and _may_change(one, standings, speaker)
     }
-    new = people_of([one for one in headings if one.consent or one.place not in refused]) - standings.keys()
-    is_new = not new or ensure_subjects(session, project_id, new, privacy=privacy)
     # A neighbour may have been faster with one of the new ones.
-    held = changing if is_new else changing | new
-    unknown = Standing(cover=Cover(passes=not privacy.consent_required))
-    standings = {**dict.fromkeys(new, unknown), **standings}
+    held = changing | (unknown - new.keys())
     standings |= standings_of(session, project_id, held, for_change=True)
-    new = new if is_new else set()
-    proofs: Mapping[uuid.UUID, Person] = {}
     if speaker.is_app:
-        _claim(session, project_id, headings, standings, speaker=speaker, new=new)
-        proofs = _prove(session, project_id, headings, standings, speaker)
-    people = People(proofs, speaker.is_app)
-    standings |= _record_consents(session, project_id, headings, standings, people, privacy=privacy)
-    stand = {one: proofs.get(one, NOBODY)._replace(standing=standing) for one, standing in standings.items()}
-    return People(stand, speaker.is_app)
+        _claim(session, project_id, headings, standings, speaker=speaker)
+    people = _prove(session, project_id, headings, standings, speaker)
+    given = _given_by(bringing, people)
+    if given:
+        may_lift = not speaker.is_app
+        after = record_consents(session, project_id, given, standings, privacy=privacy, now=now, may_lift=may_lift)
+        people |= {subject: people[subject]._replace(standing=standing) for subject, standing in after.items()}
+    people |= {subject: _person(standing, speaker) for subject, standing in new.items()}
+    return People(people, speaker.is_app)
+
+
+def _enter(
+    session: Session,
+    project_id: int,
+    unknown: Collection[uuid.UUID],
+    bringing: Sequence[Heading],
+    *,
+    privacy: Privacy,
+    speaker: Speaker,
+    now: datetime,
+) -> Standings:
+    """Rows for people seen for the first time, with their first consents; how they stand. Who was there after all is left out."""
+    if not unknown:
+        return {}
+    first = replace(first_standing(privacy), token_hash=speaker.token_hash if speaker.is_app else None)
+    person = _person(first, speaker)
+    given = _given_by(bringing, dict.fromkeys(unknown, person))
+    added, after = enter_consents(
+        given, dict.fromkeys(unknown, first), {}, privacy=privacy, now=now, may_lift=not speaker.is_app
+    )
+    standings = {**dict.fromkeys(unknown, first), **after}
+    there = put_subjects(session, project_id, standings)
+    put_consents(session, project_id, [one for one in added if one.subject_id not in there], now=now)
+    return {subject: standing for subject, standing in standings.items() if subject not in there}
 
 
 def _may_change(heading: Heading, standings: Standings, speaker: Speaker) -> bool:
@@ -112,13 +152,7 @@ def _may_change(heading: Heading, standings: Standings, speaker: Speaker) -> boo
 
 
 def _claim(
-    session: Session,
-    project_id: int,
-    headings: Sequence[Heading],
-    standings: Standings,
-    *,
-    speaker: Speaker,
-    new: set[uuid.UUID],
+    session: Session, project_id: int, headings: Sequence[Heading], standings: Standings, *, speaker: Speaker
 ) -> None:
     """Binds the batch's one person to the token that came along, where their name is still free.
 
@@ -127,26 +161,32 @@ def _claim(
     for subject, standing in standings.items() if speaker.token_hash else ():
         is_back = standing.erased_at is None or any(one.consent for one in headings if one.subject_id == subject)
         if standing.token_hash is None and speaker.token_hash and is_back:
-            claim = claim_for(session, project_id, subject, speaker.token_hash, is_new=subject in new)
+            claim = claim_for(session, project_id, subject, speaker.token_hash, is_new=False)
             bind(session, project_id, subject, speaker.token_hash, claim)
             standings[subject] = replace(standing, token_hash=speaker.token_hash, claim=claim)
 
 
 def _prove(
     session: Session, project_id: int, headings: Sequence[Heading], standings: Standings, speaker: Speaker
-) -> Mapping[uuid.UUID, Person]:
-    """For whom an app's key speaks; names in which somebody else speaks, too, are contested from now on."""
+) -> dict[uuid.UUID, Person]:
+    """For whom the caller speaks; names in which somebody else speaks, too, are contested from now on."""
+    if not speaker.is_app:
+        return {subject: Person(standing) for subject, standing in standings.items()}
     erased = [one for one, known in standings.items() if known.erased_at is not None and known.token_hash is None]
     left_with = tokens_left_with(session, project_id, erased) if erased else {}
-    people = {}
-    for subject, known in standings.items():
-        held = known.token_hash or left_with.get(subject)
-        is_proven = speaker.has_proven(held)
-        is_hidden = held is not None and not is_proven
-        people[subject] = Person(known, is_proven, is_hidden, known.token_hash is not None)
+    people = {subject: _person(known, speaker, left_with.get(subject)) for subject, known in standings.items()}
     if doubted := set(_doubted(headings, people, speaker)):
         contest(session, project_id, sorted(doubted))
     return people
+
+
+def _person(known: Standing, speaker: Speaker, left_with: bytes | None = None) -> Person:
+    """`left_with`: the hash of the token of an erased person."""
+    if not speaker.is_app:
+        return Person(known)
+    held = known.token_hash or left_with
+    is_proven = speaker.has_proven(held)
+    return Person(known, is_proven, held is not None and not is_proven, known.token_hash is not None)
 
 
 def _doubted(headings: Sequence[Heading], people: Mapping[uuid.UUID, Person], speaker: Speaker) -> Iterator[uuid.UUID]:
@@ -164,27 +204,18 @@ def _doubted(headings: Sequence[Heading], people: Mapping[uuid.UUID, Person], sp
                 yield heading.subject_id
 
 
-def _record_consents(
-    session: Session,
-    project_id: int,
-    headings: Sequence[Heading],
-    standings: Standings,
-    people: People,
-    *,
-    privacy: Privacy,
-) -> Standings:
-    """How those stand who gave a consent in this batch."""
-    # A batch shares the consent of its envelope: it is one object, and comparing it once a signal would cost more than the rest.
-    bringing = {
-        (one.subject_id, id(one.consent), one.proven): one for one in headings if one.subject_id and one.consent
-    }
+def _bringing_consent(headings: Sequence[Heading]) -> list[Heading]:
+    """The first signal of each person that brings a consent: a batch shares that of its envelope, and mostly has one person."""
+    # By identity: comparing consents once a signal would cost more than all the rest.
+    firsts = {(id(one.subject_id), id(one.consent), one.proven): one for one in reversed(headings)}
+    return [one for one in firsts.values() if one.consent and one.subject_id]
+
+
+def _given_by(bringing: Sequence[Heading], people: Mapping[uuid.UUID, Person]) -> list[GivenBy]:
+    """The consents that these people gave in a batch; those that nobody may give for them are left out."""
     consents = []
-    for heading in bringing.values():
-        person = people.of(heading)
-        if heading.subject_id and heading.consent and not person.leaves_out_consent_of(heading):
+    for heading in bringing:
+        person = people.get(heading.subject_id) if heading.subject_id else None
+        if person and heading.subject_id and heading.consent and not person.leaves_out_consent_of(heading):
             consents.append(GivenBy(heading.subject_id, heading.consent, person.has_proven(heading)))
-    if not consents:
-        return {}
-    consents.sort(key=lambda one: (one.subject_id, one.given.given_at, not one.given.granted))
-    now, may_lift = headings[0].arrival.received_at, not people.is_app
-    return record_consents(session, project_id, consents, standings, privacy=privacy, now=now, may_lift=may_lift)
+    return sorted(consents, key=lambda one: (one.subject_id, one.given.given_at, not one.given.granted))

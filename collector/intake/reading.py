@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,8 +22,7 @@ UNKEPT: list[Any] = []
 """Stands in a dead letter for a value of which nothing may be kept: no field takes a list, so it stays refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """One signal as it came: its value, or why it could not be read. `size` in bytes."""
 
     value: Any
@@ -89,7 +88,7 @@ def read_json(body: bytes, *, max_signals: int, max_signal_bytes: int) -> SentBa
     consent = None
     if envelope.consent is not msgspec.UNSET:
         consent = reader.read_consent(memoryview(envelope.consent))
-    return SentBatch([reader.read(memoryview(raw)) for raw in raws], consent)
+    return SentBatch(reader.read_all([memoryview(raw) for raw in raws]), consent)
 
 
 def read_ndjson(body: bytes, *, max_signals: int, max_signal_bytes: int) -> SentBatch:
@@ -128,6 +127,16 @@ class _Reader:
         # Looked at signal by signal only where the whole may be too heavy: one long text need not count for all.
         is_light = len(body) <= LIGHT_BYTES or weigh(body, up_to=DECODED_BYTES) <= DECODED_BYTES
         self._left_bytes = None if is_light else DECODED_BYTES
+
+    def read_all(self, raws: Sequence[memoryview]) -> list[Sent]:
+        """The signals of a document; raises what `read` does."""
+        sizes = list(map(len, raws))
+        if self._left_bytes is not None or (sizes and max(sizes) > self._max_signal_bytes):
+            return [self.read(raw) for raw in raws]
+        try:
+            return list(map(Sent, map(_decode, raws), sizes))
+        except (msgspec.MsgspecError, RecursionError):
+            raise _not_json(self._body) from None
 
     def read(self, raw: Raw) -> Sent:
         """A signal of a document.

@@ -120,9 +120,10 @@ class Result(NamedTuple):
     faults: Faults = NOTHING_WRONG
 
     def as_json(self, most_errors: int) -> dict[str, Any]:
-        body: dict[str, Any] = {"id": str(self.id) if self.id else None, "status": self.status, "retry": self.retry}
+        # As plain texts: to look for the value of an enumeration takes the encoder as long as all the rest.
+        body: dict[str, Any] = {"id": self.id, "status": str(self.status), "retry": str(self.retry)}
         if self.item:
-            body["item"] = str(self.item)
+            body["item"] = self.item
         if self.redactions:
             body["redactions"] = dict(self.redactions)
         if self.dropped:
@@ -142,11 +143,11 @@ def answer_of(results: Sequence[Result], *, minimal: bool) -> dict[str, Any]:
 
     `errors_more`, beside the counts, says how many mistakes of the whole batch are not told, where there are such.
     """
-    counts = Counter(result.status for result in results)
+    statuses = [result.status for result in results]
     told = told_of_each([result.faults for result in results])
-    more = sum(result.faults.total for result in results) - sum(told)
+    more = sum(result.faults.total for result in results if result.faults) - sum(told)
     return {
-        **{status.value: counts[status] for status in Status},
+        **{status.value: statuses.count(status) for status in Status},
         **({"errors_more": more} if more else {}),
         "results": [
             result.as_json(most)

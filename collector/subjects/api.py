@@ -18,7 +18,7 @@ from collector.queries import current_file
 from collector.subjects.consent import (
     GivenBy,
     describe,
-    ensure_subjects,
+    ensure_subject,
     record_consents,
     standings_of,
 )
@@ -91,7 +91,7 @@ def put_consent(call: Call) -> ResponseReturnValue:
     subject_id, token = _subject(call), _token(call)
     with _other_claims_remembered(call, subject_id), call.unit_of_work() as session:
         _, file = current_file(session, call.project_no)
-        is_new = ensure_subjects(session, call.project_no, [subject_id], privacy=file.privacy)
+        is_new = ensure_subject(session, call.project_no, subject_id, privacy=file.privacy)
         if token is not None:
             own_or_claim(session, call.project_no, subject_id, token, is_new=is_new)
         elif (vouched := read_token(request.headers.get(TOKEN))) is not None:

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, func, insert, update
-from sqlalchemy import select as select_columns
+import orjson
+from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
 from collector.models import Claim, Consent, Project, Subject
 from collector.project_file import Privacy
 from collector.subjects.cover import CLOSED, GRACE, Cover, Given, Recorded, cover_of, fault_of_terms, line_of
-from foundation.database import JsonText, insert_ignoring
+from foundation.bulk_rows import (
+    BIG_INTEGER,
+    BOOLEAN,
+    BYTES,
+    INTEGER,
+    JSON,
+    MOMENT,
+    TEXT,
+    UUID,
+    Table,
+    change_all,
+    put_all,
+    put_new,
+)
+from foundation.plain_sql import Statement, ask, read_json, read_moment, read_uuid
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,32 +64,47 @@ def fault_of_standing(standing: Standing | None, privacy: Privacy, moment: datet
     return why or "the consent was given after the signal was captured"
 
 
-# Made once: every batch asks these, and making a statement costs more than the database takes to answer it.
-_STANDINGS = (
-    select_columns(
-        col(Subject.id),
-        col(Subject.erased_at),
-        col(Subject.consent),
-        col(Subject.passes),
-        col(Subject.passes_from),
-        col(Subject.token_hash),
-        col(Subject.claim),
-    )
-    .where(col(Subject.project_id) == bindparam("of_project"), col(Subject.id).in_(bindparam("wanted", expanding=True)))
-    .order_by(col(Subject.id))
+_STANDING = (
+    "SELECT id, erased_at, consent, passes, passes_from, token_hash, claim FROM subjects "
+    "WHERE project_id = ? AND id IN ?ids"
 )
-_STANDINGS_FOR_CHANGE = _STANDINGS.with_for_update()
-_NEWEST_SEQ = select(func.coalesce(func.max(Consent.seq), 0)).where(
-    col(Consent.project_id) == bindparam("of_project"), col(Consent.subject_id) == bindparam("of_subject")
+_STANDINGS: Final = Statement(_STANDING)
+_STANDINGS_FOR_CHANGE: Final = Statement(f"{_STANDING} ORDER BY id", only_postgresql=" FOR UPDATE")
+_NEWEST_SEQ: Final = Statement(
+    "SELECT subject_id, max(seq) FROM consents WHERE project_id = ? AND subject_id IN ?ids GROUP BY subject_id"
 )
-_ADD_CONSENT = insert(Consent).values(seq=_NEWEST_SEQ.scalar_subquery() + 1)
-_SET_CONSENT = (
-    update(Subject)
-    .where(col(Subject.project_id) == bindparam("of_project"), col(Subject.id) == bindparam("wanted"))
-    .values(
-        passes=bindparam("now_passes"), passes_from=bindparam("now_from"), consent=bindparam("newest", type_=JsonText)
-    )
+SUBJECTS: Final = Table(
+    "subjects",
+    {
+        "project_id": BIG_INTEGER,
+        "id": UUID,
+        "passes": BOOLEAN,
+        "passes_from": MOMENT,
+        "consent": JSON,
+        "token_hash": BYTES,
+        "claim": TEXT,
+    },
 )
+CONSENTS: Final = Table(
+    "consents",
+    {
+        "project_id": BIG_INTEGER,
+        "subject_id": UUID,
+        "seq": INTEGER,
+        "granted": BOOLEAN,
+        "purposes": JSON,
+        "notice": TEXT,
+        "given_at": MOMENT,
+        "received_at": MOMENT,
+        "age_confirmed": BOOLEAN,
+        "proven": BOOLEAN,
+    },
+)
+COVERS: Final = Table(
+    "subjects",
+    {"project_id": BIG_INTEGER, "id": UUID, "passes": BOOLEAN, "passes_from": MOMENT, "consent": JSON},
+)
+"""What is kept with a person of how they stand."""
 _SET_COVER = (
     update(Subject)
     .where(col(Subject.project_id) == bindparam("of_project"), col(Subject.id) == bindparam("wanted"))
@@ -94,18 +123,20 @@ def standings_of(
     """
     if not subjects:
         return {}
-    statement = _STANDINGS_FOR_CHANGE if for_change else _STANDINGS
-    rows = session.connection().execute(statement, {"of_project": project_id, "wanted": list(subjects)})
+    rows = ask(session, _STANDINGS_FOR_CHANGE if for_change else _STANDINGS, project_id, subjects)
     return {
-        row.id: Standing(
-            row.erased_at,
-            _given(row.consent),
-            Cover(row.passes, row.passes_from if row.passes else None),
-            bytes(row.token_hash) if row.token_hash is not None else None,
-            Claim(row.claim),
+        read_uuid(subject): Standing(
+            erased_at and read_moment(erased_at),
+            _given(read_json(consent)),
+            Cover(bool(passes), read_moment(since) if passes and since else None),
+            bytes(token_hash) if token_hash is not None else None,
+            Claim(claim),
         )
-        for row in rows
+        for subject, erased_at, consent, passes, since, token_hash, claim in rows
     }
+
+
+NOTHING_BEFORE: Final[Mapping[uuid.UUID, int]] = {}
 
 
 class GivenBy(NamedTuple):
@@ -114,6 +145,45 @@ class GivenBy(NamedTuple):
     subject_id: uuid.UUID
     given: Given
     proven: bool
+
+
+class Entered(NamedTuple):
+    """What consents make of a record: those that stand in it now, and how their people stand after them."""
+
+    added: Sequence[GivenBy]
+    after: Mapping[uuid.UUID, Standing]
+
+
+def enter_consents(
+    consents: Sequence[GivenBy],
+    standings: Mapping[uuid.UUID, Standing],
+    records: Mapping[uuid.UUID, Sequence[Recorded]],
+    *,
+    privacy: Privacy,
+    now: datetime,
+    may_lift: bool,
+) -> Entered:
+    """Adds consents to records, in the order given; the same one again adds nothing.
+
+    Args:
+        standings: of these people, before.
+        records: all that is on record of them.
+        may_lift: whether these may end a withdrawal. An envelope sent with an app's key may not: anybody has that key.
+    """
+    after = {one.subject_id: standings[one.subject_id] for one in consents}
+    entered = {subject: list(records.get(subject, ())) for subject in after}
+    added = []
+    for one in consents:
+        known, mine = after[one.subject_id], entered[one.subject_id]
+        record = Recorded(one.given, now)
+        is_known = known.newest == one.given or any(earlier.given == one.given for earlier in mine)
+        if is_known or not _may_be_added(known, record, may_lift=may_lift):
+            continue
+        mine.append(record)
+        added.append(one)
+        stands = _standing_by(mine, privacy, known.erased_at)
+        after[one.subject_id] = replace(stands, token_hash=known.token_hash, claim=known.claim)
+    return Entered(added, after)
 
 
 def record_consents(
@@ -125,50 +195,65 @@ def record_consents(
     privacy: Privacy,
     now: datetime,
     may_lift: bool,
-) -> dict[uuid.UUID, Standing]:
-    """Adds consents to the record, in the order given, and says how their people stand then; the same one again adds nothing.
-
-    Args:
-        standings: of these people, read for change; a person without one is new.
-        may_lift: whether these may end a withdrawal. An envelope sent with an app's key may not: anybody has that key.
-    """
-    after = {one.subject_id: standings.get(one.subject_id, Standing()) for one in consents}
-    earlier = [subject for subject, known in after.items() if known.newest is not None or known.erased_at is not None]
-    records = records_of(session, project_id, earlier) if earlier else {}
-    rows = []
-    for subject_id, given, proven in consents:
-        known, mine = after[subject_id], records.setdefault(subject_id, [])
-        record = Recorded(given, now)
-        is_known = known.newest == given or any(one.given == given for one in mine)
-        if is_known or not _may_be_added(known, record, may_lift=may_lift):
-            continue
-        mine.append(record)
-        rows.append(
-            {
-                **_row(project_id, subject_id, given, now),
-                "proven": proven,
-                "of_project": project_id,
-                "of_subject": subject_id,
-            }
-        )
-        stands = _standing_by(mine, privacy, known.erased_at)
-        after[subject_id] = replace(stands, token_hash=known.token_hash, claim=known.claim)
-    if rows:
-        session.connection().execute(_ADD_CONSENT, rows)
-        changed = sorted({row["of_subject"] for row in rows})
-        session.connection().execute(_SET_CONSENT, [_kept_of(project_id, one, after[one]) for one in changed])
+) -> Mapping[uuid.UUID, Standing]:
+    """The same for people who are known, on record; how they stand then. Their rows are held for change."""
+    earlier = {
+        one.subject_id
+        for one in consents
+        if (known := standings[one.subject_id]).newest is not None or known.erased_at is not None
+    }
+    records = records_of(session, project_id, sorted(earlier)) if earlier else {}
+    added, after = enter_consents(consents, standings, records, privacy=privacy, now=now, may_lift=may_lift)
+    if added:
+        newest = ask(session, _NEWEST_SEQ, project_id, earlier) if earlier else ()
+        put_consents(session, project_id, added, {read_uuid(subject): seq for subject, seq in newest}, now=now)
+        changed = sorted({one.subject_id for one in added})
+        rows = [(project_id, subject, *_kept_of(after[subject])) for subject in changed]
+        change_all(session, COVERS, list(zip(*rows, strict=True)))
     return after
 
 
-def _kept_of(project_id: int, subject_id: uuid.UUID, standing: Standing) -> dict[str, Any]:
-    """What is kept with a person of how they stand."""
-    return {
-        "of_project": project_id,
-        "wanted": subject_id,
-        "now_passes": standing.cover.passes,
-        "now_from": standing.cover.since,
-        "newest": _stored(standing.newest),
-    }
+def put_subjects(session: Session, project_id: int, standings: Mapping[uuid.UUID, Standing]) -> set[uuid.UUID]:
+    """Rows for people seen for the first time, as they stand; those that somebody else was faster with are left out, and told.
+
+    Who is new is held by this transaction alone.
+    """
+    rows = [
+        (project_id, subject, *_kept_of(stands), stands.token_hash, stands.claim.value)
+        for subject, stands in sorted(standings.items())
+    ]
+    return put_new(session, SUBJECTS, list(zip(*rows, strict=True))) if rows else set()
+
+
+def put_consents(
+    session: Session,
+    project_id: int,
+    added: Sequence[GivenBy],
+    newest_seq: Mapping[uuid.UUID, int] = NOTHING_BEFORE,
+    *,
+    now: datetime,
+) -> None:
+    """Each behind the newest of its person, whose row is held."""
+    numbers, rows = dict(newest_seq), []
+    for subject_id, given, proven in added:
+        numbers[subject_id] = numbers.get(subject_id, 0) + 1
+        terms = (
+            given.granted,
+            orjson.dumps(given.purposes),
+            given.notice,
+            given.given_at,
+            now,
+            given.age_confirmed,
+            proven,
+        )
+        rows.append((project_id, subject_id, numbers[subject_id], *terms))
+    if rows:
+        put_all(session, CONSENTS, list(zip(*rows, strict=True)))
+
+
+def _kept_of(standing: Standing) -> tuple[bool, datetime | None, bytes | None]:
+    """What is kept with a person of how they stand, in the order of COVERS."""
+    return standing.cover.passes, standing.cover.since, _stored(standing.newest)
 
 
 def records_of(
@@ -185,13 +270,14 @@ def records_of(
     }
 
 
-def ensure_subjects(session: Session, project_id: int, subjects: Iterable[uuid.UUID], *, privacy: Privacy) -> bool:
-    """Rows for people seen for the first time; whether all of them are new, and so held by this transaction alone."""
-    rows = [
-        {"project_id": project_id, "id": subject, "passes": not privacy.consent_required}
-        for subject in sorted(set(subjects))
-    ]
-    return insert_ignoring(session, Subject.__table__, rows) == len(rows)  # type: ignore[attr-defined]
+def first_standing(privacy: Privacy) -> Standing:
+    """Of somebody of whom nothing is on record."""
+    return Standing(cover=Cover(passes=not privacy.consent_required))
+
+
+def ensure_subject(session: Session, project_id: int, subject_id: uuid.UUID, *, privacy: Privacy) -> bool:
+    """A row for a person; whether there was none before."""
+    return not put_subjects(session, project_id, {subject_id: first_standing(privacy)})
 
 
 def reconsider_subjects(session: Session, project: Project, privacy: Privacy) -> None:
@@ -247,8 +333,17 @@ def _standing_by(records: Sequence[Recorded], privacy: Privacy, erased_at: datet
     return Standing(erased_at, newest, cover_of(line, privacy, erased_at=erased_at))
 
 
-def _stored(given: Given | None) -> dict[str, Any] | None:
-    return None if given is None else {**asdict(given), "given_at": given.given_at.isoformat()}
+def _stored(given: Given | None) -> bytes | None:
+    if given is None:
+        return None
+    stored = {
+        "granted": given.granted,
+        "purposes": given.purposes,
+        "notice": given.notice,
+        "given_at": given.given_at.isoformat(),
+        "age_confirmed": given.age_confirmed,
+    }
+    return orjson.dumps(stored)
 
 
 def _given_of(row: Consent) -> Given:
@@ -265,16 +360,3 @@ def _given(stored: Mapping[str, Any] | None) -> Given | None:
         datetime.fromisoformat(stored["given_at"]),
         stored["age_confirmed"],
     )
-
-
-def _row(project_id: int, subject_id: uuid.UUID, given: Given, now: datetime) -> dict[str, Any]:
-    return {
-        "project_id": project_id,
-        "subject_id": subject_id,
-        "granted": given.granted,
-        "purposes": list(given.purposes),
-        "notice": given.notice,
-        "given_at": given.given_at,
-        "received_at": now,
-        "age_confirmed": given.age_confirmed,
-    }

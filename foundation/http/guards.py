@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from sqlmodel import Session
 
 from foundation.database import Database, glance
 from foundation.errors import Forbidden, KeyRetired, NotFound, Unauthorized
-from foundation.http.keys import Caller, Role, caller_of
+from foundation.http.keys import KEY, KEY_COLUMNS, Caller, Role, caller_from, caller_of
+from foundation.identifiers import hash_of_token
+from foundation.plain_sql import Statement, ask
+from foundation.projects import Projects
 
 Allowed = frozenset[Role]
 WRITERS: Allowed = frozenset({Role.INGEST, Role.BACKEND, Role.MANAGE, Role.ADMIN})
 READERS: Allowed = frozenset({Role.READ, Role.MANAGE, Role.ADMIN})
 MANAGERS: Allowed = frozenset({Role.MANAGE, Role.ADMIN})
 ANY_ROLE: Allowed = frozenset(Role)
-FindProject = Callable[[Session, str], int | None]
-NearProject = Callable[[Session, str], str]
-"""A question that names the project of the nearest name; empty where none is near."""
-NameProjects = Callable[[Session, Collection[int] | None], dict[int, str]]
-"""The names of these projects, or of all, by their ids and in the order of the names."""
 SCHEME = "Bearer "
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A caller who may make this call, and the project it concerns (none where the call has none or makes one)."""
+    """A caller who may make this call, and the project it concerns (none where the call has none or makes one).
+
+    `facts`: what the project's own floor wants to know of it with every call (`Projects.known`).
+    """
 
     caller: Caller
     project_id: int | None
+    facts: tuple[Any, ...] = ()
 
 
 def admit(
@@ -38,8 +41,7 @@ def admit(
     *,
     allowed: Allowed,
     project: str | None,
-    find_project: FindProject,
-    near_project: NearProject = lambda session, name: "",  # noqa: ARG005
+    projects: Projects,
     may_be_missing: bool = False,
 ) -> Admitted:
     """Lets a call in or says why not: who are you (401), does it exist for you (404), may you (403), in this order.
@@ -48,17 +50,30 @@ def admit(
     """
     if not authorization or not authorization.startswith(SCHEME) or not authorization.isascii():
         raise Unauthorized("send `Authorization: Bearer <key>`")
-    caller = caller_of(session, authorization.removeprefix(SCHEME))
+    token = authorization.removeprefix(SCHEME)
     if project is None:
-        return _if_allowed(caller, None, allowed)
-    project_id = find_project(session, project)
+        return _if_allowed(Admitted(caller_of(session, token), None), allowed)
+    # PostgreSQL takes no text with a NUL, and a path may hold one.
+    wanted = "" if "\0" in project else project
+    keys = ask(session, _with_project(projects.known), wanted, hash_of_token(token))
+    caller = caller_from(keys[0][:KEY_COLUMNS] if keys else None)
+    _, project_id, *facts = keys[0][KEY_COLUMNS:]
     if project_id is None and may_be_missing and caller.role is Role.ADMIN:
         return Admitted(caller, None)
     if project_id is None and caller.role is Role.ADMIN:
-        raise NotFound(f"{near_project(session, project)}there is no such project here")
+        raise NotFound(f"{projects.near(session, project)}there is no such project here")
     if project_id is None or caller.project_id not in {None, project_id}:
         raise NotFound("there is no such project here")
-    return _if_allowed(caller, project_id, allowed)
+    return _if_allowed(Admitted(caller, project_id, tuple(facts)), allowed)
+
+
+@lru_cache
+def _with_project(known: str) -> Statement:
+    """A key and the project of a name, whether or not the one is for the other."""
+    return Statement(
+        f"SELECT {KEY}, known.* FROM keys LEFT JOIN ({known}) AS known ON known.name = ? "  # noqa: S608 - constants of ours
+        "WHERE keys.token_hash = ?"
+    )
 
 
 def knows_key(database: Database, authorization: str) -> bool:
@@ -77,8 +92,8 @@ def knows_key(database: Database, authorization: str) -> bool:
     return True
 
 
-def _if_allowed(caller: Caller, project_id: int | None, allowed: Allowed) -> Admitted:
-    if caller.role not in allowed:
+def _if_allowed(admitted: Admitted, allowed: Allowed) -> Admitted:
+    if admitted.caller.role not in allowed:
         roles = " or ".join(sorted(allowed))
-        raise Forbidden(f"a key of role {caller.role} may not do this: it takes {roles}")
-    return Admitted(caller, project_id)
+        raise Forbidden(f"a key of role {admitted.caller.role} may not do this: it takes {roles}")
+    return admitted

@@ -133,7 +133,8 @@ def get_activity(call: Call) -> ResponseReturnValue:
     with call.unit_of_work(read_only=True) as session:
         only = _project_asked_for(call, session, request.args.get("project"))
         rows = session.exec(statement if only is None else statement.where(col(Activity.project_id) == only)).all()
-        names = call.services.name_projects(session, {row.project_id for row in rows if row.project_id is not None})
+        shown = {row.project_id for row in rows if row.project_id is not None}
+        names = call.services.projects.names(session, shown)
     page = [
         ActivityRead(
             seq=row.seq,
@@ -161,7 +162,7 @@ def _project_asked_for(call: Call, session: Session, name: str | None) -> int | 
     own = call.caller.project_id
     if not name:
         return own
-    wanted = call.services.find_project(session, name)
+    wanted = call.services.projects.find(session, name)
     if wanted is None or own not in {None, wanted}:
         raise NotFound("there is no such project here")
     return wanted

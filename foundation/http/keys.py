@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Column, LargeBinary, String, bindparam
+from sqlalchemy import BigInteger, Column, LargeBinary, String
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from foundation.activity import record_activity
 from foundation.database import UtcDateTime
 from foundation.errors import KeyRetired, NotFound, Unauthorized
 from foundation.identifiers import hash_of_token, random_token, random_uuid
+from foundation.plain_sql import Row, Statement, ask, read_uuid
 
 
 class Role(StrEnum):
@@ -71,9 +72,9 @@ def retire_key(session: Session, key_id: uuid.UUID, *, now: datetime) -> Key:
     return key
 
 
-_BY_TOKEN = select(Key.id, Key.role, Key.project_id, Key.retired_at).where(
-    col(Key.token_hash) == bindparam("token_hash", type_=LargeBinary)
-)
+KEY, KEY_COLUMNS = "keys.id, keys.role, keys.project_id, keys.retired_at", 4
+"""What is asked of a key: the row of which `caller_from` makes a caller."""
+_BY_TOKEN = Statement(f"SELECT {KEY} FROM keys WHERE token_hash = ?")  # noqa: S608 - a constant
 
 
 def caller_of(session: Session, token: str) -> Caller:
@@ -82,12 +83,18 @@ def caller_of(session: Session, token: str) -> Caller:
     Raises:
         Unauthorized: no key has it. KeyRetired: it was retired; an app drops its queue then.
     """
-    key = session.connection().execute(_BY_TOKEN, {"token_hash": hash_of_token(token)}).first()
+    keys = ask(session, _BY_TOKEN, hash_of_token(token))
+    return caller_from(keys[0] if keys else None)
+
+
+def caller_from(key: Row | None) -> Caller:
+    """Raises what `caller_of` does. `key`: the row of the key with a token, where there is one."""
     if key is None:
         raise Unauthorized("no key matches: send `Authorization: Bearer <key>` with a key of this installation")
-    if key.retired_at is not None:
+    key_id, role, project_id, retired_at = key
+    if retired_at is not None:
         raise KeyRetired("this key was retired: stop sending and drop what is queued", reason="key_retired")
-    return Caller(key_id=key.id, role=Role(key.role), project_id=key.project_id)
+    return Caller(read_uuid(key_id), Role(role), project_id)
 
 
 def list_keys(session: Session) -> list[Key]:

@@ -7,6 +7,7 @@ import uuid
 import click
 
 from foundation.cli import PROJECTS, print_json, print_table, say, told_plainly
+from foundation.projects import Projects
 
 ROLES = ("ingest", "backend", "read", "manage", "admin")
 SHOWN = ("id", "role", "project", "note", "retired_at")
@@ -29,14 +30,14 @@ def create(context: click.Context, role: str, project: str | None, note: str) ->
     from foundation.http.keys import Role, create_key
     from foundation.opening import opened_storage
 
-    find_project, _ = context.meta[PROJECTS]()
+    projects: Projects = context.meta[PROJECTS]()
     with told_plainly():
         if (role == "admin") == bool(project):
             raise UsageError("an admin key has no project; every other key needs --project")
         with opened_storage() as (_, database), unit_of_work(database) as session:
             project_id = None
             if project:
-                project_id = find_project(session, project)
+                project_id = projects.find(session, project)
                 if project_id is None:
                     raise NotFound("there is no such project: apply its project file first")
             _, token = create_key(session, Role(role), project_id, now=utc_now(), note=note)
@@ -55,15 +56,15 @@ def list_(context: click.Context, as_json: bool) -> None:
     from foundation.http.keys import list_keys
     from foundation.opening import opened_storage
 
-    _, name_projects = context.meta[PROJECTS]()
+    projects: Projects = context.meta[PROJECTS]()
     with told_plainly(), opened_storage() as (_, database), unit_of_work(database, read_only=True) as session:
         keys = list_keys(session)
-        names = name_projects(session, None)
+        names = projects.names(session, None)
     rows = [
         {
             "id": str(key.id),
             "role": key.role,
-            "project": names.get(key.project_id),
+            "project": names.get(key.project_id) if key.project_id else None,
             "note": key.note,
             "created_at": key.created_at.isoformat(timespec="seconds"),
             "retired_at": key.retired_at.isoformat(timespec="seconds") if key.retired_at else None,

@@ -6,8 +6,8 @@ import secrets
 from contextlib import suppress
 from hmac import compare_digest
 
-from flask import Blueprint, Flask, current_app, redirect, render_template, request, session
-from flask.sessions import SecureCookieSessionInterface
+from flask import Blueprint, Flask, Request, current_app, redirect, render_template, request, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from sqlmodel import Session
 
@@ -29,6 +29,10 @@ class PageCookies(SecureCookieSessionInterface):
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return super().get_cookie_secure(app) or request.is_secure
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """None, so an empty one that takes nothing, for calls of the API: they have a key, and no cookie."""
+        return None if request.path.startswith("/v1/") else super().open_session(app, request)
 
 
 @blueprint.get("/")
@@ -114,4 +118,4 @@ def _projects_of(caller: Caller) -> list[str]:
     services = services_of(current_app)
     with unit_of_work(services.database, read_only=True) as database_session:
         visible = None if caller.project_id is None else {caller.project_id}
-        return list(services.name_projects(database_session, visible).values())
+        return list(services.projects.names(database_session, visible).values())

@@ -82,7 +82,7 @@ def _guarded(view: View) -> Callable[..., ResponseReturnValue]:
             return redirect("/")
         services = services_of(current_app)
         with unit_of_work(services.database, read_only=True) as session:
-            project_id = services.find_project(session, project)
+            project_id = services.projects.find(session, project)
         if project_id is None or caller.project_id not in {None, project_id}:
             raise NotFound("there is no such project here")
         return view(Call(services, caller, project, project_id, None, utc_now()))

@@ -33,13 +33,14 @@ from foundation.errors import (
     UnsupportedMedia,
 )
 from foundation.http.bodies import declared_length, is_known_to_be_whole, read_body
-from foundation.http.guards import MANAGERS, Allowed, FindProject, NameProjects, NearProject, admit
+from foundation.http.guards import MANAGERS, Allowed, admit
 from foundation.http.keys import Caller, Role
 from foundation.http.limits import Limiter
 from foundation.http.openapi import JSON, PARAMETERS, Parameter, body_of, operation_id, parameters_of, responses_of
 from foundation.http.wsgi_environment import IS_WHOLE, LEASE
 from foundation.json_places import place_of_mistake
 from foundation.json_weight import refuse_heavy, utf8_fault
+from foundation.projects import Projects
 from foundation.settings import Settings
 
 EXTENSION = "winnow"
@@ -60,9 +61,7 @@ class Services:
     settings: Settings
     database: Database
     limiter: Limiter
-    find_project: FindProject
-    near_project: NearProject
-    name_projects: NameProjects
+    projects: Projects
     sections: tuple[Any, ...] = ()
     counters: tuple[Callable[[Session, int], dict[str, int]], ...] = ()
     records: tuple[Any, ...] = ()
@@ -79,6 +78,8 @@ class Call:
     project_id: int | None
     path: Any
     now: datetime
+    project_facts: tuple[Any, ...] = ()
+    """What the project's own floor wants to know of it with every call."""
 
     @property
     def settings(self) -> Settings:
@@ -334,18 +335,17 @@ def _enter(allows: Allowed, path: Any, *, may_be_missing: bool, needs_space: boo
             request.headers.get("Authorization"),
             allowed=allows,
             project=project,
-            find_project=services.find_project,
-            near_project=services.near_project,
+            projects=services.projects,
             may_be_missing=may_be_missing,
         )
-    if path is not None and any("\0" in value for value in path.model_dump().values()):
+    if any("\0" in value for value in (request.view_args or {}).values()):
         raise NotFound("nothing has a name with U+0000")  # PostgreSQL would not take it as a text
     caller = admitted.caller
     if caller.role is Role.INGEST:
         services.limiter.count_request(str(caller.key_id), request.remote_addr or "", project or "")
     if needs_space:
         require_space(services.settings)
-    return Call(services, caller, project or "", admitted.project_id, path, utc_now())
+    return Call(services, caller, project or "", admitted.project_id, path, utc_now(), admitted.facts)
 
 
 def _enter_without_key(proof: Callable[[Services, Any, Mapping[str, str]], bool], path: Any) -> Call:
@@ -353,7 +353,7 @@ def _enter_without_key(proof: Callable[[Services, Any, Mapping[str, str]], bool]
     if not proof(services, path, dict(request.headers)):
         raise Unauthorized("the secret in the header is not this project's")
     with unit_of_work(services.database, read_only=True) as session:
-        project_id = services.find_project(session, path.project)
+        project_id = services.projects.find(session, path.project)
     if project_id is None:
         raise NotFound("there is no such project here")
     return Call(services, NOBODY, path.project, project_id, path, utc_now())

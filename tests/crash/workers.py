@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
-from foundation.database import glance, open_database, unit_of_work, utc_now
+from foundation.database import open_database, unit_of_work, utc_now
 from foundation.settings import load_settings
 
 
@@ -17,7 +16,8 @@ def intake(project: str, body: str) -> int:
     from collector.intake.heading import Arrival, Opening, read_headings
     from collector.intake.identity import names_of
     from collector.intake.reading import read_json
-    from collector.queries import find_project
+    from collector.queries import at_the_door, find_project
+    from collector.subjects.proof import Speaker
     from foundation.identifiers import random_uuid
 
     _import_tasks()
@@ -25,6 +25,7 @@ def intake(project: str, body: str) -> int:
     database = open_database(settings.database)
     with unit_of_work(database, read_only=True) as session:
         project_id = find_project(session, project) or 0
+        found = at_the_door(session, project_id)
     now = utc_now()
     opening = Opening(
         names_of(settings.pseudonym_key.get_secret_value(), project),
@@ -34,8 +35,7 @@ def intake(project: str, body: str) -> int:
     headings = read_headings(
         read_json(Path(body).read_bytes(), max_signals=settings.max_signals, max_signal_bytes=32_768), opening
     )
-    read, write = partial(glance, database), partial(unit_of_work, database)
-    take_in(read, write, project_id, opening, headings, is_ingest=True)
+    take_in(database, project_id, found, opening, headings, speaker=Speaker(is_app=True))
     sys.stdout.write("acknowledged\n")
     sys.stdout.flush()
     database.engine.dispose()

@@ -47,9 +47,7 @@ def with_label_studio(app: Flask) -> Any:
         settings=before.settings.model_copy(update=named),
         database=before.database,
         limiter=before.limiter,
-        find_project=before.find_project,
-        near_project=before.near_project,
-        name_projects=before.name_projects,
+        projects=before.projects,
         sections=before.sections,
         counters=before.counters,
     )

@@ -10,19 +10,19 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from collector.queries import find_project
 from foundation.activity import Activity, broken_chains, chain_holds, record_activity
 from foundation.database import Database, unit_of_work, utc_now
 from foundation.errors import Forbidden, KeyRetired, NotFound, Unauthorized
 from foundation.http.guards import MANAGERS, READERS, WRITERS, Admitted, admit
 from foundation.http.keys import Key, Role, caller_of, create_key, list_keys, retire_key
 from tests.signals import Held, make_project
+from wsgi import projects
 
 
 def let_in(database: Database, key: str | None, project: str | None, **wishes: Any) -> Admitted:
     with unit_of_work(database, read_only=True) as session:
         authorization = None if key is None else f"Bearer {key}"
-        return admit(session, authorization, project=project, find_project=find_project, **wishes)
+        return admit(session, authorization, project=project, projects=projects(), **wishes)
 
 
 class TestKeys:
