@@ -154,7 +154,7 @@ def create_front(application: Flask) -> Front:
         application.wsgi_app,
         refuse=refuse,
         bounds=Bounds(settings.max_unpacked_bytes, settings.body_deadline_s),
-        budget=Budget(settings.max_bodies_bytes),
+        budget=Budget(settings.max_bodies_bytes // max(1, settings.api_processes)),
         knows=partial(knows_key, services.database),
     )
 

@@ -4,7 +4,8 @@
 
 B is a trivial view that decodes a batch and COPYs eight columns into a table with one index. A writes rows it is given into
 Winnow's own two tables, with all their columns and indexes: the least that intake can cost. PostgreSQL waits for the disk,
-SQLite is FULL; each side holds 300,000 signals before anything is timed; one, four and eight connections, in turn.
+SQLite is FULL; each side holds 300,000 signals before anything is timed; one, four and eight connections, in turn. Whatever
+stores in PostgreSQL is as many processes as `winnow up` would start: one a core, two at most.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from bench.given_rows import rows_of
 from bench.open_loop import Sent, Target, quantile, send_all
 from bench.trivial_copy import TABLE
 from foundation.running.parts import free_port
+from foundation.shared_memory import FOR_METRICS, make_folder, remove_folder
 from tests.servers import running_postgres
 
 STORED: Final = int(os.environ.get("BENCH_INGEST_STORED", "300000"))
@@ -39,6 +41,7 @@ ROUNDS: Final = 3
 CONNECTIONS: Final = (1, 4, 8)
 FILLED_BY: Final = 4
 ROOT: Final = Path(__file__).resolve().parent.parent
+PROCESSES: Final = min(2, os.cpu_count() or 1)
 BUDGET: Final = {"postgresql_of_a": 0.7, "postgresql_of_b": 0.45, "sqlite_of_b": 0.22, "sqlite_p99_ms": 60}
 PROJECT: Final[dict[str, Any]] = {
     "project": "bench",
@@ -93,6 +96,7 @@ def measure() -> dict[str, object]:
         "stored_before": STORED,
         "batch": BATCH,
         "fsync": True,
+        "processes": PROCESSES,
     }
 
 
@@ -115,13 +119,18 @@ def _open_sides(stack: ExitStack) -> dict[str, Side]:
 
 
 def _reference(stack: ExitStack, application: str, url: str, *, takes_rows: bool = False) -> Side:
-    port, pid = stack.enter_context(server(application, {"BENCH_DATABASE_URL": url}))
+    port, pid = stack.enter_context(server(application, {"BENCH_DATABASE_URL": url}, processes=PROCESSES))
     return _side(Target(port, "/", ""), pid, takes_rows=takes_rows)
 
 
 def _ours(stack: ExitStack, home: Path, url: str) -> Side:
     environment, key = _make_project(home, url)
-    port, pid = stack.enter_context(server("wsgi:front", environment, interface="asginl"))
+    processes = PROCESSES if url else 1
+    if processes > 1 and (folder := make_folder(home)):
+        stack.callback(remove_folder, home)
+        environment |= {FOR_METRICS: str(folder), "WINNOW_API_MEMORY_FOLDER": str(folder)}
+    environment["WINNOW_API_PROCESSES"] = str(processes)
+    port, pid = stack.enter_context(server("wsgi:front", environment, interface="asginl", processes=processes))
     return _side(Target(port, "/v1/projects/bench/signals", key), pid)
 
 
@@ -177,7 +186,9 @@ def _make_project(home: Path, url: str) -> tuple[dict[str, str], str]:
 
 
 @contextmanager
-def server(target: str, environment: dict[str, str], *, interface: str = "wsgi") -> Iterator[tuple[int, int]]:
+def server(
+    target: str, environment: dict[str, str], *, interface: str = "wsgi", processes: int = 1
+) -> Iterator[tuple[int, int]]:
     port = free_port()
     words = [
         "--interface",
@@ -186,7 +197,7 @@ def server(target: str, environment: dict[str, str], *, interface: str = "wsgi")
         "1",
         "--no-ws",
         "--workers",
-        "1",
+        str(processes),
         "--log-level",
         "warning",
         *(["--blocking-threads", "64"] if interface == "wsgi" else []),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import IO, Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from foundation.shared_memory import FOR_METRICS, MetricsOfAllProcesses
 
 REGISTRY = CollectorRegistry()
 REQUESTS = Counter(
@@ -32,6 +35,15 @@ LINES_DROPPED = Counter(
     "Log lines that could not be written: the disk that the log lies on is full or gone",
     registry=REGISTRY,
 )
+
+
+def all_metrics() -> CollectorRegistry:
+    """What is scraped: the metrics of this process, or, of several that share a folder, their sums."""
+    if FOR_METRICS not in os.environ:
+        return REGISTRY
+    registry = CollectorRegistry()
+    registry.register(MetricsOfAllProcesses(REGISTRY.collect()))
+    return registry
 
 
 class LastingStream:

@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     max_annotations: int = Field(default=100_000, ge=1)
     max_bodies_bytes: int = Field(default=256_000_000, validate_default=True)
     body_deadline_s: float = Field(default=30.0, gt=0)
+    api_processes: int = Field(default=0, ge=0, le=64)
+    api_memory_folder: str = ""
     trusted_proxies: int = Field(default=0, ge=0, le=10)
 
     ingest_requests_per_minute: int = Field(default=600, ge=1)
@@ -94,6 +96,14 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL: the one given, or SQLite in HOME."""
         return self.database_url or f"sqlite:///{self.home / 'winnow.sqlite3'}"
+
+    def processes_of_the_api(self, cores: int) -> int:
+        """How many answer requests: the number given, else one a core on PostgreSQL, as far as each may hold the largest body.
+
+        SQLite has one writer, and of several processes each would have to look again and again whether it may.
+        """
+        wanted = self.api_processes or (1 if self.database.startswith("sqlite") else cores)
+        return max(1, min(wanted, self.max_bodies_bytes // bytes_for_one_body(self.max_unpacked_bytes)))
 
     @property
     def blobs(self) -> str:

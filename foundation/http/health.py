@@ -14,7 +14,7 @@ from foundation.database import glance
 from foundation.errors import DomainError, Unauthorized, Unavailable
 from foundation.http.guards import ANY_ROLE, admit
 from foundation.http.web import EXTENSION, Services, json_answer, services_of
-from foundation.observability import REGISTRY
+from foundation.observability import all_metrics
 from foundation.readiness import Readiness, checks_of
 
 READINESS = "winnow.readiness"
@@ -65,7 +65,7 @@ def metrics() -> Response:
     token = services_of(current_app).settings.metrics_token.get_secret_value()
     if token and not compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
         raise Unauthorized("send the metrics token as `Authorization: Bearer <token>`")
-    return Response(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(all_metrics()), content_type=CONTENT_TYPE_LATEST)
 
 
 def _has_key() -> bool:
@@ -75,7 +75,7 @@ def _has_key() -> bool:
     services = services_of(current_app)
     try:
         with glance(services.database) as session:
-            admit(session, authorization, allowed=ANY_ROLE, project=None, find_project=services.find_project)
+            admit(session, authorization, allowed=ANY_ROLE, project=None, projects=services.projects)
     except DomainError:
         return False
     return True

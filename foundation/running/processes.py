@@ -31,7 +31,8 @@ from foundation.running.parts import (
     port_is_free,
     wait_until,
 )
-from foundation.settings import keep_secret
+from foundation.settings import keep_secret, load_settings
+from foundation.shared_memory import FOR_METRICS, make_folder, remove_folder
 
 FIRST_START = "starting; this first time Label Studio takes some minutes to install"
 CONNECTIONS = 8192
@@ -41,6 +42,7 @@ CONNECTION_BUFFER_BYTES = 65_536
 MALLOC = {"MALLOC_ARENA_MAX": "4", "MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "262144"}
 """Large bodies go back to the system when they were answered, instead of staying with the thread that held them."""
 WORKERS = 2
+API_PROCESSES = "WINNOW_API_PROCESSES"
 LOOK_EVERY_S = 0.2
 PREPARE_AGAIN_S = 2.0
 NEARLY_NOTHING_BYTES = 1_000_000
@@ -94,6 +96,7 @@ def up(wanted: Up, environment: Mapping[str, str], *, prepare: Callable[[], None
             parts, journal = parts_of(wanted, environment), wanted.home / "logs" / "up.log"
             supervisor = Supervisor(parts, journal, may_start=prepared.lets_start)
             supervisor.run(ready=lambda: answers_http(_api(wanted, "/readyz")), announce=lambda: _tell_where(wanted))
+            remove_folder(wanted.home)
     return 0
 
 
@@ -134,9 +137,10 @@ def _own_parts(wanted: Up, environment: Mapping[str, str]) -> list[Part]:
 
 
 def _api_part(wanted: Up, environment: Mapping[str, str]) -> Part:
+    shared = _shared_by_the_api(wanted, environment)
     command = [
         *(sys.executable, "-m", "granian", "wsgi:front", "--interface", "asginl", "--http", "1", "--no-ws"),
-        *("--host", wanted.host, "--port", str(wanted.port), "--workers", "1"),
+        *("--host", wanted.host, "--port", str(wanted.port), "--workers", shared[API_PROCESSES]),
         *("--backpressure", str(CONNECTIONS), "--http1-buffer-size", str(CONNECTION_BUFFER_BYTES)),
         *("--http1-header-read-timeout", str(IDLE_S * 1000)),
         *("--workers-kill-timeout", "4", "--log-level", "warning"),
@@ -144,13 +148,22 @@ def _api_part(wanted: Up, environment: Mapping[str, str]) -> Part:
     return Part(
         "api",
         command,
-        {**MALLOC, **environment},
+        {**MALLOC, **environment, **shared},
         wanted.home / "logs" / "api.log",
         folder=ROOT,
         port=wanted.port,
         answers=lambda: answers_http(_api(wanted, "/healthz")),
         address=_api(wanted),
     )
+
+
+def _shared_by_the_api(wanted: Up, environment: Mapping[str, str]) -> dict[str, str]:
+    """How many processes answer requests, and where they count together; one alone needs no such place."""
+    n_processes = load_settings(environment).processes_of_the_api(os.cpu_count() or 1)
+    folder = make_folder(wanted.home) if n_processes > 1 else None
+    if folder is None:
+        return {API_PROCESSES: "1"}
+    return {API_PROCESSES: str(n_processes), "WINNOW_API_MEMORY_FOLDER": str(folder), FOR_METRICS: str(folder)}
 
 
 @dataclass

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -22,6 +27,7 @@ from foundation.running.parts import (
     wait_until,
     what_belongs_to,
 )
+from tests.signals import project_body
 
 ROOT = Path(__file__).parents[2]
 SEEN_WITHIN_S = 45
@@ -80,6 +86,49 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
     finally:
         end(running)
+
+
+@pytest.fixture
+def two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    for name, text in (("API_PROCESSES", "2"), ("INGEST_REQUESTS_PER_MINUTE", "30")):
+        monkeypatch.setenv(f"WINNOW_{name}", text)
+    running = start(tmp_path / "two")
+    try:
+        assert wait_until(running.is_ready, timeout_s=120)
+        yield running
+    finally:
+        end(running)
+
+
+class TestTwoProcesses:
+    def test_they_count_together(self, two_processes: Running) -> None:
+        """Each request on a connection of its own, so that both answer some of them."""
+        environment = {**os.environ, "WINNOW_HOME": str(two_processes.home)}
+        file = two_processes.home / "project.json"
+        file.write_text(json.dumps(project_body(name="slang")))
+        flask = [sys.executable, "-m", "flask"]
+        subprocess.run(
+            [*flask, "collector", "apply", str(file)], cwd=ROOT, env=environment, check=True, capture_output=True
+        )
+        make_key = [*flask, "keys", "create", "--role", "ingest", "--project", "slang"]
+        key = subprocess.run(
+            make_key, cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+        def send() -> int:
+            url = f"http://{LOOPBACK}:{two_processes.port}/v1/projects/slang/signals"
+            headers = {"Authorization": f"Bearer {key}", "Connection": "close"}
+            return httpx.post(url, json={"signals": []}, headers=headers).status_code
+
+        with ThreadPoolExecutor(4) as pool:
+            told = Counter(pool.map(lambda _: send(), range(60)))
+        metrics = httpx.get(f"http://{LOOPBACK}:{two_processes.port}/metrics").text
+        counted = re.findall(r'^winnow_requests_total{.*signals",status="(\d+)"} (\d+)', metrics, re.MULTILINE)
+
+        assert len(two_processes.pids("api")) == 3
+        assert set(told) == {200, 429}
+        assert 30 <= told[200] <= 34  # two may count one hit
+        assert {int(status): int(n) for status, n in counted} == told
 
 
 class TestKillOne:

@@ -19,3 +19,13 @@ class TestMaxBodies:
         given = {"WINNOW_MAX_UNPACKED_BYTES": "200000000", "WINNOW_MAX_BODIES_BYTES": "573333334"}
 
         assert load_settings(given).max_bodies_bytes == 573_333_334
+
+
+class TestProcessesOfTheApi:
+    def test_one_a_core_on_postgresql_as_far_as_each_may_hold_the_largest_body(self) -> None:
+        on_postgresql = load_settings({"WINNOW_DATABASE_URL": "postgresql+psycopg://winnow@/winnow"})
+
+        assert [on_postgresql.processes_of_the_api(cores) for cores in (1, 2, 16)] == [1, 2, 2]
+        assert load_settings({}).processes_of_the_api(16) == 1
+        assert load_settings({"WINNOW_API_PROCESSES": "2"}).processes_of_the_api(1) == 2
+        assert load_settings({"WINNOW_API_PROCESSES": "9"}).processes_of_the_api(1) == 2

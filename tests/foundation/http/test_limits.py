@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -54,9 +56,10 @@ class TestCountsOfTheWindow:
         assert counts.get("a") == 0
 
     def test_a_clock_that_is_set_back_begins_another_window(self) -> None:
-        counts = CountsOfTheWindow()
+        now = [time.time()]
+        counts = CountsOfTheWindow(clock=lambda: now[0])
         counts.incr("a", 60)
-        counts._ends_at += 3600
+        now[0] -= 3600
 
         assert counts.incr("a", 60) == 1
         assert counts.incr("a", 60) == 2
@@ -70,3 +73,15 @@ class TestCountsOfTheWindow:
             thread.join()
 
         assert counts.get("a") == 4000
+
+    def test_processes_with_one_folder_count_together(self, tmp_path: Path) -> None:
+        first, second = (CountsOfTheWindow(tmp_path, secret=b"the same") for _ in range(2))
+        alone = CountsOfTheWindow()
+
+        assert [first.incr("a", 60), second.incr("a", 60), first.incr("b", 60)] == [1, 2, 1]
+        assert (first.get("a"), first.get_expiry("a")) == (2, second.get_expiry("a"))
+        assert alone.incr("a", 60) == 1
+        second.clear("a")
+        assert (first.get("a"), first.get("b")) == (0, 1)
+        second.reset()
+        assert first.get("b") == 0
