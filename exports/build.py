@@ -232,6 +232,7 @@ def _plan(
         sides=drawn.sides,
         overrides=frozen.overrides,
         lowered=frozen.lowered,
+        formats=frozen.section.formats,
     )
 
 

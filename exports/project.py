@@ -20,6 +20,7 @@ from foundation.errors import Fault, UsageError
 LEAST_ROWS: Final = 1
 MIN_ROWS: Final = "min_rows"
 FORMATS: Final = ("parquet",)
+"""What rows can be written as: `exports/keeping/folder.py` has a writer for each."""
 
 
 class Unresolved(StrEnum):

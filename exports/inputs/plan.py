@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from exports.gates import AgreementFigure, GateResult
 from exports.inputs.column_types import OF_FIELDS, OF_QUESTIONS, ColumnType
+from exports.project import FORMATS
 from exports.promises import Lowered, Setting
 from exports.shares import Shares
 from exports.sides import SideFigure, warnings_of
@@ -90,6 +91,7 @@ class VersionPlan:
         overrides: settings that are others than the project file's.
         lowered: promises that earlier revisions or the project file make, and this version does not keep.
         near_duplicates: whether sets of nearly equal contents were looked for.
+        formats: what the rows are written as, in the words of `export.formats`.
         not_in_effect: settings of the project file that this release accepts and does not apply, as pointers; `instead`
             says of each what is done instead.
         quality: the report that becomes `quality.json`.
@@ -119,6 +121,7 @@ class VersionPlan:
     overrides: tuple[Setting, ...] = ()
     lowered: tuple[Lowered, ...] = ()
     near_duplicates: bool = False
+    formats: tuple[str, ...] = FORMATS
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from exports.documents.card import card_text
 from exports.documents.contents import Contents, Tally
@@ -36,6 +37,9 @@ from exports.shares import SIDES, Side
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+WRITERS: Final = {"parquet": ShardedWriter}
+"""What writes the rows of a side, by its word in `export.formats`."""
 
 
 @dataclass(frozen=True)
@@ -144,14 +148,17 @@ def _write_rows(
 
     schema, coded = arrow_schema(plan), coded_columns(plan)
     writers = {
-        str(side): ShardedWriter(folder, side, schema, coded=coded, limits=limits, on_group=partial(count, str(side)))
+        str(side): [
+            WRITERS[word](folder, side, schema, coded=coded, limits=limits, on_group=partial(count, str(side)))
+            for word in plan.formats
+        ]
         for side in SIDES
     }
     try:
         _route(plan, split, rows, writers, tally)
-        shards = {side: writer.close() for side, writer in writers.items()}
+        shards = {side: [file for one in of_side for file in one.close()] for side, of_side in writers.items()}
     except BaseException:
-        for writer in writers.values():
+        for writer in chain.from_iterable(writers.values()):
             writer.abandon()
         raise
     contents = tally.contents(count_leakage(shards_in(folder), near_duplicates=plan.near_duplicates))
@@ -164,10 +171,10 @@ def _route(
     plan: VersionPlan,
     split: Split,
     rows: Iterable[pa.RecordBatch],
-    writers: dict[str, ShardedWriter],
+    writers: dict[str, list[ShardedWriter]],
     tally: Tally,
 ) -> None:
-    """Gives each row to the writer of its side, and checks that the rows are the candidates that were split."""
+    """Gives each row to the writers of its side, and checks that the rows are the candidates that were split."""
     shaper, items, position = RowShaper(plan, split), OrderedItems(), 0
     with closing(read_ahead(rows)) as batches:
         for batch in batches:
@@ -176,7 +183,8 @@ def _route(
             items.add(batch.column("item"))
             tally.add_left_out(batch.column("item"), split.codes[position : position + batch.num_rows])
             for side, shaped in shaper.shape(batch, position).items():
-                writers[side].add(shaped)
+                for writer in writers[side]:
+                    writer.add(shaped)
             position += batch.num_rows
     if position != len(split.codes) or items.sha256() != split.items_sha256:
         raise RowsChanged("other rows came than were split: build again")

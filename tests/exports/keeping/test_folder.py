@@ -16,8 +16,9 @@ from pyarrow import parquet
 
 from exports.errors import BuildRunning, NothingToWrite, RowsChanged, VersionExists
 from exports.formats.parquet import ParquetLimits
-from exports.keeping.folder import unfinished_folder, write_version
+from exports.keeping.folder import WRITERS, unfinished_folder, write_version
 from exports.keeping.verify import verify_folder
+from exports.project import FORMATS
 from exports.shares import SIDES, Shares
 from tests.exports.making import make_candidates, make_plan, make_rows, pieces, split_of, write
 
@@ -82,6 +83,23 @@ class TestSameInputs:
     )
     def test_another_input_gives_another_digest(self, tmp_path, change):
         assert write(tmp_path / "a").digest != write(tmp_path / "b", **change).digest
+
+
+class TestFormats:
+    def test_whatever_a_project_file_may_ask_for_has_a_writer(self):
+        assert set(WRITERS) == set(FORMATS)
+
+    def test_rows_are_written_as_the_plan_says(self, tmp_path):
+        written = write(tmp_path / "v", formats=("parquet",))
+
+        endings = {Path(file.path).suffix for file in written.files if file.path.startswith("data/")}
+        assert endings == {".parquet"}
+
+    def test_what_the_plan_does_not_name_is_not_written(self, tmp_path):
+        with pytest.raises(NothingToWrite):
+            write(tmp_path / "v", formats=())
+
+        assert not (tmp_path / "v").exists()
 
 
 class TestRows:
