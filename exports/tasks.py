@@ -38,15 +38,20 @@ def build(work: Work) -> dict[str, Any]:
         ) from error
 
 
-@follows(ERASURE, step="exports", after="quality")
+def prepare_erasures(runtime: Runtime) -> None:
+    """What serves all erasures that have come so far: this step is the last, what was to go is gone from the tables.
+
+    The journal goes before any of them is said to be complete. What the step itself deletes are names of items.
+    """
+    clear_builds(runtime)
+    refresh_statistics(runtime.database, [VERSION_ITEMS.name, str(ErasureItem.__tablename__)])
+    empty_journal(runtime.database)
+
+
+@follows(ERASURE, step="exports", after="quality", prepare=prepare_erasures)
 def erase(step: StepWork) -> None:
     """Withdraws the versions that hold a person who left, and deletes their files."""
-    clear_builds(step.runtime)
-    database = step.runtime.database
-    refresh_statistics(database, [VERSION_ITEMS.name, str(ErasureItem.__tablename__)])
     follow_erasure(step, open_store(step.runtime.settings), now=utc_now())
-    # This step is the last: whatever was to go is gone from the tables.
-    empty_journal(database)
 
 
 @periodic("exports.expire_drafts", every_s=lambda _: 3600.0)

@@ -122,14 +122,22 @@ StepFunction = Callable[[StepWork], Facts | None]
 """Calls `step.done`, or returns the facts where nothing of the effect needs to hold together with the word that it is done."""
 
 
+Preparation = Callable[["Runtime"], object]
+
+
+def _nothing(_: Runtime) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`after`: the steps of the same work that have to be done before."""
+    """`after`: the steps of the same work that have to be done before; `prepare`: as for `follows`."""
 
     effect: Effect
     name: str
-    after: Collection[str]
+    after: tuple[str, ...]
     function: StepFunction
+    prepare: Preparation = field(compare=False)
 
 
 _STEPS: dict[str, dict[str, Step]] = {}
@@ -137,18 +145,23 @@ _MODULES: list[str] = []
 """Those that declare steps, in an installation; without them nobody may say what is owed."""
 
 
-def follows(effect: Effect, *, step: str, after: str | Sequence[str] = ()) -> Callable[[StepFunction], StepFunction]:
+def follows(
+    effect: Effect, *, step: str, after: str | Sequence[str] = (), prepare: Preparation = _nothing
+) -> Callable[[StepFunction], StepFunction]:
     """Declares a step. Repeated, its function must change nothing more: it may have died anywhere.
 
     Args:
         after: steps of the own domain or of those below it.
+        prepare: what serves as many of these steps as are free together. It is called once for them, when all that comes
+            before each of them is done, as a part of the first; where it fails, that one has failed, and the next tries it.
     """
 
     def register(function: StepFunction) -> StepFunction:
         of_kind = _STEPS.setdefault(effect.name, {})
         if step in of_kind:
             raise StepsMisdeclared(f"two steps of the kind {effect.name} are called {step}")
-        of_kind[step] = Step(effect, step, (after,) if isinstance(after, str) else tuple(after), function)
+        before = (after,) if isinstance(after, str) else tuple(after)
+        of_kind[step] = Step(effect, step, before, function, prepare)
         return function
 
     return register

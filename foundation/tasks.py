@@ -22,7 +22,7 @@ from foundation.leases import (
 )
 from foundation.queue import Runtime, announce, periodic
 from foundation.step_rows import LONGEST_PAUSE_MS, StepRow, claim, free_rows, put_back
-from foundation.steps import STEPS, NotYet, StepWork, all_steps, tell_failing
+from foundation.steps import STEPS, NotYet, Step, StepWork, all_steps, tell_failing
 
 log = structlog.get_logger(__name__)
 AT_ONCE = 100
@@ -36,11 +36,12 @@ def follow_steps(here: Runtime) -> None:
     """Does what is owed, the longest waiting first, and what may begin after it. A step that fails holds up no other work."""
     ends_at = time.monotonic() + ROUND_S
     while rows := free_steps(here):
+        prepared: set[Step] = set()
         for row in rows:
             if time.monotonic() > ends_at:
                 announce(STEPS)
                 return
-            do_step(here, row)
+            do_step(here, row, prepared)
 
 
 def free_steps(here: Runtime) -> list[StepRow]:
@@ -49,8 +50,11 @@ def free_steps(here: Runtime) -> list[StepRow]:
         return list(free_rows(session, all_steps(), limit=AT_ONCE))
 
 
-def do_step(here: Runtime, row: StepRow) -> None:
+def do_step(here: Runtime, row: StepRow, prepared: set[Step]) -> None:
     """Takes a step, keeps its lease while its function works, and notes how that ended; taken by somebody else: nothing.
+
+    Args:
+        prepared: what was prepared since it was read that the row is free; the step joins it.
 
     Raises:
         Unavailable: the database is away.
@@ -65,13 +69,16 @@ def do_step(here: Runtime, row: StepRow) -> None:
     work = StepWork(here, taken, holder)
     said = {"kind": row.kind, "of": row.of, "step": row.step}
     with structlog.contextvars.bound_contextvars(**said), kept(work.renew, lease_s=here.settings.lease_s):
-        _attempt(work)
+        _attempt(work, all_steps()[row.kind][row.step], prepared)
 
 
-def _attempt(work: StepWork) -> None:
+def _attempt(work: StepWork, step: Step, prepared: set[Step]) -> None:
     """No way for work to fail ends it: what is owed is owed until it is done."""
     try:
-        _close(work, all_steps()[work.row.kind][work.row.step].function(work))
+        if step not in prepared:
+            step.prepare(work.runtime)
+            prepared.add(step)
+        _close(work, step.function(work))
     except NotYet as error:
         _put_back(work, str(error), pause_ms=LOOK_AGAIN_MS)
     except Unavailable as error:

@@ -15,7 +15,7 @@ from foundation.database import Database, unit_of_work
 from foundation.identifiers import random_uuid
 from foundation.queue import Runtime
 from foundation.step_rows import Facts, Owed, StepRow, claim
-from foundation.steps import Effect, Standing, StepWork, all_steps
+from foundation.steps import Effect, Standing, Step, StepWork, all_steps
 from foundation.tasks import do_step, free_steps
 from wsgi import worker
 
@@ -28,8 +28,9 @@ def free_of(here: Runtime, step: str) -> list[StepRow]:
 def do_free(here: Runtime, step: str) -> int:
     """Does what is free of a step, as a worker does; how many there were."""
     rows = free_of(here, step)
+    prepared: set[Step] = set()
     for row in rows:
-        do_step(here, row)
+        do_step(here, row, prepared)
     return len(rows)
 
 

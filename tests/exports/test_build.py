@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from exports.keeping.verify import verify_folder
 from exports.queries import find_version
+from exports.tasks import prepare_erasures
 from foundation import queue
 from foundation.database import Database, unit_of_work, utc_now
 from foundation.settings import Settings
@@ -611,6 +612,11 @@ class TestNotInEffect:
         assert "What people were told, notice 1 (en):\n\n> We use it." in card
 
 
+def holds_secret(rig: Rig) -> list[Path]:
+    """The files of an installation in which a text of somebody can be read."""
+    return [file for file in rig.home.rglob("*") if file.is_file() and b"a secret of anna" in file.read_bytes()]
+
+
 class TestErased:
     def test_no_file_of_the_installation_holds_what_was_erased(self, small_rig: Rig) -> None:
         small_rig.send([f"a secret of anna {number}" for number in range(60)], subject="anna")
@@ -620,9 +626,20 @@ class TestErased:
         small_rig.run_floors()
 
         assert small_rig.erasure_status == "completed"
-        files = [file for file in small_rig.home.rglob("*") if file.is_file()]
-        assert small_rig.home / "winnow.sqlite3" in files
-        assert not [file for file in files if b"a secret of anna" in file.read_bytes()]
+        assert (small_rig.home / "winnow.sqlite3").is_file()
+        assert not holds_secret(small_rig)
+
+    def test_it_is_gone_from_every_file_before_the_receipt_says_so(self, small_rig: Rig) -> None:
+        small_rig.send([f"a secret of anna {number}" for number in range(60)], subject="anna")
+        small_rig.erase("anna")
+        for floor in ("collector", "labeling", "quality"):
+            small_rig.run_floor(floor)
+        assert holds_secret(small_rig)
+
+        prepare_erasures(queue.runtime())
+
+        assert small_rig.erasure_status == "running"
+        assert not holds_secret(small_rig)
 
 
 class TestDisk:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -44,9 +45,22 @@ def told() -> Told:
     return Told()
 
 
-def owed(here: Runtime, told: Told, project: Held, function: Function, *of: str) -> None:
+@dataclass
+class Counting:
+    """Something to prepare that notes each try, and fails the first times."""
+
+    notes: list[str]
+    fails: int = 0
+
+    def __call__(self, _: Runtime) -> None:
+        self.notes.append("prepared")
+        if self.notes.count("prepared") <= self.fails:
+            raise AttemptFailed("there is no room for it")
+
+
+def owed(here: Runtime, told: Told, project: Held, function: Function, *of: str, **declared: Any) -> None:
     """A step of this function is owed."""
-    follows(told.effect, step="act")(function)
+    follows(told.effect, step="act", **declared)(function)
     with unit_of_work(here.database) as session:
         owe(session, told.effect, project.id, *(of or (WORK,)), now=utc_now())
 
@@ -303,6 +317,44 @@ class TestRound:
         (row,) = free_steps(here)
         take(here, row)
 
-        do_step(here, row)
+        do_step(here, row, set())
 
         assert calls == []
+
+
+class TestPreparing:
+    def test_what_serves_all_is_done_once_before_them(self, here: Runtime, told: Told, project: Held) -> None:
+        done: list[str] = []
+        prepare = Counting(done)
+        owed(here, told, project, lambda step: done.append(step.of) or {}, "one", "two", prepare=prepare)
+
+        follow_steps(here)
+
+        assert done[0] == "prepared"
+        assert sorted(done[1:]) == ["one", "two"]
+
+    def test_what_comes_later_is_prepared_anew(self, here: Runtime, told: Told, project: Held) -> None:
+        done: list[str] = []
+        owed(here, told, project, lambda _: {}, "one", prepare=Counting(done))
+        follow_steps(here)
+
+        with unit_of_work(here.database) as session:
+            owe(session, told.effect, project.id, "two", now=utc_now())
+        follow_steps(here)
+
+        assert done == ["prepared", "prepared"]
+
+    def test_where_it_fails_that_step_has_failed_and_the_next_tries_it(
+        self, here: Runtime, told: Told, project: Held
+    ) -> None:
+        done: list[str] = []
+        prepare = Counting(done, fails=1)
+        owed(here, told, project, lambda step: done.append(step.of) or {}, "one", "two", prepare=prepare)
+
+        follow_steps(here)
+
+        rows = [read(here, told, project, of) for of in ("one", "two")]
+        assert sorted(row.state for row in rows) == [StepState.DONE, StepState.OWED]
+        assert sorted(row.error or "" for row in rows) == ["", "there is no room for it"]
+        assert [row.strikes for row in rows if row.error] == [1]
+        assert done[:2] == ["prepared", "prepared"]
