@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -162,6 +163,7 @@ def follows(
             raise StepsMisdeclared(f"two steps of the kind {effect.name} are called {step}")
         before = (after,) if isinstance(after, str) else tuple(after)
         of_kind[step] = Step(effect, step, before, function, prepare)
+        all_steps.cache_clear()
         return function
 
     return register
@@ -170,10 +172,12 @@ def follows(
 def compose(modules: Iterable[str]) -> None:
     """Says which modules declare steps. They are imported when somebody first asks what is owed."""
     _MODULES[:] = modules
+    all_steps.cache_clear()
 
 
+@lru_cache(maxsize=1)
 def all_steps() -> Mapping[str, Mapping[str, Step]]:
-    """Every step that the domains declare, by kind and by name.
+    """Every step that the domains declare, by kind and by name; checked once, and anew after one more was declared.
 
     Raises:
         StepsMisdeclared: they do not fit together, or not all of them are known here.

@@ -21,6 +21,7 @@ from foundation.migrations import migrate
 from foundation.settings import Settings
 from tests.servers import LabelStudio, running_bucket_server, running_label_studio, running_postgres, running_valkey
 from tests.signals import Held, Phone, empty, make_project
+from tests.steps import declared_alone, here, told  # noqa: F401 - fixtures of whoever asks for them
 from wsgi import create_app, worker
 
 SERVERS = {"postgres_url", "valkey_url", "bucket_url", "label_studio"}

@@ -14,6 +14,7 @@ from foundation import steps
 from foundation.database import Database, unit_of_work
 from foundation.identifiers import random_uuid
 from foundation.queue import Runtime
+from foundation.settings import Settings
 from foundation.step_rows import Facts, Owed, StepRow, claim
 from foundation.steps import Effect, Standing, Step, StepWork, all_steps
 from foundation.tasks import do_step, free_steps
@@ -67,7 +68,27 @@ def declaring(patch: pytest.MonkeyPatch) -> Iterator[None]:
     all_steps()
     with patch.context() as here:
         here.setattr(steps, "_STEPS", {kind: dict(of_kind) for kind, of_kind in steps._STEPS.items()})
+        all_steps.cache_clear()
         yield
+    all_steps.cache_clear()
+
+
+@pytest.fixture
+def declared_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test declares, it declares to itself."""
+    with declaring(monkeypatch):
+        yield
+
+
+@pytest.fixture
+def here(settings: Settings, database: Database) -> Runtime:
+    """What a worker has."""
+    return Runtime(settings, database)
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
 
 
 @dataclass

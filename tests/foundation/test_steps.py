@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
@@ -14,7 +13,6 @@ from foundation import steps
 from foundation.database import Database, clock_ms, unit_of_work, utc_now
 from foundation.leases import LONGEST_LEASE_MS, MAX_DEATHS, LeaseLost, kept
 from foundation.queue import Runtime
-from foundation.settings import Settings
 from foundation.step_rows import LONGEST_PAUSE_MS, Facts, StepRow, StepState
 from foundation.steps import (
     Effect,
@@ -29,25 +27,10 @@ from foundation.steps import (
 )
 from foundation.tasks import free_steps
 from tests.signals import Held
-from tests.steps import Told, close_free, declaring, take
+from tests.steps import Told, close_free, take
 
+pytestmark = pytest.mark.usefixtures("declared_alone")
 WORK = "a-work"
-
-
-@pytest.fixture(autouse=True)
-def _declared_here_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with declaring(monkeypatch):
-        yield
-
-
-@pytest.fixture
-def here(settings: Settings, database: Database) -> Runtime:
-    return Runtime(settings, database)
-
-
-@pytest.fixture
-def told() -> Told:
-    return Told()
 
 
 def nothing(_: StepWork) -> Facts:
@@ -112,6 +95,26 @@ class TestDeclaring:
 
         with pytest.raises(StepsMisdeclared, match="cannot be told"):
             owe_now(database, told.effect, project)
+
+    def test_what_is_declared_after_somebody_has_asked_is_known_and_checked(self, told: Told) -> None:
+        seen = [has_steps(told.effect)]
+        declare(told.effect, first=())
+        seen.append(has_steps(told.effect))
+        declare(told.effect, second="frist")
+
+        assert seen == [False, True]
+        with pytest.raises(StepsMisdeclared, match="which nobody declares"):
+            has_steps(told.effect)
+
+    def test_they_are_put_in_order_once_for_all_who_ask(self, told: Told) -> None:
+        declare(told.effect, first=())
+        all_steps()
+        before = all_steps.cache_info().misses
+
+        for _ in range(10):
+            has_steps(told.effect)
+
+        assert all_steps.cache_info().misses == before
 
     def test_a_kind_that_nothing_follows_owes_nothing(self, told: Told, here: Runtime, project: Held) -> None:
         owe_now(here.database, told.effect, project)

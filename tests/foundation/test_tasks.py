@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -13,36 +13,20 @@ from typing import Any
 import pytest
 
 from foundation import tasks
-from foundation.database import Database, clock_ms, unit_of_work, utc_now
+from foundation.database import clock_ms, unit_of_work, utc_now
 from foundation.disk import DiskFull
 from foundation.errors import NotFound, Unavailable
 from foundation.leases import MAX_DEATHS, MAX_STRIKES, AttemptFailed, LeaseLost
 from foundation.queue import Runtime
-from foundation.settings import Settings
 from foundation.step_rows import LONGEST_PAUSE_MS, Facts, StepRow, StepState
 from foundation.steps import NotYet, StepWork, follows, owe, steps_of
 from foundation.tasks import do_step, follow_steps, free_steps
 from tests.signals import Held
-from tests.steps import Told, declaring, end_pauses, take
+from tests.steps import Told, end_pauses, take
 
+pytestmark = pytest.mark.usefixtures("declared_alone")
 WORK = "a-work"
 Function = Callable[[StepWork], Facts | None]
-
-
-@pytest.fixture(autouse=True)
-def _declared_here_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with declaring(monkeypatch):
-        yield
-
-
-@pytest.fixture
-def here(settings: Settings, database: Database) -> Runtime:
-    return Runtime(settings, database)
-
-
-@pytest.fixture
-def told() -> Told:
-    return Told()
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 
 import pytest
 from sqlmodel import select
@@ -12,25 +11,17 @@ from collector.items.settling import ITEM
 from collector.models import Item
 from foundation.database import Database, unit_of_work
 from foundation.queue import Runtime
-from foundation.settings import Settings
 from foundation.step_rows import StepRow
 from foundation.steps import has_steps
 from foundation.tasks import follow_steps
 from tests.collector.items import looking
 from tests.signals import Held, Phone, make_signal
-from tests.steps import declaring, do_free, end_pauses
-
-
-@pytest.fixture
-def here(settings: Settings, database: Database) -> Runtime:
-    return Runtime(settings, database)
+from tests.steps import do_free, end_pauses
 
 
 @pytest.fixture(autouse=True)
-def _something_looks_at_items(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with declaring(monkeypatch):
-        looking.declare()
-        yield
+def _something_looks_at_items(declared_alone: None) -> None:
+    looking.declare()
 
 
 def store(phone: Phone, database: Database) -> uuid.UUID:

@@ -17,7 +17,6 @@ from foundation.activity import chain_holds
 from foundation.database import Database, unit_of_work, utc_now
 from foundation.leases import MAX_STRIKES, AttemptFailed
 from foundation.queue import Runtime
-from foundation.settings import Settings
 from foundation.step_rows import Facts
 from foundation.steps import StepWork, all_steps
 from foundation.tasks import follow_steps
@@ -28,11 +27,6 @@ FLOORS = ("collector", "labeling", "quality", "exports")
 HEADERS = {"Winnow-Subject": "anna"}
 OWN = {**HEADERS, "Winnow-Subject-Token": "t" * 43}
 OTHERS = {**HEADERS, "Winnow-Subject-Token": "u" * 43}
-
-
-@pytest.fixture
-def here(settings: Settings, database: Database) -> Runtime:
-    return Runtime(settings, database)
 
 
 def leave(phone: Phone, role: str = "backend", **headers: str) -> Any:
