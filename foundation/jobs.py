@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -146,12 +146,16 @@ def fail(session: Session, job_id: uuid.UUID, *, holder: uuid.UUID, now: datetim
     """Ends an attempt badly: back to the queue where another attempt may help, else failed for good.
 
     The next attempt waits a little: 2 s after the first strike, 8 s after the second; after an outage as many seconds as
-    there were attempts, up to a minute.
+    there were attempts, up to a minute. How long a part was away is told by the database's clock, as leases are: a worker
+    whose own is days ahead would give up everybody's jobs at the first outage.
+
+    Args:
+        now: when it ended, as it is shown.
     """
     tried_enough = {
         Again.NEVER: true(),
         Again.STRIKE: col(Job.strikes) + 1 >= MAX_STRIKES,
-        Again.OUTAGE: col(Job.created_at) < now - LONGEST_OUTAGE,
+        Again.OUTAGE: col(Job.created_at) < _database_time(session) - LONGEST_OUTAGE,
     }[again]
     pause_ms = {
         Again.NEVER: literal(0),
@@ -207,6 +211,11 @@ def read_job(session: Session, job_id: uuid.UUID) -> Job:
     if job is None:
         raise NotFound("there is no such job here")
     return job
+
+
+def _database_time(session: Session) -> datetime:
+    now_ms: int = session.connection().execute(select(clock_ms())).scalar_one()
+    return datetime.fromtimestamp(now_ms / 1000, UTC)
 
 
 def _is_free() -> ColumnElement[bool]:

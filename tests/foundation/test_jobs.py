@@ -254,6 +254,27 @@ class TestFail:
         assert {(job.state, job.strikes) for job in ends} == {(JobState.QUEUED, 0)}
         assert end_badly(database, job_id, Again.OUTAGE).state == JobState.FAILED
 
+    @pytest.mark.parametrize(
+        ("age", "worker_is_ahead", "state"),
+        [
+            (timedelta(hours=1), timedelta(days=30), JobState.QUEUED),
+            (timedelta(hours=25), timedelta(days=-30), JobState.FAILED),
+        ],
+        ids=["ahead", "behind"],
+    )
+    def test_how_long_it_was_away_is_not_told_by_a_workers_clock(
+        self, database: Database, age: timedelta, worker_is_ahead: timedelta, state: JobState
+    ) -> None:
+        job_id = put(database)
+        take(database, job_id)
+        with unit_of_work(database) as session:
+            session.connection().execute(update(Job).values(created_at=utc_now() - age))
+
+        with unit_of_work(database) as session:
+            fail(session, job_id, holder=ME, now=utc_now() + worker_is_ahead, error="no answer", again=Again.OUTAGE)
+
+        assert read(database, job_id).state == state
+
     @pytest.mark.parametrize("again", [Again.STRIKE, Again.OUTAGE])
     def test_the_next_attempt_waits_a_little(self, database: Database, again: Again) -> None:
         job_id = put(database)
