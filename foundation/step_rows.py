@@ -24,6 +24,7 @@ from sqlalchemy import (
     case,
     delete,
     false,
+    func,
     or_,
     text,
     update,
@@ -55,6 +56,23 @@ class Owed:
     kind: str
     project_id: int
     of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """How the steps of a kind and a name stand that may be taken or are at work.
+
+    `at_work`, `tried_again`: how many of them somebody works at, how many have failed before; `parts_done`, `parts_total`:
+    how far those are that count it.
+    """
+
+    kind: str
+    step: str
+    n_steps: int
+    at_work: int
+    tried_again: int
+    parts_done: int
+    parts_total: int
 
 
 class StepRow(SQLModel, table=True):
@@ -217,6 +235,31 @@ def rows_of(session: Session, kind: str, project_id: int, of: Collection[str]) -
     """All steps of at most some hundred works, by work and by name."""
     statement = select(StepRow).where(*_of_works(kind, project_id, of))
     return session.exec(statement.order_by(col(StepRow.of), col(StepRow.step))).all()
+
+
+def count_begun(session: Session) -> Sequence[Begun]:
+    """What may be taken or is at work, by kind and step; every work that is not complete has such a step, or waits for one."""
+    is_begun = col(StepRow.lease_until_ms).is_not(None)  # the rows of the index: what is done is no burden
+    summed = (
+        case((col(StepRow.state) == StepState.RUNNING.value, 1), else_=0),
+        case((col(StepRow.strikes) > 0, 1), else_=0),
+        col(StepRow.parts_done),
+        func.coalesce(col(StepRow.parts_total), 0),
+    )
+    found = session.connection().execute(
+        select(StepRow.kind, StepRow.step, func.count(), *map(func.sum, summed))
+        .where(is_begun)
+        .group_by(col(StepRow.kind), col(StepRow.step))
+        .order_by(col(StepRow.kind), col(StepRow.step))
+    )
+    return [Begun(kind, step, *map(int, numbers)) for kind, step, *numbers in found]
+
+
+def failing_rows(session: Session, *, limit: int) -> Sequence[StepRow]:
+    """Steps that somebody should look at, those with the most strikes first."""
+    too_often = or_(col(StepRow.strikes) >= MAX_STRIKES, col(StepRow.deaths) >= MAX_DEATHS)
+    failing = select(StepRow).where(col(StepRow.lease_until_ms).is_not(None), too_often)
+    return session.exec(failing.order_by(col(StepRow.strikes).desc(), col(StepRow.of)).limit(limit)).all()
 
 
 def delete_rows(session: Session, kind: str, project_id: int, of: Collection[str]) -> None:

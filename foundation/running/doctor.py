@@ -15,8 +15,10 @@ from foundation.errors import DomainError
 from foundation.migrations import is_current
 from foundation.readiness import broker_answers, label_studio_answers
 from foundation.settings import Settings, load_settings
+from foundation.step_rows import Begun, count_begun, failing_rows
 
 LOW_WATER_BYTES = 1_000_000_000
+MOST_FAILING = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,32 @@ def _activity(settings: Settings) -> tuple[bool, str]:
     return True, "every row carries the hash of the one before it"
 
 
+def _owed(settings: Settings) -> tuple[bool, str]:
+    if not settings.database_url and not (settings.home / "winnow.sqlite3").exists():
+        return True, "nothing yet"
+    with _opened(settings) as database, unit_of_work(database, read_only=True) as session:
+        begun, failing = count_begun(session), failing_rows(session, limit=MOST_FAILING)
+    told = [_progress_of(one) for one in begun]
+    if not failing:
+        return True, "; ".join(told) or "nothing"
+    worst = [
+        f"{row.step} of {row.kind} {row.of}: {row.strikes} strikes, {row.deaths} workers died: {row.error}"
+        for row in failing
+    ]
+    return False, "; ".join([*told, *worst, "each is tried again: see the worker's log"])
+
+
+def _progress_of(one: Begun) -> str:
+    """How far the steps of one name are.
+
+    >>> _progress_of(Begun("erasure", "labeling", 3, 1, 2, 40, 120))
+    'labeling of 3 erasures, 1 at work, 2 tried again, 40 of 120 parts done'
+    """
+    again = f", {one.tried_again} tried again" if one.tried_again else ""
+    parts = f", {one.parts_done} of {one.parts_total} parts done" if one.parts_total else ""
+    return f"{one.step} of {one.n_steps} {one.kind}{'s' * (one.n_steps != 1)}, {one.at_work} at work{again}{parts}"
+
+
 def _broker(settings: Settings) -> tuple[bool, str]:
     if not settings.broker_url:
         return True, "embedded: `winnow up` starts it"
@@ -130,6 +158,7 @@ CHECKS: dict[str, Callable[[Settings], tuple[bool, str]]] = {
     "secrets": _secrets,
     "database": _database,
     "activity log": _activity,
+    "owed": _owed,
     "broker": _broker,
     "label studio": _label_studio,
 }

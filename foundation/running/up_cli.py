@@ -6,7 +6,7 @@ import os
 
 import click
 
-from foundation.cli import DID_NOT_HOLD, print_json, say, told_plainly
+from foundation.cli import DID_NOT_HOLD, print_json, printable, say, told_plainly
 
 
 @click.command()
@@ -57,6 +57,8 @@ def _prepare() -> None:
 def doctor(as_json: bool) -> None:
     """Say what is wrong with this installation, and what to do; exit 1 where something is.
 
+    What is owed to erasures and the like is told with how far it is, and what of it fails.
+
     Example: WINNOW_ENV=production winnow doctor
     """
     from foundation.running.doctor import examine
@@ -66,7 +68,7 @@ def doctor(as_json: bool) -> None:
         print_json([{"part": one.part, "ok": one.is_well, "detail": one.detail} for one in findings])
     else:
         for one in findings:
-            click.echo(f"{'ok ' if one.is_well else 'BAD'}  {one.part}: {one.detail}")
+            click.echo(printable(f"{'ok ' if one.is_well else 'BAD'}  {one.part}: {one.detail}"))
     if not all(one.is_well for one in findings):
         say("something is wrong: see above")
         raise SystemExit(DID_NOT_HOLD)
