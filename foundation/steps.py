@@ -62,16 +62,19 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A kind of work, declared by the domain that owns it; both functions are called in the transaction of what they tell.
+    """A kind of work, declared by the domain that owns it; the functions are called in the transaction of what they tell.
 
     Args:
         completed: every step is done.
         moved: a step is done and others are owed, or one has failed too often.
+        hold: locks the row of what the steps are owed to, where somebody may take it away with its steps: a step that ends
+            comes to both in the same order as they do, so neither waits for what the other has.
     """
 
     name: str
     completed: Callable[[Session, Owed, datetime], object]
     moved: Callable[[Session, Owed, Standing], object] = lambda session, owed, standing: None  # noqa: ARG005
+    hold: Callable[[Session, Owed], object] = lambda session, owed: None  # noqa: ARG005
 
 
 @dataclass
@@ -114,6 +117,7 @@ class StepWork:
         """
         failpoint("steps.before_done")
         now = utc_now()
+        all_steps()[self.row.kind][self.row.step].effect.hold(session, self.row.owed)
         rows = finish(session, self.row, holder=self.holder, facts=facts or {}, now=now)
         _go_on(session, self.row.owed, rows, now=now)
         self.is_closed = True
