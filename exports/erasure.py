@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import delete, func, update
 from sqlmodel import Session, col, select
 
-from collector.models import Erasure, ErasureItem
-from collector.subjects.erasure import order_of
+from collector.models import Erasure
+from collector.subjects.erasure import order_of, removed_items
 from exports.inputs.snapshot import count_erasures
 from exports.keeping.store import VersionStore
 from exports.models import DOWNLOADS, SIDES, Version, VersionState, WithdrawnWhy
@@ -88,11 +88,5 @@ def _count_downloads(session: Session, project_id: int, versions: list[int]) -> 
 
 def _forget_sides(session: Session, erasure: Erasure) -> None:
     """An item that went with the person has no side any more."""
-    removed = select(col(ErasureItem.item_id)).where(
-        col(ErasureItem.project_id) == erasure.project_id,
-        col(ErasureItem.erasure_id) == erasure.id,
-        col(ErasureItem.removed),
-    )
-    session.connection().execute(
-        delete(SIDES).where(SIDES.c.project_id == erasure.project_id, SIDES.c.item_id.in_(removed))
-    )
+    went = SIDES.c.item_id.in_(removed_items(erasure))
+    session.connection().execute(delete(SIDES).where(SIDES.c.project_id == erasure.project_id, went))

@@ -6,11 +6,12 @@ import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 
-from sqlalchemy import delete, select
-from sqlmodel import Session, col
+from sqlalchemy import delete
+from sqlmodel import Session
 
-from collector.models import Erasure, ErasureItem
+from collector.models import Erasure
 from collector.queries import file_of
+from collector.subjects.erasure import removed_items
 from foundation.database import unit_of_work
 from labeling.errors import StudioGone
 from labeling.models import ANNOTATIONS, ANSWERS
@@ -23,22 +24,9 @@ from labeling.task_table.reading import MAYBE_THERE, count_removed, shared_tasks
 ITEMS_AT_ONCE = 500
 
 
-def removed_items(session: Session, erasure: Erasure) -> list[uuid.UUID]:
-    """Items that went with the person: nobody else had sent them."""
-    rows = session.connection().execute(
-        select(col(ErasureItem.item_id)).where(
-            col(ErasureItem.project_id) == erasure.project_id,
-            col(ErasureItem.erasure_id) == erasure.id,
-            col(ErasureItem.removed),
-        )
-    )
-    return sorted(row[0] for row in rows)
-
-
 def needs_studio(session: Session, erasure: Erasure) -> bool:
     """Whether something of it may stand in Label Studio: then it cannot be done without."""
-    items = removed_items(session, erasure)
-    items += _shared_items(session, erasure)
+    items = [*session.exec(removed_items(erasure)), *_shared_items(session, erasure)]
     return any(tasks_of(session, erasure.project_id, part, MAYBE_THERE) for part in _parts(items))
 
 
@@ -51,7 +39,7 @@ def remove_tasks(desk: Desk, erasure: Erasure) -> None:
     with suppress(StudioGone):
         resolve_intents(desk)
     with unit_of_work(desk.database, read_only=True) as session:
-        items = [*removed_items(session, erasure), *_shared_items(session, erasure)]
+        items = [*session.exec(removed_items(erasure)), *_shared_items(session, erasure)]
     for number, part in enumerate(parts := _parts(items)):
         desk.progress(number, len(parts))
         remove_tasks_of(desk, part)
@@ -63,7 +51,7 @@ def erase_annotations(session: Session, erasure: Erasure) -> dict[str, int]:
     The rows of the tasks stay: they hold no content, and say that Winnow itself took them out.
     """
     counts = {"tasks": 0, "annotations": 0}
-    for part in _parts(removed_items(session, erasure)):
+    for part in _parts(session.exec(removed_items(erasure)).all()):
         counts["tasks"] += count_removed(session, erasure.project_id, part)
         session.connection().execute(
             delete(ANSWERS).where(ANSWERS.c.project_id == erasure.project_id, ANSWERS.c.item_id.in_(part))

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import delete, exists, func, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from collector.intake.identity import Names
 from collector.items.settling import ITEM
@@ -189,6 +190,12 @@ def read_erasure(session: Session, project_id: int, erasure_id: uuid.UUID) -> Er
 def order_of(session: Session, step: StepWork) -> Erasure:
     """The erasure that a step is owed to."""
     return read_erasure(session, step.project_id, uuid.UUID(step.of))
+
+
+def removed_items(erasure: Erasure) -> SelectOfScalar[uuid.UUID]:
+    """The items that went with the person, in the order of their ids: nobody else had sent them."""
+    of_order = (col(ErasureItem.project_id) == erasure.project_id, col(ErasureItem.erasure_id) == erasure.id)
+    return select(ErasureItem.item_id).where(*of_order, col(ErasureItem.removed)).order_by(col(ErasureItem.item_id))
 
 
 def list_erasures(
