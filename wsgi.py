@@ -165,7 +165,7 @@ def worker() -> Any:
     from foundation.queue import compose
 
     steps.compose(TASK_MODULES)
-    return compose(TASK_MODULES, check=steps.all_steps)
+    return compose(TASK_MODULES, check=steps.all_steps, sections=sections)
 
 
 def sections() -> tuple[Any, ...]:

@@ -143,7 +143,8 @@ def _begin(work: Work, store: VersionStore) -> Version:
 
 def _make(work: Work, store: VersionStore, version: Version, place: str) -> Outcome | None:
     with _frozen_view(work.runtime.database) as session:
-        drawn = _draw(session, version, store.scratch(place) / "candidates.arrow")
+        frozen = freeze(session, version.project_id, version.asked, draft=version.draft, sections=work.runtime.sections)
+        drawn = _draw(session, frozen, store.scratch(place) / "candidates.arrow", draft=version.draft)
         equal = find_equal(session, version.project_id, drawn.inputs_hash)
         if equal is not None:
             with _holding(work) as writing:
@@ -163,13 +164,12 @@ def _make(work: Work, store: VersionStore, version: Version, place: str) -> Outc
     return _settle(work, version, made, drawn.frozen, state)
 
 
-def _draw(session: Session, version: Version, noted: Path) -> _Drawn:
-    """Freezes the inputs, gathers the candidates, and splits them."""
-    frozen = freeze(session, version.project_id, version.asked, draft=version.draft)
+def _draw(session: Session, frozen: Frozen, noted: Path, *, draft: bool) -> _Drawn:
+    """Gathers the candidates, and splits them."""
     splitter = Splitter(frozen.section.split, seed=frozen.inputs.seed)
     candidates = gather_candidates(
         session,
-        version.project_id,
+        frozen.project_id,
         make_judges(session, frozen),
         unmeasured=frozen.unmeasured,
         unresolved=frozen.section.labels.unresolved,
@@ -178,7 +178,7 @@ def _draw(session: Session, version: Version, noted: Path) -> _Drawn:
         splitter=splitter,
     )
     split = splitter.finish()
-    key = inputs_hash(frozen, state_sha256=candidates.state_sha256, split=split, draft=version.draft)
+    key = inputs_hash(frozen, state_sha256=candidates.state_sha256, split=split, draft=draft)
     sides = side_figures(split, frozen.section.split)
     guidelines = read_guidelines(session, frozen)
     return _Drawn(frozen, candidates, split, key, count_signals(noted, split), sides, guidelines)

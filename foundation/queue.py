@@ -43,10 +43,11 @@ OUTAGES_TOLD = 3
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What a worker process has: its settings and its database."""
+    """What a worker process has: its settings and its database, and from the roof what reads the sections of a project file."""
 
     settings: Settings
     database: Database
+    sections: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ _PERIODIC: dict[str, Callable[[Settings], float]] = {}
 _LISTENERS: dict[str, list[str]] = {}
 _IS_WORKER: list[bool] = []
 """Not empty in a worker and in the processes that it forks."""
+_SECTIONS: list[Callable[[], tuple[Any, ...]]] = []
 
 celery_app = Celery("winnow")
 
@@ -78,7 +80,7 @@ celery_app = Celery("winnow")
 def runtime() -> Runtime:
     """Opened at the first task of a process, never at import."""
     settings = load_settings()
-    return Runtime(settings, open_database(settings.database, pool_size=4))
+    return Runtime(settings, open_database(settings.database, pool_size=4), _SECTIONS[-1]() if _SECTIONS else ())
 
 
 @worker_process_init.connect
@@ -97,12 +99,14 @@ def _log_as_everywhere(**_: Any) -> None:
     configure_logging(load_settings().log_level)
 
 
-def compose(modules: Iterable[str], *, check: Callable[[], object]) -> Celery:
+def compose(modules: Iterable[str], *, check: Callable[[], object], sections: Callable[[], tuple[Any, ...]]) -> Celery:
     """The application with the task modules of all domains; importing it starts and reads nothing.
 
     Args:
         check: raises where what they declare does not fit together; called before anything starts.
+        sections: gives what reads the sections of a project file, when the first task runs.
     """
+    _SECTIONS[:] = [sections]
     celery_app.conf.include = list(modules)
     celery_app.add_defaults(lambda: _configuration(check))
     return celery_app

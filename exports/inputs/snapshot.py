@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 from collector.fields.kind import Field, Pii
 from collector.fields.text import TextField
 from collector.models import Consent, Erasure, Revision
-from collector.project import instead_in, load_file
+from collector.project import Section, instead_in, load_file
 from collector.project_file import ProjectFile
 from collector.queries import count_signals, current_file, read_project
 from exports.column_names import RAW, raw_column
@@ -33,9 +33,7 @@ from foundation.errors import InvalidBody
 from labeling.project import LabelingSection
 from labeling.queries import count_by_guidelines, newest_seq
 from labeling.section import SECTION as LABELING
-from quality.section import SECTION as QUALITY
 
-SECTIONS: Final[tuple[Any, ...]] = (LABELING, QUALITY, EXPORTS)
 LOCK_FILE: Final = Path(__file__).resolve().parents[2] / "requirements.txt"
 CONTEXT_KINDS: Final = {
     "rtt_ms": "number",
@@ -91,8 +89,14 @@ class Frozen:
         return {name: document[name] for name in ("targets", "labels")}
 
 
-def freeze(session: Session, project_id: int, overrides: Mapping[str, Any], *, draft: bool) -> Frozen:
+def freeze(
+    session: Session, project_id: int, overrides: Mapping[str, Any], *, draft: bool, sections: Sequence[Section]
+) -> Frozen:
     """Reads what a build of the project rests on now.
+
+    Args:
+        sections: all that read a part of the project file, as the roof composes them: each may name settings of its own
+            that are not acted upon.
 
     Raises:
         InvalidBody: the overrides do not fit the project file, which may be newer than they are.
@@ -119,7 +123,7 @@ def freeze(session: Session, project_id: int, overrides: Mapping[str, Any], *, d
         targets=_targets(labeling, section.targets),
         context=tuple(FieldSpec(name, CONTEXT_KINDS.get(name, "category")) for name in file.context_names),
         unmeasured=tuple(control.name for control in labeling.configuration.unmeasured),
-        instead=instead_in({**file.body, "export": section.as_document()}, SECTIONS),
+        instead=instead_in({**file.body, "export": section.as_document()}, sections),
         signals=count_signals(session, project_id),
         overrides=settings_changed(declared, section),
         lowered=(
